@@ -499,7 +499,7 @@ mod tests {
     #[test]
     fn the_source_must_be_link_local_and_valid() {
         let ll = "fe80::1".parse().unwrap();
-        assert_eq!(reason(|l| drop(l.addresses.remove(0))), Reason::NoLinkLocal);
+        assert_eq!(reason(|l| l.addresses.truncate(0)), Reason::NoLinkLocal);
         assert_eq!(
             reason(|l| l.addresses[0].flags |= libc::IFA_F_TENTATIVE),
             Reason::LinkLocalTentative(ll)
@@ -530,7 +530,7 @@ mod tests {
     #[test]
     fn exactly_one_usable_64_is_wanted() {
         let p = prefix("2001:db8:1::");
-        assert_eq!(reason(|l| drop(l.addresses.remove(1))), Reason::NoPrefix);
+        assert_eq!(reason(|l| l.addresses.truncate(1)), Reason::NoPrefix);
         assert_eq!(reason(|l| l.addresses[1].prefix_len = 65), Reason::NoPrefix);
         assert_eq!(
             reason(|l| l.addresses.push(address("fd00::1"))),
@@ -598,7 +598,7 @@ mod tests {
             Verdict::WithdrawOnly(..)
         ));
         assert!(matches!(
-            judged(|l| drop(l.addresses.remove(1))),
+            judged(|l| l.addresses.truncate(1)),
             Verdict::WithdrawOnly(..)
         ));
         // An uplink that does not forward either is an uplink first.

@@ -65,9 +65,11 @@ fn only_match(pattern: &Pattern) -> Result<IfName, Failure> {
     if matching.len() > 1 {
         let mut message =
             format!("--interface (AUTORA_INTERFACE) is not set, and '{pattern}' matches several; one of:");
-        for (_, name) in &matching {
-            message.push_str(&format!("\n  autora --interface {}", name.shell()));
-        }
+        message.extend(
+            matching
+                .iter()
+                .map(|(_, name)| format!("\n  autora --interface {}", name.shell())),
+        );
         return Err(Failure::new(exit::CONFIG, message));
     }
     matching.pop().map(|(_, name)| name).ok_or_else(|| {

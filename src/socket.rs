@@ -113,6 +113,7 @@ impl PacketSocket {
     }
 
     /// Throws one waiting packet away; false if there was none.
+    #[must_use]
     pub fn discard_one(&self) -> bool {
         // One byte is enough to be rid of the whole packet.
         (&self.socket).read(&mut [0]).is_ok()

@@ -78,7 +78,7 @@ impl RouterAdvertisement {
 
     /// The packet on its own.
     #[must_use]
-    pub fn to_bytes(&self) -> [u8; RA_PACKET_LEN] {
+    pub fn to_bytes(self) -> [u8; RA_PACKET_LEN] {
         let mut packet = [0; RA_PACKET_LEN];
         self.encode(&mut packet);
         packet

@@ -214,7 +214,6 @@ mod tests {
             (change(7, 254), Rejection::HopLimit),
             (change(8, 0xff), Rejection::Source),
             (change(43, 0x77), Rejection::Checksum),
-            (change(60, 5), Rejection::Truncated),
             (packet("fe80::1", &[133, 1, 0, 0, 0, 0, 0, 0]), Rejection::Code),
             (packet("fe80::1", &[135, 0, 0, 0, 0, 0, 0, 0]), Rejection::Type),
             (packet("fe80::1", &[133, 0, 0, 0, 0, 0, 0]), Rejection::Truncated),
@@ -238,11 +237,6 @@ mod tests {
             (solicitation("::1", &[]), Rejection::Source),
         ];
         for (i, (bytes, reason)) in cases.into_iter().enumerate() {
-            let bytes = if i == 6 {
-                bytes[..bytes.len() - 1].to_vec()
-            } else {
-                bytes
-            };
             assert_eq!(Message::parse(&bytes), Err(reason), "case {i}: {bytes:02x?}");
         }
     }

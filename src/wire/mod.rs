@@ -20,7 +20,7 @@ pub const HOP_LIMIT: u8 = 255;
 pub const ROUTER_SOLICITATION: u8 = 133;
 /// `ICMPv6` type of a Router Advertisement (RFC 4861, 4.2).
 pub const ROUTER_ADVERTISEMENT: u8 = 134;
-/// The all-nodes multicast address with link-local scope, ff02::1.
+/// The all-nodes multicast address with link-local scope, `ff02::1`.
 pub const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 /// The Ethernet address of [`ALL_NODES`] (RFC 2464, 7).
 pub const ALL_NODES_MAC: [u8; 6] = [0x33, 0x33, 0, 0, 0, 1];
