@@ -28,7 +28,7 @@ pub struct Cli {
 pub enum Command {
     /// Exit with 0 if NAME matches the pattern, with 1 if not
     Match {
-        /// Take the pattern from this file, read as systemd's EnvironmentFile=; the last one that sets it wins
+        /// Take the pattern from this file, read as systemd reads an environment file; the last one wins
         #[arg(long, value_name = "FILE")]
         environment_file: Vec<PathBuf>,
         /// The name of an interface
