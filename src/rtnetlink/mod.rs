@@ -7,6 +7,9 @@ mod events;
 pub mod message;
 mod socket;
 
+#[cfg(test)]
+mod tests;
+
 pub use events::{Events, News};
 
 use std::fmt;
