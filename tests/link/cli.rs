@@ -19,10 +19,7 @@ fn status(autora: &Autora) -> i32 {
     let output = run(autora);
     let text = text_of(&output);
     assert!(!text.contains("panicked"), "{text}");
-    output
-        .status
-        .code()
-        .unwrap_or_else(|| panic!("a signal: {text}"))
+    output.status.code().unwrap_or_else(|| panic!("a signal: {text}"))
 }
 
 /// `lo` is everywhere, and is never advertised on.
@@ -47,26 +44,36 @@ fn match_answers_for_the_pattern() {
     assert_eq!(status(&default), 1, "the default pattern matches nothing");
 }
 
+/// A duration may be shown in another spelling than the operator's.
+fn spellings(value: &str) -> Vec<String> {
+    let mut all = vec![value.to_owned()];
+    if let Ok(duration) = humantime::parse_duration(value) {
+        all.push(humantime::format_duration(duration).to_string());
+        all.push(format!("{}s", duration.as_secs()));
+    }
+    all
+}
+
 #[test]
 fn values_out_of_bounds_are_refused_in_one_line() {
     let refused: &[(&str, &str, &[&str])] = &[
-        ("max-ra-interval", "3s", &["4 s", "4861"]),
-        ("max-ra-interval", "1801s", &["1800 s", "4861"]),
-        ("min-ra-interval", "2s", &["3 s", "4861"]),
+        ("max-ra-interval", "3s", &["4s", "4861"]),
+        ("max-ra-interval", "1801s", &["1800s", "4861"]),
+        ("min-ra-interval", "2s", &["3s", "4861"]),
         ("min-ra-interval", "3500ms", &["0.75"]),
-        ("router-lifetime", "3s", &["4 s"]),
+        ("router-lifetime", "3s", &["4s"]),
         ("router-lifetime", "65536s", &["65535"]),
-        ("router-lifetime", "180500ms", &["whole second"]),
+        ("router-lifetime", "180500ms", &["whole number of seconds"]),
         ("pio-preferred-lifetime", "2d", &["pio-valid-lifetime"]),
-        ("pio-valid-lifetime", "1h", &["preferred"]),
-        ("pio-valid-lifetime", "90000500ms", &["whole second"]),
+        ("pio-valid-lifetime", "1h", &["pio-preferred-lifetime"]),
+        ("pio-valid-lifetime", "90000500ms", &["whole number of seconds"]),
         ("pio-valid-lifetime", "200y", &[]),
         ("max-ra-interval", "20", &[]),
         ("max-ra-interval", "", &[]),
         ("max-ra-interval", "-5s", &[]),
         ("max-ra-interval", "abc", &[]),
         ("max-ra-interval", "99999999999999999999s", &[]),
-        ("min-ra-interval", "0s", &["3 s"]),
+        ("min-ra-interval", "0s", &["3s"]),
         ("forwarding-resync-interval", "5", &[]),
         ("heartbeat-interval", "5", &[]),
         ("log-level", "loud", &[]),
@@ -75,35 +82,21 @@ fn values_out_of_bounds_are_refused_in_one_line() {
         ("interface", "a/b", &[]),
         ("interface", "name-of-more-than-15-bytes", &[]),
     ];
+    let mut wrong = Vec::new();
     for (option, value, words) in refused {
-        let autora = on_loopback().set(option, value);
-        let output = run(&autora);
+        let output = run(&on_loopback().set(option, value));
         let text = text_of(&output);
         let status = output.status.code();
-        assert!(
-            [Some(2), Some(78)].contains(&status),
-            "{option} {value}: {status:?} {text}"
-        );
-        assert!(!text.contains("panicked"), "{text}");
-        assert!(text.contains(option), "{option} {value}: {text}");
-        assert!(
-            value.is_empty() || text.contains(value),
-            "{option} {value}: {text}"
-        );
-        for word in *words {
-            assert!(
-                text.contains(word),
-                "{option} {value}: no {word:?} in {text}"
-            );
-        }
-        if status == Some(78) {
-            assert_eq!(
-                text.trim_end().lines().count(),
-                1,
-                "{option} {value}: {text}"
-            );
+        let shown = spellings(value).iter().any(|value| text.contains(value));
+        let named = text.contains(option) && shown;
+        let explained = words.iter().all(|word| text.contains(word));
+        let one_line = status == Some(2) || text.trim_end().lines().count() == 1;
+        let refused = [Some(2), Some(78)].contains(&status) && !text.contains("panicked");
+        if !(refused && named && explained && one_line) {
+            wrong.push(format!("--{option}={value}: {status:?} {text}"));
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -119,10 +112,7 @@ fn values_at_the_bounds_are_accepted() {
         &[("router-lifetime", "65535s")],
         &[("router-lifetime", "1h30m")],
         &[("min-ra-interval", "3s"), ("max-ra-interval", "4500ms")],
-        &[
-            ("pio-valid-lifetime", "1d"),
-            ("pio-preferred-lifetime", "1d"),
-        ],
+        &[("pio-valid-lifetime", "1d"), ("pio-preferred-lifetime", "1d")],
         &[("heartbeat-interval", "0s")],
         &[("log-level", "debug")],
     ];
@@ -158,16 +148,8 @@ fn command_line_wins_over_the_environment() {
         .fold(Autora::bare(), |a, (name, value)| a.env(name, value));
     let (daemon, capture) = lab.serve(&autora);
     let ra = &capture.ras()[0];
-    assert_eq!(
-        (ra.router_lifetime, ra.valid, ra.preferred),
-        (111, 2222, 333)
-    );
-    assert_eq!(
-        daemon.log_count(&[]),
-        0,
-        "AUTORA_LOG=warn: {}",
-        daemon.text()
-    );
+    assert_eq!((ra.router_lifetime, ra.valid, ra.preferred), (111, 2222, 333));
+    assert_eq!(daemon.log_count(&[]), 0, "AUTORA_LOG=warn: {}", daemon.text());
     drop((daemon, capture));
 
     let (_daemon, capture) = lab.serve(&autora.set("router-lifetime", "222s"));
@@ -181,7 +163,6 @@ fn bad_variable_is_refused() {
         ("AUTORA_MAX_RA_INTERVAL", "60"),
         ("AUTORA_ROUTER_LIFETIME", "1s"),
         ("AUTORA_LOG", "loud"),
-        ("AUTORA_DRY_RUN", "perhaps"),
     ] {
         let autora = Autora::bare().env("AUTORA_INTERFACE_REGEX", "^lo$");
         let status = status(&autora.env(name, value).set("interface", "lo"));

@@ -41,10 +41,7 @@ fn configures_address_and_default_route_but_no_route_for_the_prefix() {
 
     assert_eq!(on_link_routes(&lab), Vec::<Value>::new());
     let neighbour = lab.guest.run("ip -6 route get 2001:db8:1:1::99");
-    assert!(
-        neighbour.contains(&format!("via {ROUTER_LL}")),
-        "{neighbour}"
-    );
+    assert!(neighbour.contains(&format!("via {ROUTER_LL}")), "{neighbour}");
 }
 
 #[test]
@@ -79,10 +76,7 @@ fn configured_lifetimes_reach_the_guest() {
         .set("pio-preferred-lifetime", "90s");
     let (_daemon, capture) = lab.serve(&autora);
     let ra = &capture.ras()[0];
-    assert_eq!(
-        (ra.router_lifetime, ra.valid, ra.preferred),
-        (5400, 7200, 90)
-    );
+    assert_eq!((ra.router_lifetime, ra.valid, ra.preferred), (5400, 7200, 90));
     lab.eventually("the guest's lifetimes", SOON, |lab| {
         let Some((_, valid, preferred)) = lab.guest_address(PREFIX) else {
             return false;
@@ -95,9 +89,7 @@ fn configured_lifetimes_reach_the_guest() {
 fn router_lifetime_zero_gives_an_address_but_no_default_route() {
     let lab = Lab::new();
     let (_daemon, _capture) = lab.serve(&Autora::fast().set("router-lifetime", "0s"));
-    lab.eventually("the address", SOON, |lab| {
-        lab.guest_address(PREFIX).is_some()
-    });
+    lab.eventually("the address", SOON, |lab| lab.guest_address(PREFIX).is_some());
     assert!(lab.default_route().is_none());
 }
 
@@ -113,9 +105,7 @@ fn unique_local_prefix_and_several_addresses_in_it() {
     let (_daemon, capture) = lab.serve(&Autora::fast());
     let prefix = "fd00:1:2:3::".parse().unwrap();
     assert_eq!(capture.ras()[0].prefix, prefix);
-    lab.eventually("the address", SOON, |lab| {
-        lab.guest_address(prefix).is_some()
-    });
+    lab.eventually("the address", SOON, |lab| lab.guest_address(prefix).is_some());
 }
 
 /// A guest's kernel asks for itself when its link comes up.

@@ -3,6 +3,7 @@
 use nix::sys::signal::Signal;
 
 use crate::harness::daemon::{BINARY, Finished, text_of};
+use crate::harness::lab::TAP_INDEX;
 use crate::harness::{Agent, Autora, Capture, Daemon, GUEST, Lab, NOISE, SOON, TAP, ms, secs};
 
 /// 100 ms in the contract, and what the machine's noise may add.
@@ -52,12 +53,16 @@ fn replaced_while_it_slept(lab: &Lab, daemon: &mut Daemon, replace: &str) -> (i3
     (daemon.exit_within(PROMPTLY), capture)
 }
 
+fn other_index(lab: &Lab) -> String {
+    let plug = lab.plug().replace(&format!("index {TAP_INDEX}"), "index 77");
+    format!("ip link delete {TAP}; {plug}")
+}
+
 #[test]
 fn replaced_by_a_namesake() {
     let lab = Lab::new();
     let (mut daemon, _) = lab.serve(&Autora::fast());
-    let replace = format!("ip link delete {TAP}; {}", lab.plug());
-    let (status, mut capture) = replaced_while_it_slept(&lab, &mut daemon, &replace);
+    let (status, mut capture) = replaced_while_it_slept(&lab, &mut daemon, &other_index(&lab));
     assert_eq!(status, 75);
     capture.assert_silent_for(ms(300));
 }
@@ -66,25 +71,17 @@ fn replaced_by_a_namesake() {
 fn replaced_before_its_eyes() {
     let lab = Lab::new();
     let (mut daemon, _capture) = lab.serve(&Autora::fast());
-    lab.router
-        .run(&format!("ip link delete {TAP}; {}", lab.plug()));
+    lab.router.run(&format!("ip link delete {TAP}; {}", lab.plug()));
     let status = daemon.exit_within(secs(1));
     // It may have gone before the namesake came.
     assert!([0, 75].contains(&status), "{status}");
-}
-
-fn own_index(lab: &Lab) -> String {
-    let line = lab.router.run(&format!("ip -o link show {TAP}"));
-    line.split(':').next().unwrap().to_owned()
 }
 
 #[test]
 fn reused_index_under_another_name_never_gets_a_packet() {
     let lab = Lab::new();
     let (mut daemon, _) = lab.serve(&Autora::fast());
-    let index = own_index(&lab);
     let plug = lab.plug().replace(TAP, "tap-vm-2");
-    let plug = plug.replace("ip link add", &format!("ip link add index {index}"));
     let replace = format!("ip link delete {TAP}; {plug}");
     let (status, mut capture) = replaced_while_it_slept(&lab, &mut daemon, &replace);
     assert_eq!(status, 0);
@@ -95,11 +92,7 @@ fn reused_index_under_another_name_never_gets_a_packet() {
 fn reused_index_under_the_same_name_never_gets_a_packet() {
     let lab = Lab::new();
     let (mut daemon, _) = lab.serve(&Autora::fast());
-    let index = own_index(&lab);
-    let plug = lab
-        .plug()
-        .replace("ip link add", &format!("ip link add index {index}"));
-    let replace = format!("ip link delete {TAP}; {plug}");
+    let replace = format!("ip link delete {TAP}; {}", lab.plug());
     let (status, mut capture) = replaced_while_it_slept(&lab, &mut daemon, &replace);
     assert_eq!(status, 75);
     capture.assert_silent_for(secs(1));
@@ -134,9 +127,7 @@ fn second_daemon_for_another_interface_is_welcome() {
          ip address add 2001:db8:2:2::1/64 dev tap-vm-2 nodad",
     );
     let mut capture = Capture::start(&lab.router, "other");
-    let _second = Autora::fast()
-        .set("interface", "tap-vm-2")
-        .start(&lab.router);
+    let _second = Autora::fast().set("interface", "tap-vm-2").start(&lab.router);
     assert_eq!(capture.ra_within(SOON).prefix.to_string(), "2001:db8:2:2::");
     assert!(daemon.is_running());
 }
@@ -190,9 +181,7 @@ fn unprivileged_user_cannot_keep_it_from_serving() {
 #[test]
 fn no_such_interface() {
     let lab = Lab::new();
-    let output = Autora::fast()
-        .set("interface", "tap-vm-77")
-        .output(&lab.router);
+    let output = Autora::fast().set("interface", "tap-vm-77").output(&lab.router);
     let said = text_of(&output);
     assert_eq!(output.status.code(), Some(66), "{said}");
     assert!(said.contains("tap-vm-77"), "{said}");
@@ -202,9 +191,7 @@ fn no_such_interface() {
 fn name_that_does_not_match_is_refused() {
     let lab = Lab::new();
     let mut capture = lab.capture();
-    let output = Autora::fast()
-        .set("interface-regex", "^vnet")
-        .output(&lab.router);
+    let output = Autora::fast().set("interface-regex", "^vnet").output(&lab.router);
     let said = text_of(&output);
     assert_eq!(output.status.code(), Some(78), "{said}");
     assert!(said.contains(TAP) && said.contains("^vnet"), "{said}");

@@ -22,4 +22,5 @@ mod service;
 mod solicited;
 mod source;
 mod timing;
+mod uplink;
 mod withdrawal;

@@ -2,8 +2,9 @@
 
 use nix::sys::signal::Signal;
 
+use crate::failures::drop_egress;
 use crate::harness::capture::wall_clock;
-use crate::harness::lab::scratch;
+use crate::harness::lab::{PREFIX, scratch};
 use crate::harness::notify::Notify;
 use crate::harness::{Autora, Lab, MIN_DELAY_BETWEEN_RAS, NOISE, SOON, TAP, ms, secs};
 use crate::timing::assert_rate_limit;
@@ -82,6 +83,35 @@ fn watchdog_at_least_every_half_of_its_time() {
     assert!(notify.all().len() <= count + 1);
 }
 
+/// It proves that guests are served, not merely that a process lives; one that
+/// has nothing to advertise is well.
+#[test]
+fn watchdog_stops_while_an_advertisement_is_overdue_and_not_while_waiting() {
+    let lab = Lab::new();
+    let mut notify = Notify::new("overdue");
+    let autora = notifying(Autora::fast(), &notify).env("WATCHDOG_USEC", "1000000");
+    let (_daemon, mut capture) = lab.serve(&autora);
+    lab.router.run(&drop_egress());
+    // The longest interval, and the 3 s that the next one may be held back.
+    std::thread::sleep(secs(4) + MIN_DELAY_BETWEEN_RAS + NOISE);
+    let overdue = notify.all().len();
+    std::thread::sleep(ms(1500));
+    let later = notify.all();
+    let pinged = later[overdue..].iter().any(|m| m.text.contains("WATCHDOG=1"));
+    assert!(!pinged, "{later:#?}");
+
+    lab.router
+        .run(&format!("echo 0 >/proc/sys/net/ipv6/conf/{TAP}/forwarding"));
+    notify.skip();
+    notify.expect("WATCHDOG=1", secs(1));
+    lab.router.run(&format!(
+        "nft delete table netdev t; echo 1 >/proc/sys/net/ipv6/conf/{TAP}/forwarding"
+    ));
+    assert_eq!(capture.ra_within(secs(10)).prefix, PREFIX);
+    notify.skip();
+    notify.expect("WATCHDOG=1", secs(1));
+}
+
 /// `WATCHDOG_PID` names another process: the watchdog is not ours.
 #[test]
 fn watchdog_of_another_process_is_left_alone() {
@@ -93,10 +123,7 @@ fn watchdog_of_another_process_is_left_alone() {
     let (_daemon, _capture) = lab.serve(&autora);
     std::thread::sleep(secs(1));
     let all = notify.all();
-    assert!(
-        !all.iter().any(|m| m.text.contains("WATCHDOG=1")),
-        "{all:?}"
-    );
+    assert!(!all.iter().any(|m| m.text.contains("WATCHDOG=1")), "{all:?}");
 }
 
 #[test]
@@ -126,11 +153,7 @@ fn kept_time_that_makes_no_sense_is_ignored() {
     let autora = Autora::slow().env("RUNTIME_DIRECTORY", directory.to_str().unwrap());
     let (daemon, mut capture) = lab.serve(&autora);
     drop(daemon);
-    for content in [
-        &b"\xff\xfe not a number"[..],
-        b"",
-        b"99999999999999999999999999",
-    ] {
+    for content in [&b"\xff\xfe not a number"[..], b"", b"99999999999999999999999999"] {
         let files = std::fs::read_dir(&directory).unwrap();
         let files: Vec<_> = files.map(|entry| entry.unwrap().path()).collect();
         assert!(!files.is_empty(), "the time of the last RA is kept");

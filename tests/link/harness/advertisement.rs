@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
-    EthernetAddress, EthernetFrame, Icmpv6Packet, Icmpv6Repr, IpProtocol, Ipv6Packet,
-    NdiscPrefixInfoFlags, NdiscRepr, NdiscRouterFlags,
+    EthernetAddress, EthernetFrame, Icmpv6Packet, Icmpv6Repr, IpProtocol, Ipv6Packet, NdiscPrefixInfoFlags,
+    NdiscRepr, NdiscRouterFlags,
 };
 
 use super::capture::Frame;

@@ -14,8 +14,8 @@ use std::time::Duration;
 use nix::cmsg_space;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType,
-    recvmsg, sendto, setsockopt, socket, sockopt,
+    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recvmsg,
+    sendto, setsockopt, socket, sockopt,
 };
 use nix::sys::time::TimeSpec;
 
@@ -104,12 +104,7 @@ pub fn own_path() -> String {
 
 /// Makes a command for this binary run `serve` alone.
 pub fn command(mut program: Command) -> Command {
-    program.args([
-        "harness::agent::serve",
-        "--exact",
-        "--ignored",
-        "--nocapture",
-    ]);
+    program.args(["harness::agent::serve", "--exact", "--ignored", "--nocapture"]);
     program
 }
 
@@ -135,11 +130,7 @@ fn serve() {
                 let address = SocketAddr::from_abstract_name(name).unwrap();
                 let stream = UnixListener::bind_addr(&address);
                 let datagram = UnixDatagram::bind_addr(&address);
-                println!(
-                    "{MARK}stream {} datagram {}",
-                    stream.is_ok(),
-                    datagram.is_ok()
-                );
+                println!("{MARK}stream {} datagram {}", stream.is_ok(), datagram.is_ok());
                 streams.extend(stream);
                 datagrams.extend(datagram);
             }
@@ -154,11 +145,7 @@ fn link_address(interface: &str) -> LinkAddr {
     let mut entries = getifaddrs().unwrap();
     let found = entries.find_map(|entry| {
         let of_interface = entry.interface_name == interface;
-        entry
-            .address?
-            .as_link_addr()
-            .copied()
-            .filter(|_| of_interface)
+        entry.address?.as_link_addr().copied().filter(|_| of_interface)
     });
     found.expect("the interface")
 }
@@ -188,9 +175,7 @@ fn capture(interface: &str) {
         socket2::SockFilter::new(0x06, 0, 0, 0),           // ret: drop
         socket2::SockFilter::new(0x06, 0, 0, 0xffff),      // ret: take
     ];
-    socket2::SockRef::from(&socket)
-        .attach_filter(&filter)
-        .unwrap();
+    socket2::SockRef::from(&socket).attach_filter(&filter).unwrap();
     setsockopt(&socket, sockopt::ReceiveTimestampns, &true).unwrap();
     println!("{MARK}listening");
 
@@ -212,10 +197,7 @@ fn capture(interface: &str) {
         });
         if let Some(time) = time.filter(|_| here) {
             let (seconds, nanoseconds) = (time.tv_sec(), time.tv_nsec());
-            println!(
-                "{MARK}{seconds}.{nanoseconds:09} {}",
-                to_hex(&buffer[..length])
-            );
+            println!("{MARK}{seconds}.{nanoseconds:09} {}", to_hex(&buffer[..length]));
         }
     }
 }

@@ -74,7 +74,7 @@ impl Autora {
     pub fn onto(&self, mut command: Command) -> Command {
         command.envs(&self.environment);
         for (name, value) in &self.options {
-            command.arg(format!("--{name}")).arg(value);
+            command.arg(format!("--{name}={value}"));
         }
         command.args(&self.arguments);
         command
@@ -86,10 +86,7 @@ impl Autora {
 
     /// Runs to the end; for what ends by itself.
     pub fn output(&self, namespace: &Namespace) -> Output {
-        Finished::within(
-            self.onto(namespace.command(BINARY)),
-            Duration::from_secs(10),
-        )
+        Finished::within(self.onto(namespace.command(BINARY)), Duration::from_secs(10))
     }
 
     pub fn unprivileged(&self, namespace: &Namespace) -> Command {
@@ -118,11 +115,7 @@ impl Daemon {
                 push((Instant::now(), String::from_utf8_lossy(&line).into_owned()));
             }
         });
-        Self {
-            child,
-            log,
-            seen: 0,
-        }
+        Self { child, log, seen: 0 }
     }
 
     pub fn pid(&self) -> u32 {

@@ -11,6 +11,11 @@ use super::{Agent, Autora, Capture, Daemon};
 /// The router's side of the link, as a virtual machine's host names it.
 pub const TAP: &str = "tap-vm-1";
 
+/// Unlike that of the guest's side: of a pair with one index in two namespaces
+/// the kernel thinks that it is no pair, and tells of its carrier up to a
+/// second later.
+pub const TAP_INDEX: u32 = 7;
+
 /// The guest's side.
 pub const GUEST: &str = "eth0";
 
@@ -46,13 +51,18 @@ impl Lab {
              {}",
             lab.plug()
         ));
+        // An RA that arrives before the guest's kernel is ready is lost.
+        lab.eventually("the guest's link-local address", super::SOON, |lab| {
+            let addresses = lab.guest.run(&format!("ip -6 address show dev {GUEST}"));
+            addresses.contains(&GUEST_LL.to_string())
+        });
         lab
     }
 
     /// The script that makes the pair, on the router's side.
     pub fn plug(&self) -> String {
         format!(
-            "ip link add {TAP} address 02:00:00:00:00:01 type veth \
+            "ip link add {TAP} index {TAP_INDEX} address 02:00:00:00:00:01 type veth \
                peer name {GUEST} address 02:00:00:00:00:02 netns {pid}
              echo 1 >/proc/sys/net/ipv6/conf/{TAP}/forwarding
              ip link set {TAP} up
@@ -81,10 +91,7 @@ impl Lab {
     /// The guest's address in a prefix, with its valid and preferred lifetime.
     pub fn guest_address(&self, prefix: Ipv6Addr) -> Option<(Ipv6Addr, u64, u64)> {
         let links = self.json(&format!("ip -j -6 address show dev {GUEST}"));
-        let addresses = links
-            .as_array()?
-            .iter()
-            .find_map(|l| l["addr_info"].as_array())?;
+        let addresses = links.as_array()?.iter().find_map(|l| l["addr_info"].as_array())?;
         addresses.iter().find_map(|entry| {
             let address: Ipv6Addr = entry["local"].as_str()?.parse().ok()?;
             let lifetime = |name: &str| entry[name].as_u64();

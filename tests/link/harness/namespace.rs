@@ -86,10 +86,7 @@ impl Namespace {
     pub fn run(&self, script: &str) -> String {
         let output = self.try_run(script);
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "in the namespace: {script}\n{stderr}"
-        );
+        assert!(output.status.success(), "in the namespace: {script}\n{stderr}");
         String::from_utf8(output.stdout).unwrap()
     }
 }

@@ -53,13 +53,15 @@ impl Notify {
             wanted.then(|| message.clone())
         });
         let Some((seen, message)) = found else {
-            panic!(
-                "no {assignment} within {within:?}: {:#?}",
-                self.messages.all()
-            );
+            panic!("no {assignment} within {within:?}: {:#?}", self.messages.all());
         };
         self.seen = seen;
         message
+    }
+
+    /// Takes all that is there as looked at.
+    pub fn skip(&mut self) {
+        self.seen = self.messages.all().len();
     }
 
     pub fn all(&self) -> Vec<Message> {

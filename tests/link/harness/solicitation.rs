@@ -12,6 +12,8 @@ pub const SLLAO: [u8; 8] = [1, 1, 2, 0, 0, 0, 0, 2];
 
 #[derive(Clone)]
 pub struct Rs {
+    /// 133, or 134 for a guest that claims to be a router.
+    pub kind: u8,
     pub source: Ipv6Addr,
     pub hop_limit: u8,
     pub code: u8,
@@ -26,6 +28,7 @@ impl Default for Rs {
     /// A good one, as Linux sends it.
     fn default() -> Self {
         Self {
+            kind: 133,
             source: GUEST_LL,
             hop_limit: 255,
             code: 0,
@@ -40,7 +43,7 @@ impl Default for Rs {
 
 impl Rs {
     pub fn frame(&self) -> Vec<u8> {
-        let mut message = vec![133, self.code, 0, 0];
+        let mut message = vec![self.kind, self.code, 0, 0];
         message.extend(self.reserved);
         message.extend(&self.options);
         let mut checksum = checksum(self.source, &message);
