@@ -41,13 +41,16 @@ stage() {
 
 check_scripts() {
     local scripts
-    mapfile -t scripts < <(git ls-files '*.sh' .ci/run)
+    mapfile -t scripts < <({
+        find . -name '*.sh' -not -path './target/*'
+        grep -rlE '^#!/bin/(ba)?sh' --exclude-dir=target --exclude-dir=.git .
+    } | sort -u)
     shellcheck --external-sources "${scripts[@]}"
 }
 
 echo "== set-up"
 install_tools ip=iproute2 unshare=util-linux tcpdump=tcpdump nft=nftables radvd=radvd \
-    jq=jq ping=iputils-ping sysctl=procps git=git shellcheck=shellcheck
+    jq=jq ping=iputils-ping sysctl=procps shellcheck=shellcheck
 need_rust cargo rustfmt rust-clippy
 if ! { cargo fmt --version && cargo clippy --version; } >/dev/null; then
     fail "cargo fmt and cargo clippy are needed: Debian's rustfmt and rust-clippy," \
