@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::harness::agent::to_hex;
 use crate::harness::daemon::{Daemon, Finished, text_of};
 use crate::harness::{Autora, Lab, SOON, TAP, ms};
 
@@ -29,6 +30,11 @@ fn one_report_of_every_interface_and_then_the_end() {
     }
     assert!(squeezed(&text).contains(PREFIX_IN_HEX), "the packet: {text}");
     assert!(text.contains("down"), "why tap-vm-2 is not served: {text}");
+
+    // What it would send is what is sent.
+    let (_daemon, capture) = lab.serve(&Autora::fast());
+    let sent = &capture.ras()[0].message;
+    assert!(squeezed(&text).contains(&to_hex(sent)), "{sent:02x?}: {text}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What goes wrong and does not end it.
 
+use std::io::Write;
 use std::process::Stdio;
 
 use nix::sys::signal::Signal;
@@ -43,23 +44,25 @@ fn failing_sends_are_told_once_and_retried_without_a_spin() {
     assert_rate_limit(&capture);
 }
 
-/// More messages than the receive buffer holds: everything is read again.
+/// More events of the tap than a receive buffer holds.
+pub fn overflow(lab: &Lab) {
+    let change = |action: &str| format!("address {action} 2001:db8:1:1::7/64 dev {TAP} nodad\n");
+    let batch = (change("add") + &change("del")).repeat(1000);
+    let mut ip = lab.router.command("ip");
+    let mut ip = ip.args(["-batch", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = ip.stdin.take().unwrap();
+    stdin.write_all(batch.as_bytes()).unwrap();
+    drop(stdin);
+    assert!(ip.wait().unwrap().success());
+}
+
+/// Then everything is read again.
 #[test]
 fn overflow_of_kernel_events_loses_nothing() {
     let lab = Lab::new();
     let (mut daemon, mut capture) = lab.serve(&Autora::slow());
     daemon.signal(Signal::SIGSTOP);
-    let changes = "ip address add 2001:db8:1:1::7/64 dev tap-vm-1 nodad
-                   ip address del 2001:db8:1:1::7/64 dev tap-vm-1\n";
-    let batch: String = changes
-        .lines()
-        .map(|l| l.trim().trim_start_matches("ip "))
-        .fold(String::new(), |text, line| text + line + "\n");
-    let batch = batch.repeat(1000);
-    let mut ip = lab.router.command("ip");
-    let mut ip = ip.args(["-batch", "-"]).stdin(Stdio::piped()).spawn().unwrap();
-    std::io::Write::write_all(&mut ip.stdin.take().unwrap(), batch.as_bytes()).unwrap();
-    assert!(ip.wait().unwrap().success());
+    overflow(&lab);
     lab.router
         .run(&format!("echo 0 >/proc/sys/net/ipv6/conf/{TAP}/forwarding"));
     daemon.signal(Signal::SIGCONT);

@@ -1,10 +1,11 @@
-//! Whose interface it is: this one, no namesake, and only one daemon.
+//! Whose interface it is: this one, and no namesake.
 
 use nix::sys::signal::Signal;
 
+use crate::failures::overflow;
 use crate::harness::daemon::{BINARY, Finished, text_of};
 use crate::harness::lab::TAP_INDEX;
-use crate::harness::{Agent, Autora, Capture, Daemon, GUEST, Lab, NOISE, SOON, TAP, ms, secs};
+use crate::harness::{Autora, Capture, Daemon, GUEST, Lab, NOISE, SOON, TAP, ms, secs};
 
 /// 100 ms in the contract, and what the machine's noise may add.
 const PROMPTLY: std::time::Duration = ms(100 + 200);
@@ -98,84 +99,37 @@ fn reused_index_under_the_same_name_never_gets_a_packet() {
     capture.assert_silent_for(secs(1));
 }
 
+/// No event tells of it, and what is read looks the same: only the socket
+/// knows.
 #[test]
-fn second_daemon_says_so_and_ends() {
+fn reused_index_after_an_overflow_of_events_never_gets_a_packet() {
     let lab = Lab::new();
-    let (mut daemon, mut capture) = lab.serve(&Autora::fast());
-    let second = Autora::fast().output(&lab.router);
-    let said = text_of(&second);
-    assert_eq!(second.status.code(), Some(78), "{said}");
-    assert!(said.contains(TAP) && said.contains("already"), "{said}");
-    let _ = capture.ra_within(SOON);
-    assert!(daemon.is_running());
-
-    // Its claim dies with it, however it ends.
-    daemon.signal(Signal::SIGKILL);
-    assert!(daemon.log.wait_closed(SOON));
-    let _third = Autora::fast().start(&lab.router);
-    let _ = capture.ra_within(SOON);
+    let (mut daemon, _) = lab.serve(&Autora::fast());
+    daemon.signal(Signal::SIGSTOP);
+    overflow(&lab);
+    lab.router.run(&format!("ip link delete {TAP}; {}", lab.plug()));
+    let mut capture = lab.capture();
+    daemon.signal(Signal::SIGCONT);
+    assert_eq!(daemon.exit_within(SOON), 75);
+    capture.assert_silent_for(ms(300));
 }
 
+/// Much of what an interface name may hold.
 #[test]
-fn second_daemon_for_another_interface_is_welcome() {
+fn odd_names_are_served() {
     let lab = Lab::new();
-    let (mut daemon, _capture) = lab.serve(&Autora::fast());
-    lab.router.run(
-        "ip link add tap-vm-2 type veth peer name other
-         echo 1 >/proc/sys/net/ipv6/conf/tap-vm-2/forwarding
-         ip link set other up; ip link set tap-vm-2 up
-         ip address add 2001:db8:2:2::1/64 dev tap-vm-2 nodad",
-    );
-    let mut capture = Capture::start(&lab.router, "other");
-    let _second = Autora::fast().set("interface", "tap-vm-2").start(&lab.router);
-    assert_eq!(capture.ra_within(SOON).prefix.to_string(), "2001:db8:2:2::");
-    assert!(daemon.is_running());
-}
-
-#[test]
-fn same_name_in_another_namespace_is_another_interface() {
-    let lab = Lab::new();
-    let (_daemon, _capture) = lab.serve(&Autora::fast());
-    let other = lab.router.sibling();
-    other.run(&format!(
-        "echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
-         ip link add {TAP} type veth peer name {GUEST}
-         echo 1 >/proc/sys/net/ipv6/conf/{TAP}/forwarding
-         ip link set {GUEST} up; ip link set {TAP} up
-         ip address add 2001:db8:2:2::1/64 dev {TAP} nodad"
-    ));
-    let mut capture = Capture::start(&other, GUEST);
-    let _second = Autora::fast().start(&other);
-    let _ = capture.ra_within(SOON);
-}
-
-/// Any name in the abstract namespace can be taken by any local user, and a
-/// dry run or a start without the capability must not count as serving.
-#[test]
-fn unprivileged_user_cannot_keep_it_from_serving() {
-    let lab = Lab::new();
-    // What a serving daemon claims is there for everyone to see.
-    let daemon = Autora::fast().start(&lab.router);
-    let mut first = lab.capture();
-    let _ = first.ra_within(SOON);
-    let sockets = lab.router.run("cat /proc/net/unix");
-    let names: Vec<String> = sockets
-        .lines()
-        .filter_map(|line| Some(line.split_once(" @")?.1.to_owned()))
-        .collect();
-    drop(daemon);
-
-    let mut squatter = Agent::unprivileged(&lab.router);
-    for name in names.iter().filter(|name| name.contains("autora")) {
-        squatter.squat(name);
+    for name in ["t;$1\"&|*", "-x", "a--b.c@d", "\u{fc}ber"] {
+        lab.router.run(&format!(
+            "ip link set {TAP} down; ip link set {TAP} name '{name}'; ip link set dev '{name}' up
+             ip address add 2001:db8:1:1::1/64 dev '{name}' nodad"
+        ));
+        let autora = Autora::fast().set("interface", name).set("interface-regex", ".");
+        let (daemon, _capture) = lab.serve(&autora);
+        drop(daemon);
+        lab.router.run(&format!(
+            "ip link set dev '{name}' down; ip link set dev '{name}' name {TAP}"
+        ));
     }
-    let mut dry = Daemon::spawn(Autora::fast().arg("--dry-run").unprivileged(&lab.router));
-    dry.expect_log(&[TAP], SOON);
-    let refused = Finished::within(Autora::fast().unprivileged(&lab.router), SOON);
-    assert_eq!(refused.status.code(), Some(77), "{}", text_of(&refused));
-
-    let (mut daemon, _capture) = lab.serve(&Autora::fast());
-    assert!(daemon.is_running());
 }
 
 #[test]

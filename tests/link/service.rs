@@ -142,6 +142,8 @@ fn restart_keeps_the_three_seconds() {
         "{ra:?}"
     );
     assert_rate_limit(&capture);
+    let withdrawn = capture.ras().iter().any(|ra| ra.router_lifetime == 0);
+    assert!(!withdrawn, "guests keep their default route");
     std::fs::remove_dir_all(directory).unwrap();
 }
 
