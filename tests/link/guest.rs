@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::harness::capture::wall_clock;
 use crate::harness::lab::{GUEST_LL, PREFIX, ROUTER_LL};
 use crate::harness::{Autora, GUEST, Lab, MIN_DELAY_BETWEEN_RAS, NOISE, SOON, TAP};
 
@@ -133,7 +134,8 @@ fn that_restarts_is_served_when_its_carrier_returns() {
     std::thread::sleep(MIN_DELAY_BETWEEN_RAS);
     capture.skip();
     lab.guest.run(&format!("ip link set {GUEST} up"));
-    let up = crate::harness::capture::wall_clock();
+    lab.settle();
+    let up = wall_clock();
     let ra = capture.ra_within(SOON);
     assert!(ra.at.saturating_sub(up) < NOISE, "{ra:?}");
 }

@@ -60,7 +60,7 @@ fn stopping_and_a_barrier_when_the_interface_goes() {
     notify.expect("STOPPING=1", SOON);
     let barrier = notify.expect("BARRIER=1", SOON);
     assert_eq!(barrier.descriptors, 1, "{barrier:?}");
-    assert_eq!(daemon.exit_within(NOISE), 0);
+    assert_eq!(daemon.exit_within(SOON), 0);
 }
 
 #[test]

@@ -51,12 +51,21 @@ impl Lab {
              {}",
             lab.plug()
         ));
-        // An RA that arrives before the guest's kernel is ready is lost.
-        lab.eventually("the guest's link-local address", super::SOON, |lab| {
-            let addresses = lab.guest.run(&format!("ip -6 address show dev {GUEST}"));
-            addresses.contains(&GUEST_LL.to_string())
-        });
+        lab.settle();
         lab
+    }
+
+    /// Waits for the addresses of both ends. Even without duplicate address
+    /// detection the kernel marks them as valid in a queue of its own, which
+    /// takes its time on a busy machine; and an RA that arrives before the
+    /// guest's kernel is ready is lost.
+    pub fn settle(&self) {
+        let is_settled =
+            |addresses: String| addresses.contains("inet6 fe80:") && !addresses.contains("tentative");
+        self.eventually("valid addresses", super::SOON, |lab| {
+            is_settled(lab.guest.run(&format!("ip -6 address show dev {GUEST}")))
+                && is_settled(lab.router.run(&format!("ip -6 address show dev {TAP}")))
+        });
     }
 
     /// The script that makes the pair, on the router's side.
@@ -126,8 +135,9 @@ impl Lab {
         while !condition(self) {
             assert!(
                 Instant::now() < deadline,
-                "not within {within:?}: {what}; the guest has:\n{}",
-                self.guest.run("ip -6 address; ip -6 route")
+                "not within {within:?}: {what}; the guest and the router have:\n{}\n{}",
+                self.guest.run("ip -6 address; ip -6 route"),
+                self.router.run("ip -6 address")
             );
             std::thread::sleep(Duration::from_millis(20));
         }
