@@ -1,0 +1,15 @@
+"""The modules whose cases make up the suite, in the order of the table."""
+
+import importlib
+
+MODULES = [
+    "cases_rs",
+    "cases_answer",
+    "cases_ra",
+    "cases_schedule",
+]
+
+
+def load_cases():
+    for module in MODULES:
+        importlib.import_module(module)
