@@ -42,8 +42,8 @@ class Adapter:
     settle = 3.1
     # Seconds from the start to the first advertisement, at most.
     first = 4.0
-    # Flags of its prefix option with our settings.
-    on_link, autonomous = False, True
+    # The preferred lifetime can be configured.
+    sets_preferred = True
     # Case name: why it cannot be judged on it.
     not_applicable = {}
 
@@ -115,8 +115,10 @@ class Running:
         return self.process.poll() is None
 
     def signal(self, number):
+        """Send a signal; returns the time just before."""
+        before = time.time()
         self.process.send_signal(number)
-        return time.time()
+        return before
 
     def wait(self, timeout):
         """Its exit status, or None when it still runs after `timeout`."""

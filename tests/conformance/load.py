@@ -7,6 +7,10 @@ MODULES = [
     "cases_answer",
     "cases_ra",
     "cases_schedule",
+    "cases_life",
+    "cases_identity",
+    "cases_source",
+    "cases_renumber",
 ]
 
 

@@ -53,13 +53,8 @@ class Dnsmasq(Adapter):
     name = "dnsmasq"
     unicast = True
     binary = "/usr/sbin/dnsmasq"
-    # One every 5 to 20 s in its first minute.
-    settle = 3.1
-    # `ra-only` sets no on-link flag without DHCPv6 of its own; see `off-link`.
-    on_link = True
-    not_applicable = {
-        "bounds": "it has no option for the minimum interval and none for the preferred lifetime",
-    }
+    # There is no option for it: the preferred lifetime is the valid one.
+    sets_preferred = False
 
     def missing(self):
         return None if os.path.exists(self.binary) else "package dnsmasq-base is not installed"
@@ -80,7 +75,7 @@ class Dnsmasq(Adapter):
             f"--pid-file={directory}/dnsmasq.pid",
             f"--dhcp-leasefile={directory}/leases",
             "--enable-ra",
-            f"--dhcp-range=::,constructor:{settings.ifname},ra-only,64,{settings.valid}",
+            f"--dhcp-range=::,constructor:{settings.ifname},ra-only,off-link,64,{settings.valid}",
             f"--ra-param={settings.ifname},{settings.max_interval},{settings.router_lifetime}",
         ], {}
 
