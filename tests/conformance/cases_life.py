@@ -4,9 +4,10 @@ import signal
 import subprocess
 import time
 
+from capture import Capture
 from case import MAX_FINAL_RTR_ADVERTISEMENTS, MIN_DELAY_BETWEEN_RAS, NOISE, SLACK, Fail, NotApplicable, case
 from cases_answer import gaps
-from wire import ALL_NODES
+from wire import ALL_NODES, ND_NS, ip_bytes
 
 SHORT = {"min_interval": 3, "max_interval": 4, "router_lifetime": 60}
 AUTORA = ("autora",)
@@ -162,6 +163,25 @@ def carrier_return(bench):
     bench.capture.listen_until(time.time() + 1.0)
     bench.link.guest_up()
     bench.expect(time.time(), 3.5, "after the carrier came back")
+
+
+@case("carrier-first", "RFC 4861 6.2.2; idle taps", "the first carrier: an RA within 0.5 s of the end of duplicate address detection", seconds=8)
+def carrier_first(bench):
+    lab = bench.make_lab(dad=True, link=False)
+    link = lab.add_link(ready=False)
+    # An idle tap: up, without a carrier, its addresses tentative until a guest attaches.
+    link.up(guest=False)
+    link.address()
+    bench.start()
+    bench.capture.listen_until(bench.daemon.started + 3.5)
+    probes = Capture(lab.guest, link.peer, (ND_NS,))
+    link.guest_up()
+    ra = bench.expect(time.time() - 0.05, 4.0, "after the carrier came")
+    probes.drain()
+    probe = [when for when, raw in probes.frames if raw[22:38] == bytes(16) and ip_bytes(link.ll) == raw[62:78]]
+    # RetransTimer is 1 s, and the kernel's timer up to some hundredths late.
+    if not probe or not 0.98 < ra.time - probe[0] < 1.5 + SLACK:
+        raise Fail(f"{ra.time - probe[0]:.2f} s after the probe" if probe else "no probe was seen")
 
 
 def outage(name, title, begin, end):

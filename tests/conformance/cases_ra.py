@@ -98,6 +98,7 @@ def one_prefix(name, rule, title, prefix, host):
 
 
 one_prefix("ra-prefix-zeros", "v6LC.2.2.7 E", "the prefix 8000::/64 of an address that ends in host bits", "8000::", "aa:bbcc:ddee:ff01")
+one_prefix("ra-prefix-site", "RFC 3879 4, v6LC.2.2.7 F", "a prefix of the former site-local range, which is global now", "fec0:0:0:5::", "1")
 one_prefix("ra-prefix-ula", "RFC 4193", "a unique-local prefix", "fd12:3456:789a:5::", "1")
 
 

@@ -167,6 +167,32 @@ def lifetime_expiry(bench):
     assert base < renewed
 
 
+@case("renumber-guest", "RFC 4862 5.5.3, RFC 9096 3.5", "a Linux guest prefers its new address within 8 s of a replacement", seconds=14)
+def renumber_guest(bench):
+    if not bench.adapter.follows_addresses:
+        raise NotApplicable("its prefixes are configured, not read from the interface")
+    lab = bench.make_lab()
+    for name in ("autoconf", "accept_ra"):
+        lab.guest.sysctl(f"conf/guest0/{name}", 1)
+
+    def of(prefix):
+        shown = lab.guest.ip_json("addr", "show", "dev", "guest0")[0]["addr_info"]
+        return next((a for a in shown if a and a["local"].startswith(prefix[:-1])), None)
+
+    bench.start(**SHORT)
+    bench.first()
+    if not bench.capture.wait(lambda: of(PREFIX), 0.5):
+        raise Fail("the guest has no address of the first prefix")
+    bench.link.no_address()
+    bench.link.address(OTHER_PREFIX)
+    ask_for(bench, 8)
+    old, new = of(PREFIX), of(OTHER_PREFIX)
+    if not new or new.get("deprecated"):
+        raise Fail("the guest has no preferred address of the new prefix")
+    if old and not old.get("deprecated"):
+        raise Fail(f"the guest's old address is still preferred, for {old['preferred_life_time']} s")
+
+
 @case("ambiguous", "autora contract", "a second usable /64: silence without a withdrawal, until one of them goes", AUTORA, CONTRACT, seconds=18)
 def ambiguous(bench):
     link = start(bench)

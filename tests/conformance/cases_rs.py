@@ -8,6 +8,8 @@ may do so by chance just then: an unwanted answer counts when it comes twice.
 from case import Fail, case
 from lab import GUEST_MAC
 from wire import (
+    ALL_ROUTERS,
+    ALL_ROUTERS_MAC,
     EXT_DEST,
     EXT_FRAGMENT,
     EXT_HOP_BY_HOP,
@@ -140,6 +142,7 @@ accepts(
     "link-layer padding after the packet (no part of it)",
     lambda b: b.solicit(padding=b"\xff" * 22),
 )
+accepts("priority-tag", "IEEE 802.1Q 6.9", "priority-tagged (VLAN 0): of the link's own network", lambda b: b.solicit(vlan=0xE000))
 accepts(
     "extension-header",
     "RFC 8200 4",
@@ -160,14 +163,14 @@ def atomic(dst=None):
 
 def in_fragments(bench):
     """One good solicitation in two fragments of 16 and 8 octets."""
-    link, dst = bench.link, "ff02::2"
+    link, dst = bench.link, ALL_ROUTERS
     message = icmp(link.guest_ll, dst, ND_RS, 0, bytes(4) + sllao(link.guest_mac) + option(200, bytes(6)))
+    sent = []
     for part, offset, more in ((message[:16], 0, True), (message[16:], 16, False)):
         payload = fragment_header(ICMPV6, offset, more) + part
-        sent = link.sender.send(
-            frame(link.guest_mac, "33:33:00:00:00:02", ipv6(link.guest_ll, dst, payload, EXT_FRAGMENT))
-        )
-    return sent
+        packet = ipv6(link.guest_ll, dst, payload, EXT_FRAGMENT)
+        sent.append(link.sender.send(frame(link.guest_mac, ALL_ROUTERS_MAC, packet)))
+    return sent[0]
 
 
 drops("atomic-fragment", "RFC 6980 5, v6LC.2.2.26 B", "an atomic fragment to ff02::2", atomic())
@@ -184,6 +187,7 @@ drops(
 
 drops("cut-frame", "RFC 8200 3", "a payload length beyond the frame", lambda b: b.solicit(claim=8))
 drops("vlan", "IEEE 802.1Q", "tagged with VLAN 5, so of another network", lambda b: b.solicit(vlan=5))
+drops("vlan-priority", "IEEE 802.1Q", "tagged with VLAN 4094 and a priority", lambda b: b.solicit(vlan=0xEFFE))
 drops("multicast-source", "RFC 4291 2.7", "a multicast source address", lambda b: b.solicit("ff02::1", options=b""))
 drops("loopback-source", "RFC 4291 2.5.3", "source `::1`", lambda b: b.solicit("::1", options=b""))
 

@@ -11,6 +11,9 @@ MODULES = [
     "cases_identity",
     "cases_source",
     "cases_renumber",
+    "cases_uplink",
+    "cases_options",
+    "cases_flood",
 ]
 
 
