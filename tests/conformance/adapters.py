@@ -15,6 +15,11 @@ class Autora(Adapter):
     # The first advertisement goes out as soon as the link-local address is valid.
     first = 2.0
 
+    not_applicable = {
+        "rs-accept-extension-header": "by design its kernel filter sees a solicitation only right behind the IPv6 "
+        "header, where every known client puts it: so fragments and hiding places cost nothing (RFC 6980)",
+    }
+
     def __init__(self):
         self.binary = os.environ.get("AUTORA") or os.path.join(TREE, "target", "release", "autora")
 
@@ -39,6 +44,7 @@ class Autora(Adapter):
             f"--router-lifetime={settings.router_lifetime}s",
             f"--pio-valid-lifetime={settings.valid}s",
             f"--pio-preferred-lifetime={settings.preferred}s",
+            f"--forwarding-resync-interval={settings.resync}s",
         ]
 
     def command(self, settings, directory):

@@ -100,8 +100,23 @@ class Bench:
         found = self.capture.next_ra(since, timeout, wanted)
         if not found:
             seen = "; ".join(f"+{ra.time - since:.2f} s {ra}" for ra in self.capture.since(since)[-3:])
-            raise Fail(f"no such advertisement within {timeout:g} s {what}" + (f" (seen: {seen})" if seen else ""))
+            raise Fail(f"no such advertisement within {timeout:g} s {what}{f' (seen: {seen})' if seen else ''}{self.ended()}")
         return found
+
+    def expect_after(self, change, timeout, what, wanted=lambda ra: True):
+        """Make a change and expect a wanted advertisement.
+
+        The clock is read before: a daemon may be faster than the command that makes the change."""
+        before = time.time()
+        change()
+        return self.expect(before, timeout, what, wanted)
+
+    def ended(self):
+        """What to add to a failure when the daemon does not run any more."""
+        if self.daemon.alive():
+            return ""
+        words = (self.daemon.log_text().strip().splitlines() or ["without a word"])[-1]
+        return f"; it had ended with status {self.daemon.wait(0)}: {words}"
 
     def forbid(self, since, until, what, wanted=lambda ra: True):
         """Listen until `until`; the case fails if a wanted advertisement came later than `since`."""

@@ -102,16 +102,16 @@ def answer_every(bench):
         bench.capture.listen_until(sent + 3.6)
 
 
-@case("answer-after-noise", "RFC 4861 6.2.6", "1,000 bad solicitations at once do not hide the good one after them", seconds=8)
+@case("answer-after-noise", "RFC 4861 6.2.6", "1,000 bad solicitations at once do not hide the good one 0.6 s after them", seconds=8)
 def answer_after_noise(bench):
-    # They fill a small receive buffer; the good one comes when the daemon has had 0.2 s to empty it.
+    # They fill a small receive buffer, and may be read at a limited rate, but they must not stay in the way.
     bench.start()
     bench.ready()
     bad = solicitation(bench.link.guest_mac, bench.link.guest_ll, code=1)
     began = bench.link.sender.send(bad)
     for _ in range(999):
         bench.link.sender.send(bad)
-    bench.capture.listen_until(time.time() + 0.2)
+    bench.capture.listen_until(time.time() + 0.6)
     if bench.capture.since(began):
         raise NotApplicable("it answers the bad ones (rs-drop-code)")
     sent = bench.solicit()

@@ -75,8 +75,12 @@ def forwarding_off(name, rule, title, which):
             bench.forbid(off + 0.02, time.time() + 3.1, "still a default router with forwarding 0", lambda ra: ra.lifetime)
         if not bench.capture.since(off, lifetime=0):
             raise Fail("no RA with router lifetime 0: guests go on sending to a router that drops their packets")
-        bench.lab.router.sysctl(f"conf/{which}/forwarding", 1)
-        bench.expect(time.time(), 4.0 + SLACK, "after forwarding was on again", lambda ra: ra.lifetime)
+        bench.expect_after(
+            lambda: bench.lab.router.sysctl(f"conf/{which}/forwarding", 1),
+            4.0 + SLACK,
+            "after forwarding was on again",
+            lambda ra: ra.lifetime,
+        )
 
 
 forwarding_off("forwarding-off", "RFC 4861 6.2.5", "after forwarding=0 of the interface: lifetime 0, and back when it is 1", "tap-cf0")
@@ -89,8 +93,9 @@ def forwarding_never(bench):
     bench.link.conf("forwarding", 0)
     bench.start(**SHORT)
     bench.forbid(bench.daemon.started, time.time() + 4.5, "advertised as a default router", lambda ra: ra.lifetime)
-    bench.link.conf("forwarding", 1)
-    bench.expect(time.time(), 4.0 + SLACK, "after forwarding was on", lambda ra: ra.lifetime)
+    bench.expect_after(
+        lambda: bench.link.conf("forwarding", 1), 4.0 + SLACK, "after forwarding was on", lambda ra: ra.lifetime
+    )
 
 
 @case("restart-keeps-route", "radvd 118, systemd PR 16358", "a restart does not take the default route from a Linux guest", seconds=10)
@@ -151,8 +156,7 @@ def late_address(bench):
     link.await_link_local()
     bench.start()
     bench.capture.listen_until(bench.daemon.started + 4.2)
-    link.address()
-    bench.expect(time.time(), 2.0, "after the address", lambda ra: ra.prefixes)
+    bench.expect_after(link.address, 2.0, "after the address", lambda ra: ra.prefixes)
 
 
 @case("carrier-return", "RFC 4861 6.2.4; guests that restart", "an RA within 3.5 s of the carrier's return, unasked", seconds=10)
@@ -161,8 +165,7 @@ def carrier_return(bench):
     bench.ready()
     bench.link.guest_down()
     bench.capture.listen_until(time.time() + 1.0)
-    bench.link.guest_up()
-    bench.expect(time.time(), 3.5, "after the carrier came back")
+    bench.expect_after(bench.link.guest_up, 3.5, "after the carrier came back")
 
 
 @case("carrier-first", "RFC 4861 6.2.2; idle taps", "the first carrier: an RA within 0.5 s of the end of duplicate address detection", seconds=8)
@@ -175,8 +178,7 @@ def carrier_first(bench):
     bench.start()
     bench.capture.listen_until(bench.daemon.started + 3.5)
     probes = Capture(lab.guest, link.peer, (ND_NS,))
-    link.guest_up()
-    ra = bench.expect(time.time() - 0.05, 4.0, "after the carrier came")
+    ra = bench.expect_after(link.guest_up, 4.0, "after the carrier came")
     probes.drain()
     probe = [when for when, raw in probes.frames if raw[22:38] == bytes(16) and ip_bytes(link.ll) == raw[62:78]]
     # RetransTimer is 1 s, and the kernel's timer up to some hundredths late.
@@ -197,8 +199,7 @@ def outage(name, title, begin, end):
         end(bench)
         bench.link.await_link_local()
         # The address is gone with IPv6; whoever manages the interface puts it back.
-        bench.link.address(how="nodad")
-        bench.expect(time.time(), 4.5, "after IPv6 came back")
+        bench.expect_after(bench.link.address, 4.5, "after IPv6 came back")
         if cpu > 0.5:
             raise Fail(f"{cpu:.2f} s of CPU within 5 s")
 

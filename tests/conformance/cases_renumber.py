@@ -74,9 +74,9 @@ def check_one_each(bench, since):
 @case("renumber-replaced", "RFC 9096 3.5, radvd 91, systemd 29651", "the address is replaced by one of another /64: old deprecated, new preferred", seconds=16)
 def renumber_replaced(bench):
     link = start(bench)
+    when = time.time()
     link.no_address()
     link.address(OTHER_PREFIX)
-    when = time.time()
     ask_for(bench, 11)
     check_advertised(bench, when, OTHER_PREFIX)
     check_withdrawn(bench, when, PREFIX)
@@ -86,8 +86,8 @@ def renumber_replaced(bench):
 @case("renumber-removed", "RFC 9096 3.5", "the address is removed and none follows: its prefix is deprecated", seconds=14)
 def renumber_removed(bench):
     link = start(bench)
-    link.no_address()
     when = time.time()
+    link.no_address()
     ask_for(bench, 8)
     check_withdrawn(bench, when, PREFIX)
 
@@ -95,9 +95,9 @@ def renumber_removed(bench):
 @case("renumber-remaining", "RFC 9096 3.3, RFC 4862 5.5.3", "a replaced address that had 1,000 s left: no more than that is promised", seconds=16)
 def renumber_remaining(bench):
     link = start(bench, valid=1000, preferred=900)
+    when = time.time()
     link.no_address()
     link.address(OTHER_PREFIX)
-    when = time.time()
     ask_for(bench, 9)
     check_withdrawn(bench, when, PREFIX, remaining=1000)
 
@@ -121,9 +121,9 @@ def renumber_back(bench):
     link.no_address()
     link.address(OTHER_PREFIX)
     ask_for(bench, 7)
+    when = time.time()
     link.no_address(OTHER_PREFIX)
     link.address(PREFIX)
-    when = time.time()
     ask_for(bench, 11)
     told = mentions(bench, when + 0.05, PREFIX)
     if not told:
@@ -153,8 +153,8 @@ def lifetime_remaining(bench):
 def lifetime_expiry(bench):
     link = start(bench, valid=12, preferred=6)
     base = bench.daemon.started
-    bench.lab.router.ip(f"addr change {PREFIX}1/64 dev {link.ifname} valid_lft 400 preferred_lft 300")
     renewed = time.time()
+    bench.lab.router.ip(f"addr change {PREFIX}1/64 dev {link.ifname} valid_lft 400 preferred_lft 300")
     ask_for(bench, 4.5)
     if not any(pio.preferred > 200 for _, pio in mentions(bench, renewed, PREFIX)):
         raise Fail("a renewal of the address is not advertised within 4.5 s")
@@ -200,8 +200,8 @@ def ambiguous(bench):
     when = time.time()
     bench.solicit("::")
     bench.forbid(when + 0.05, when + 6, "with two usable /64s")
-    bench.lab.router.ip(f"addr change {OTHER_PREFIX}1/64 dev {link.ifname} valid_lft 3600 preferred_lft 0")
     one = time.time()
+    bench.lab.router.ip(f"addr change {OTHER_PREFIX}1/64 dev {link.ifname} valid_lft 3600 preferred_lft 0")
     ra = bench.expect(one, 4.5, "after the second was deprecated", lambda ra: ra.prefix(PREFIX))
     if not ra.prefix(PREFIX).preferred:
         raise Fail("the first /64 is advertised as deprecated")

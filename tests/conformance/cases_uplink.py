@@ -9,7 +9,7 @@ import struct
 import time
 
 import wire
-from case import Fail, case
+from case import SLACK, Fail, case
 from cases_life import stopped
 from lab import OTHER_PREFIX
 
@@ -38,15 +38,17 @@ def uplink_accept_ra(bench):
     bench.forbid(bench.daemon.started, time.time() + 0.3, "on an uplink, at the stop")
 
 
-@case("uplink-becomes", "autora contract", "accept_ra=2 while advertising: silence without a withdrawal; and back", AUTORA, NAMED, seconds=14)
+@case("uplink-becomes", "autora contract", "accept_ra=2 while advertising: silence without a withdrawal; and back at the next look", AUTORA, NAMED, seconds=14)
 def uplink_becomes(bench):
-    bench.start(**SHORT)
+    # The kernel reports no change of accept_ra: coming back is noticed when the state is read again.
+    bench.start(resync=2, **SHORT)
     bench.first()
     bench.link.conf("accept_ra", 2)
     when = time.time()
     silent(bench, when + 0.05, 6, "on an uplink")
-    bench.link.conf("accept_ra", 0)
-    bench.expect(time.time(), 4.5, "after it was no uplink any more", lambda ra: ra.lifetime and ra.prefixes)
+    bench.expect_after(
+        lambda: bench.link.conf("accept_ra", 0), 4.5, "after it was no uplink any more", lambda ra: ra.lifetime and ra.prefixes
+    )
 
 
 ROUTES = {
@@ -75,7 +77,7 @@ def uplink_route(kind):
     @case(f"uplink-route-{kind}", "autora contract", f"{what} goes out of the interface: silence; and back", AUTORA, NAMED, seconds=14)
     def body(bench):
         lab = bench.make_lab()
-        lab.router.ip("link add lan0 type dummy", "link set lan0 up", "addr add fe80::5/64 dev lan0 nodad")
+        lab.add_link(ifname="lan0", peer="guest1", mac="02:00:5e:00:01:05", prefix=OTHER_PREFIX)
         # A default route elsewhere makes no uplink of the guest's link.
         lab.router.ip("route add default via fe80::98 dev lan0 metric 4096")
         bench.start(**SHORT)
@@ -84,8 +86,9 @@ def uplink_route(kind):
         lab.router.ip(*(line.format(**words) for line in add))
         when = time.time()
         silent(bench, when + 0.05, 6, "on an uplink")
-        lab.router.ip(*(line.format(**words) for line in delete))
-        bench.expect(time.time(), 5.0, "after the route was gone")
+        bench.expect_after(
+            lambda: lab.router.ip(*(line.format(**words) for line in delete)), 4.5, "after the route was gone"
+        )
 
 
 for kind in ROUTES:
@@ -111,7 +114,7 @@ class OtherDaemon:
         return before
 
 
-@case("other-daemon", "RFC 4861 6.2.7; libvirt's dnsmasq", "another RA daemon of this host on the link: autora yields, and returns 3 intervals after it", AUTORA, "it does not look for others", seconds=34)
+@case("other-daemon", "RFC 4861 6.2.7; libvirt's dnsmasq", "another RA daemon of this host on the link: autora yields, and returns when it is gone", AUTORA, "it does not look for others", seconds=44)
 def other_daemon(bench):
     bench.start(**SHORT)
     bench.first()
@@ -125,7 +128,8 @@ def other_daemon(bench):
     if not bench.capture.since(began - 0.01, cur_hop_limit=OtherDaemon.HOP_LIMIT):
         raise RuntimeError("the other daemon's advertisements did not reach the guest")
     bench.forbid(began + 0.05, last + 11.9, "within three intervals of the other daemon's last RA", ours)
-    bench.expect(last, 12 + 4.5, "after the other daemon's last RA", ours)
+    # Counters are looked at, not watched: from the look that saw the last change it is three intervals more.
+    bench.expect(last, 2 * 12 + 4.5, "after the other daemon's last RA", ours)
 
 
 @case("rogue-guest", "autora contract", "RAs that a guest sends neither silence the router nor fill its log", seconds=14)
@@ -171,8 +175,9 @@ def send_drop(bench):
     if not bench.daemon.alive():
         raise Fail(f"it ended itself with status {bench.daemon.wait(0)}")
     lines, cpu = bench.daemon.log_text().count("\n") - lines, bench.daemon.cpu() - cpu
-    lab.router.run("nft", "flush", "ruleset")
-    bench.expect(time.time(), 4.3, "after the firewall let it pass again")
+    bench.expect_after(
+        lambda: lab.router.run("nft", "flush", "ruleset"), 4.0 + SLACK, "after the firewall let it pass again"
+    )
     if cpu > 0.1:
         raise Fail(f"{cpu:.2f} s of CPU in 12 s")
     if bench.adapter.name == "autora" and not 1 <= lines <= 3:

@@ -26,6 +26,8 @@ class Settings:
     router_lifetime: int = 180
     valid: int = 86400
     preferred: int = 14400
+    # autora: how often the state is read without any event.
+    resync: int = 60
     # For daemons that are told the prefix instead of reading it from the interface.
     prefix: str = "2001:db8:1::"
 
