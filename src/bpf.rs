@@ -1,0 +1,79 @@
+//! The few classic BPF instructions that the two kernel filters need
+//! (`Documentation/networking/filter.rst`).
+
+use nix::libc;
+use socket2::SockFilter;
+
+/// A ← the byte at `at`.
+pub(crate) fn load_byte(at: u32) -> SockFilter {
+    instruction(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS, at)
+}
+
+/// A ← the 16 bits at `at`, taken as big-endian.
+pub(crate) fn load_half(at: u32) -> SockFilter {
+    instruction(libc::BPF_LD | libc::BPF_H | libc::BPF_ABS, at)
+}
+
+/// A ← the 32 bits at `at`, taken as big-endian.
+pub(crate) fn load_word(at: u32) -> SockFilter {
+    instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, at)
+}
+
+/// A ← the 32 bits at X + `at`, taken as big-endian.
+pub(crate) fn load_word_indexed(at: u32) -> SockFilter {
+    instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_IND, at)
+}
+
+/// A ← what the kernel knows beside the bytes: one of `SKF_AD_*`.
+pub(crate) fn load_extension(extension: libc::c_int) -> SockFilter {
+    let at = libc::SKF_AD_OFF + extension;
+    load_word(u32::from_ne_bytes(at.to_ne_bytes()))
+}
+
+/// A ← `value`.
+pub(crate) fn load_value(value: u32) -> SockFilter {
+    instruction(libc::BPF_LD | libc::BPF_IMM, value)
+}
+
+/// X ← `value`.
+pub(crate) fn load_x_value(value: u32) -> SockFilter {
+    instruction(libc::BPF_LDX | libc::BPF_IMM, value)
+}
+
+/// X ← A.
+pub(crate) fn copy_to_x() -> SockFilter {
+    instruction(libc::BPF_MISC | libc::BPF_TAX, 0)
+}
+
+/// A ← A and `mask`.
+pub(crate) fn and(mask: u32) -> SockFilter {
+    instruction(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, mask)
+}
+
+/// Skips `then` instructions if A is `value`, else `otherwise`.
+pub(crate) fn if_equal(value: u32, then: u8, otherwise: u8) -> SockFilter {
+    SockFilter::new(
+        code(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K),
+        then,
+        otherwise,
+        value,
+    )
+}
+
+/// Drops the packet.
+pub(crate) fn refuse() -> SockFilter {
+    instruction(libc::BPF_RET | libc::BPF_K, 0)
+}
+
+/// Delivers the whole packet.
+pub(crate) fn accept() -> SockFilter {
+    instruction(libc::BPF_RET | libc::BPF_K, u32::MAX)
+}
+
+fn instruction(operation: u32, operand: u32) -> SockFilter {
+    SockFilter::new(code(operation), 0, 0, operand)
+}
+
+fn code(operation: u32) -> u16 {
+    u16::try_from(operation).expect("classic BPF operation codes have 16 bits")
+}

@@ -1,0 +1,356 @@
+//! The one loop that ties the parts together.
+
+mod report;
+mod wait;
+
+use std::io;
+
+use log::{info, warn};
+use nix::errno::Errno;
+use nix::libc;
+use nix::net::if_::if_nametoindex;
+use rand::rngs::SmallRng;
+
+use crate::config::Config;
+use crate::eligibility::{Reason, Verdict, judge};
+use crate::exit::{self, End, Failure};
+use crate::foreign::ForeignWatch;
+use crate::ifname::IfName;
+use crate::link::Hardware;
+use crate::privilege;
+use crate::reading::ReadBudget;
+use crate::router::{Purpose, Router, Transmission};
+use crate::rtnetlink::{Events, ReadError, Reader};
+use crate::service::Service;
+use crate::state_file::{State, StateFile};
+use crate::time::Instant;
+use crate::transport::Transport;
+use crate::wire::Message;
+use report::Report;
+use wait::{Request, Waiter};
+
+/// Another daemon has to be silent for so many of our maximum intervals.
+pub const FOREIGN_SILENCE: u32 = 3;
+
+/// One interface, served.
+#[derive(Debug)]
+pub struct Daemon {
+    name: IfName,
+    ifindex: u32,
+    config: Config,
+    waiter: Waiter,
+    reader: Reader,
+    events: Events,
+    transport: Transport,
+    hardware: Hardware,
+    router: Router<SmallRng>,
+    foreign: ForeignWatch,
+    budget: ReadBudget,
+    report: Report,
+    service: Service,
+    state_file: Option<StateFile>,
+    state: State,
+    last_look: Instant,
+    source: Option<std::net::Ipv6Addr>,
+}
+
+/// The interface is not the one any more that was to be served.
+enum Lost {
+    /// Deleted, or moved to another namespace.
+    Gone,
+    /// Still there under another name.
+    Renamed(IfName),
+}
+
+impl Daemon {
+    /// Opens everything for the interface `name` and gives up all privileges.
+    /// With `dry_run` no raw socket is opened, and nothing sent.
+    ///
+    /// # Errors
+    /// When the interface is missing or not to be served, somebody else
+    /// serves it, or a privilege or a resource is missing.
+    pub fn open(config: Config, name: IfName, dry_run: bool) -> Result<Self, Failure> {
+        let os = |error: io::Error| Failure::os(&format!("{name}: cannot open the sockets"), error);
+        if !config.pattern.matches(&name) {
+            return Err(Failure::new(
+                exit::CONFIG,
+                format!(
+                    "{name}: the name does not match the pattern '{}' and is not served: set --interface-regex \
+                     (AUTORA_INTERFACE_REGEX in /etc/default/autora)",
+                    config.pattern
+                ),
+            ));
+        }
+        let ifindex = if_nametoindex(name.as_bytes()).map_err(|errno| match errno {
+            Errno::ENODEV => Failure::new(
+                exit::NO_INPUT,
+                format!("{name}: no such interface in this network namespace: see ip link"),
+            ),
+            _ => os(errno.into()),
+        })?;
+        let waiter = Waiter::new().map_err(os)?;
+        let events = Events::subscribe(ifindex).map_err(os)?;
+        let mut reader = Reader::new(ifindex).map_err(os)?;
+        let hardware = match reader.record() {
+            Ok(record) if record.name == name => record.hardware,
+            Ok(record) => {
+                return Err(Failure::new(
+                    exit::NO_INPUT,
+                    format!(
+                        "{name}: no such interface: it is an alternative name of {}",
+                        record.name
+                    ),
+                ));
+            }
+            Err(error) => return Err(Failure::new(exit::NO_INPUT, format!("{name}: {error}"))),
+        };
+        let transport = if dry_run {
+            Transport::DryRun
+        } else {
+            Transport::open(&name, ifindex, hardware)?
+        };
+        let now = Instant::now();
+        let (state_file, state) = open_state(&name, ifindex, now);
+        privilege::drop_all()?;
+
+        let silence = config.ra.max_interval() * FOREIGN_SILENCE;
+        Ok(Self {
+            ifindex,
+            waiter,
+            reader,
+            events,
+            transport,
+            hardware,
+            router: Router::new(config.ra.clone(), rand::make_rng(), state.last_ra),
+            foreign: ForeignWatch::new(silence, state.foreign),
+            budget: ReadBudget::new(now),
+            report: Report::new(name.clone(), config.heartbeat_interval, now),
+            service: Service::new(now),
+            state_file,
+            state,
+            last_look: now,
+            source: None,
+            name,
+            config,
+        })
+    }
+
+    /// Serves until a signal or the end of the interface.
+    ///
+    /// # Errors
+    /// When the operating system fails in a way that cannot be outlived.
+    pub fn run(mut self) -> Result<End, Failure> {
+        let first = self.turn()?;
+        self.service.ready(Instant::now(), &self.report.status());
+        if let Some(lost) = first {
+            return Ok(self.leave(&lost));
+        }
+        loop {
+            let deadline = self.deadline(Instant::now());
+            let hears = self.router.wants_solicitations() && self.budget.pause(Instant::now()).is_none();
+            let packets = self.transport.readable().filter(|_| hears);
+            let wake = self
+                .waiter
+                .wait(deadline, &self.events, packets)
+                .map_err(|error| Failure::os(&format!("{}: cannot wait for events", self.name), error))?;
+            match wake.request {
+                Some(Request::Leave) => {
+                    info!(
+                        "{}: restarting or told to leave: guests keep what they were told",
+                        self.name
+                    );
+                    Service::stopping("leaving without a withdrawal");
+                    return Ok(End::Done);
+                }
+                Some(Request::Stop) => {
+                    info!("{}: stopping", self.name);
+                    Service::stopping("stopping: withdrawing the default route");
+                    self.router.stop();
+                }
+                None => {}
+            }
+            let now = Instant::now();
+            if wake.packets {
+                self.hear(now);
+            }
+            let due = self.router.deadline().is_some_and(|due| due <= now);
+            let stale = self.deadline_to_look(now) <= now;
+            if wake.events || wake.request.is_some() || due || stale {
+                if let Some(lost) = self.turn()? {
+                    return Ok(self.leave(&lost));
+                }
+            }
+            if self.router.is_stopped() {
+                return Ok(End::Done);
+            }
+            self.report.heartbeat(now);
+            if !self.router.is_overdue(now) {
+                self.service.ping(now, || self.report.status());
+            }
+        }
+    }
+
+    /// Looks at the interface afresh and sends what is due.
+    fn turn(&mut self) -> Result<Option<Lost>, Failure> {
+        let news = self
+            .events
+            .drain()
+            .map_err(|error| Failure::os(&format!("{}: cannot receive events", self.name), error))?;
+        if news.gone {
+            return Ok(Some(Lost::Gone));
+        }
+        if news.routes {
+            self.reader.forget_routes();
+        }
+        let now = Instant::now();
+        self.last_look = now;
+        let verdict = match self.reader.read() {
+            Err(ReadError::Gone) => return Ok(Some(Lost::Gone)),
+            Ok(link) if link.name != self.name => return Ok(Some(Lost::Renamed(link.name))),
+            Ok(link) => {
+                self.hardware = link.hardware;
+                let yields = self.foreign.observe(now, link.foreign_ras).is_some();
+                judge(&link, &self.config.pattern, yields, self.source)
+            }
+            Err(error @ ReadError::Failed { .. }) => Verdict::Silent(Reason::Unreadable(error.to_string())),
+        };
+        if let Verdict::Advertise(footing, _) = &verdict {
+            self.source = Some(footing.source);
+        }
+        if self.report.verdict(&verdict) {
+            Service::status(&self.report.status());
+        }
+        if let Some(tx) = self.router.advance(now, &verdict) {
+            if let Err(lost) = self.transmit(&tx) {
+                return Ok(Some(lost));
+            }
+        }
+        self.keep(State {
+            foreign: self.foreign.seen(),
+            ..self.state
+        });
+        Ok(None)
+    }
+
+    fn transmit(&mut self, tx: &Transmission) -> Result<(), Lost> {
+        if let Purpose::Serve { .. } = tx.purpose {
+            self.transport.discard();
+        }
+        let result = self.transport.send(&self.name, self.hardware, tx);
+        // Read after the send: the next one is at least 3 s after this one
+        // left, however long the call took.
+        let now = Instant::now();
+        match result {
+            Ok(()) => {
+                self.router.sent(now, tx);
+                self.report.sent(tx);
+                self.keep(State {
+                    last_ra: Some(now),
+                    ..self.state
+                });
+            }
+            // The socket's interface is gone for good. What was read a moment
+            // ago is another one of the same index.
+            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => return Err(Lost::Gone),
+            Err(error) => {
+                self.router.failed(now);
+                self.report.send_failed(&error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the packets that wait, as far as they are worth it.
+    fn hear(&mut self, now: Instant) {
+        while self.router.wants_solicitations() && self.budget.pause(now).is_none() {
+            match self.transport.receive() {
+                Ok(Some(heard)) => {
+                    self.budget.spend(now);
+                    match heard {
+                        Ok(Message::Solicitation) => self.router.solicited(now),
+                        Ok(Message::Advertisement { source }) => self.report.heard_router(source),
+                        Err(rejection) => self.report.counters.drop_for(rejection),
+                    }
+                }
+                // An error is news of the interface, which an event brings too.
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Remembers what a restart needs.
+    fn keep(&mut self, state: State) {
+        if state == self.state {
+            return;
+        }
+        self.state = state;
+        if let Some(file) = &self.state_file {
+            if let Err(error) = file.write(&state) {
+                warn!(
+                    "{}: cannot write $RUNTIME_DIRECTORY: {error}; a restart may send too soon",
+                    self.name
+                );
+                self.state_file = None;
+            }
+        }
+    }
+
+    fn deadline_to_look(&self, now: Instant) -> Instant {
+        let resync = self.last_look + self.config.resync_interval;
+        self.foreign
+            .yields_until(now)
+            .map_or(resync, |until| until.min(resync))
+    }
+
+    /// When to wake up without an event.
+    fn deadline(&self, now: Instant) -> Instant {
+        let ping = self
+            .service
+            .ping_deadline()
+            .filter(|_| !self.router.is_overdue(now));
+        let reading = self
+            .budget
+            .pause(now)
+            .filter(|_| self.router.wants_solicitations());
+        [self.router.deadline(), ping, reading]
+            .into_iter()
+            .flatten()
+            .fold(self.deadline_to_look(now), Instant::min)
+    }
+
+    /// Ends because the interface is not there any more. The manager is told
+    /// first: it then starts the unit again if a new interface of this name
+    /// appears from now on, and one that appeared before is seen here.
+    fn leave(&self, lost: &Lost) -> End {
+        let (what, index) = match lost {
+            Lost::Gone => ("the interface is gone".to_owned(), None),
+            Lost::Renamed(name) => (format!("the interface is called {name} now"), Some(self.ifindex)),
+        };
+        Service::stopping(&what);
+        Service::settle();
+        match if_nametoindex(self.name.as_bytes()) {
+            Ok(found) if Some(found) != index => {
+                info!(
+                    "{}: {what}, and there is a new one of the old name: start again",
+                    self.name
+                );
+                End::Replaced
+            }
+            _ => {
+                info!("{}: {what}: nothing left to serve", self.name);
+                End::Done
+            }
+        }
+    }
+}
+
+fn open_state(name: &IfName, ifindex: u32, now: Instant) -> (Option<StateFile>, State) {
+    match StateFile::open(ifindex, now) {
+        Ok(Some((file, state))) => (Some(file), state),
+        Ok(None) => (None, State::default()),
+        Err(error) => {
+            warn!("{name}: cannot open a file in $RUNTIME_DIRECTORY: {error}; a restart may send too soon");
+            (None, State::default())
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What the operator hears: each change once, and now and then the counters.
+
+use std::fmt::Write;
+use std::io;
+use std::net::Ipv6Addr;
+use std::time::{Duration, SystemTime};
+
+use log::{debug, info, warn};
+
+use crate::counters::Counters;
+use crate::eligibility::{Reason, Verdict};
+use crate::ifname::IfName;
+use crate::prefix::Prefix64;
+use crate::router::{Purpose, Transmission};
+use crate::time::Instant;
+
+/// Sources of foreign advertisements that are named; later ones are counted.
+const NAMED_SOURCES: usize = 16;
+
+/// The state of the instance in the operator's terms.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Standing {
+    Advertising { prefix: Prefix64, source: Ipv6Addr },
+    Waiting(Reason),
+}
+
+/// Logs what changes, counts the rest.
+#[derive(Debug)]
+pub(super) struct Report {
+    name: IfName,
+    pub(super) counters: Counters,
+    standing: Option<Standing>,
+    since: SystemTime,
+    /// The last send failed, with this `errno` (0: none known).
+    send_error: Option<i32>,
+    sources: Vec<Ipv6Addr>,
+    heartbeat: Option<Duration>,
+    last_heartbeat: Instant,
+}
+
+impl Report {
+    pub(super) fn new(name: IfName, heartbeat: Option<Duration>, now: Instant) -> Self {
+        Self {
+            name,
+            counters: Counters::default(),
+            standing: None,
+            since: SystemTime::now(),
+            send_error: None,
+            sources: Vec::new(),
+            heartbeat,
+            last_heartbeat: now,
+        }
+    }
+
+    /// Takes the verdict; true if it is another than before.
+    pub(super) fn verdict(&mut self, verdict: &Verdict) -> bool {
+        let standing = match verdict {
+            Verdict::Advertise(footing, prefix) => Standing::Advertising {
+                prefix: prefix.prefix,
+                source: footing.source,
+            },
+            Verdict::WithdrawOnly(_, reason) | Verdict::Silent(reason) => Standing::Waiting(reason.clone()),
+        };
+        if self.standing.as_ref() == Some(&standing) {
+            return false;
+        }
+        let name = &self.name;
+        match &standing {
+            Standing::Advertising { prefix, source } => {
+                let (prefix, source) = (prefix.to_string(), source.to_string());
+                info!(AUTORA_PREFIX = prefix.as_str(), AUTORA_SOURCE = source.as_str();
+                    "{name}: advertising {prefix} from {source}");
+            }
+            Standing::Waiting(reason) if reason.is_passing() => {
+                info!(AUTORA_REASON = reason.key(); "{name}: not advertising: {}", reason.explain(name));
+            }
+            Standing::Waiting(reason) => {
+                warn!(AUTORA_REASON = reason.key(); "{name}: not advertising: {}", reason.explain(name));
+            }
+        }
+        self.standing = Some(standing);
+        self.since = SystemTime::now();
+        true
+    }
+
+    pub(super) fn sent(&mut self, tx: &Transmission) {
+        let name = &self.name;
+        self.counters.ras_sent += 1;
+        if tx.purpose == (Purpose::Serve { answers: true }) {
+            self.counters.solicitations_answered += 1;
+        }
+        if self.send_error.take().is_some() {
+            info!("{name}: sending works again");
+        }
+        match tx.purpose {
+            Purpose::Withdraw => info!(
+                AUTORA_PREFIX = tx.ra.prefix.prefix.to_string().as_str();
+                "{name}: withdrawing: router lifetime {}s, {} valid {}, preferred {}",
+                tx.ra.router_lifetime, tx.ra.prefix.prefix, tx.ra.prefix.valid, tx.ra.prefix.preferred
+            ),
+            Purpose::Serve { .. } | Purpose::Retire => debug!(
+                "{name}: sent: router lifetime {}s, {} valid {}, preferred {}",
+                tx.ra.router_lifetime, tx.ra.prefix.prefix, tx.ra.prefix.valid, tx.ra.prefix.preferred
+            ),
+        }
+    }
+
+    pub(super) fn send_failed(&mut self, error: &io::Error) {
+        self.counters.send_errors += 1;
+        let errno = error.raw_os_error().unwrap_or(0);
+        if self.send_error != Some(errno) {
+            self.send_error = Some(errno);
+            warn!(
+                AUTORA_ERRNO = errno;
+                "{}: a Router Advertisement could not be sent ({error}): trying again, ever more slowly; \
+                 look for a firewall's egress hook (nft list ruleset) or a full queue (tc -s qdisc)",
+                self.name
+            );
+        }
+    }
+
+    /// An advertisement of somebody else on the link.
+    pub(super) fn heard_router(&mut self, source: Ipv6Addr) {
+        let name = &self.name;
+        self.counters.ras_heard += 1;
+        if self.sources.contains(&source) || self.sources.len() >= NAMED_SOURCES {
+            return;
+        }
+        self.sources.push(source);
+        let more = match self.sources.len() {
+            NAMED_SOURCES => "; further sources will only be counted",
+            _ => "",
+        };
+        let source = source.to_string();
+        warn!(AUTORA_SOURCE = source.as_str();
+            "{name}: {source} sends Router Advertisements on this link as well: if it is a guest, drop them \
+             with RA guard{more}");
+    }
+
+    /// Logs the counters if it is time to; to be called on every wake-up.
+    pub(super) fn heartbeat(&mut self, now: Instant) {
+        let Some(interval) = self.heartbeat else {
+            return;
+        };
+        if now.saturating_since(self.last_heartbeat) < interval {
+            return;
+        }
+        self.last_heartbeat = now;
+        let mut dropped = String::new();
+        for (reason, count) in self.counters.dropped() {
+            // Writing to a String does not fail.
+            let _ = write!(dropped, ", {count} dropped ({reason})");
+        }
+        info!(
+            AUTORA_RAS_SENT = self.counters.ras_sent, AUTORA_RSS_ANSWERED = self.counters.solicitations_answered;
+            "{}: {}; {} send errors, {} foreign RAs heard{dropped}",
+            self.name, self.status(), self.counters.send_errors, self.counters.ras_heard
+        );
+    }
+
+    /// One line for `systemctl status`.
+    pub(super) fn status(&self) -> String {
+        let since = humantime::format_rfc3339_seconds(self.since);
+        let counts = format!(
+            "{} RAs sent, {} RSs answered",
+            self.counters.ras_sent, self.counters.solicitations_answered
+        );
+        match &self.standing {
+            Some(Standing::Advertising { prefix, source }) => {
+                format!("advertising {prefix} from {source} since {since}; {counts}")
+            }
+            Some(Standing::Waiting(reason)) => {
+                format!(
+                    "not advertising since {since}: {}; {counts}",
+                    reason.explain(&self.name)
+                )
+            }
+            None => format!("starting since {since}"),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Waiting for signals, time, events and packets at once.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+
+use crate::time::Instant;
+
+/// Signals and the clock.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    signals: SignalFd,
+    timer: TimerFd,
+    armed: Option<Instant>,
+    stop_requested: bool,
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Request {
+    /// To withdraw and end: SIGTERM, SIGINT.
+    Stop,
+    /// To end at once: SIGHUP, which systemd sends for a restart, or a second
+    /// request to stop.
+    Leave,
+}
+
+/// Why the wait is over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wake {
+    pub(super) request: Option<Request>,
+    pub(super) events: bool,
+    pub(super) packets: bool,
+}
+
+impl Waiter {
+    pub(super) fn new() -> io::Result<Self> {
+        let mut mask = SigSet::empty();
+        for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+            mask.add(signal);
+        }
+        mask.thread_block()?;
+        Ok(Self {
+            signals: SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?,
+            // A timer on this clock fires right after a suspend that it fell into.
+            timer: TimerFd::new(
+                ClockId::CLOCK_BOOTTIME,
+                TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC,
+            )?,
+            armed: None,
+            stop_requested: false,
+        })
+    }
+
+    /// Sleeps until `deadline`, a signal, an event, or a packet if `packets`
+    /// are of interest.
+    pub(super) fn wait(
+        &mut self,
+        deadline: Instant,
+        events: &impl AsFd,
+        packets: Option<BorrowedFd<'_>>,
+    ) -> io::Result<Wake> {
+        if self.armed != Some(deadline) {
+            let expiration = Expiration::OneShot(TimeSpec::from_duration(deadline.since_boot()));
+            self.timer.set(expiration, TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
+            self.armed = Some(deadline);
+        }
+        let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        let mut fds = [
+            readable(self.signals.as_fd()),
+            readable(self.timer.as_fd()),
+            readable(events.as_fd()),
+            // Any descriptor will do where there is none: the slice is cut.
+            readable(packets.unwrap_or(events.as_fd())),
+        ];
+        let watched = if packets.is_some() {
+            &mut fds[..]
+        } else {
+            &mut fds[..3]
+        };
+        match poll(watched, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        let [signals, timer, events, packets] = fds.map(|fd| fd.any().unwrap_or(false));
+        if timer {
+            // Unread, an expired timer stays readable; set anew, it does not.
+            self.armed = None;
+        }
+        Ok(Wake {
+            request: if signals { self.request()? } else { None },
+            events,
+            packets,
+        })
+    }
+
+    fn request(&mut self) -> io::Result<Option<Request>> {
+        let mut request = None;
+        while let Some(signal) = self.signals.read_signal()? {
+            let hangup = u32::try_from(Signal::SIGHUP as i32).is_ok_and(|hup| signal.ssi_signo == hup);
+            if hangup || self.stop_requested {
+                request = Some(Request::Leave);
+            } else {
+                self.stop_requested = true;
+                request = request.or(Some(Request::Stop));
+            }
+        }
+        Ok(request)
+    }
+}

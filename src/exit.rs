@@ -1,0 +1,60 @@
+//! How the process ends: statuses from `sysexits.h`, which systemd names in
+//! its messages and on which the unit's restart rules rest.
+
+use std::process::ExitCode;
+
+/// Stopped on request, or the interface went away.
+pub const OK: u8 = 0;
+/// There is no such interface.
+pub const NO_INPUT: u8 = 66;
+/// The operating system failed in a way that cannot be outlived.
+pub const OS_ERROR: u8 = 71;
+/// The interface was replaced by a new one of the same name: start again.
+pub const TEMPORARY: u8 = 75;
+/// A privilege is missing.
+pub const NO_PERMISSION: u8 = 77;
+/// The configuration is refused.
+pub const CONFIG: u8 = 78;
+
+/// An end other than success, with the line that explains it.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit status.
+    pub status: u8,
+    /// One line for the operator.
+    pub message: String,
+}
+
+impl Failure {
+    /// An end with `status`, explained by `message`.
+    pub fn new(status: u8, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+        }
+    }
+
+    /// An operating-system error that cannot be outlived; `doing` says what
+    /// was attempted.
+    pub fn os(doing: &str, error: impl Into<std::io::Error>) -> Self {
+        Self::new(OS_ERROR, format!("{doing}: {}", error.into()))
+    }
+}
+
+/// Why the process ends well, or asks to be started again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// SIGTERM, SIGINT or SIGHUP, or the interface is gone.
+    Done,
+    /// The interface was replaced by a new one of the same name.
+    Replaced,
+}
+
+impl From<End> for ExitCode {
+    fn from(end: End) -> Self {
+        Self::from(match end {
+            End::Done => OK,
+            End::Replaced => TEMPORARY,
+        })
+    }
+}

@@ -1,0 +1,94 @@
+//! Other router advertisement daemons of this host on the same interface.
+
+use std::time::Duration;
+
+use crate::time::Instant;
+
+/// Watches the kernel's count of other programs' advertisements, and yields
+/// to them until they have been silent for a while.
+#[derive(Clone, Debug)]
+pub struct ForeignWatch {
+    silence: Duration,
+    seen: Option<Seen>,
+}
+
+/// The count when it was last seen to grow. Kept over a restart, so that a
+/// daemon that is long gone does not silence the next process again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seen {
+    /// The value of the counter.
+    pub count: u64,
+    /// When it was found to have that value.
+    pub at: Instant,
+}
+
+impl ForeignWatch {
+    /// Yields for `silence` after each change. `before` is what an earlier
+    /// process saw on the same interface.
+    #[must_use]
+    pub fn new(silence: Duration, before: Option<Seen>) -> Self {
+        Self {
+            silence,
+            seen: before,
+        }
+    }
+
+    /// Takes the present `count`; tells until when to yield, if at all.
+    ///
+    /// A count above zero that nobody has seen grow may be a minute or a year
+    /// old: it is taken for new, which is the safe side.
+    pub fn observe(&mut self, now: Instant, count: u64) -> Option<Instant> {
+        let known = self.seen.map_or(0, |seen| seen.count);
+        if count != known {
+            self.seen = Some(Seen { count, at: now });
+        }
+        self.yields_until(now)
+    }
+
+    /// Until when to yield, as far as it is known at `now`.
+    #[must_use]
+    pub fn yields_until(&self, now: Instant) -> Option<Instant> {
+        let until = self.seen?.at + self.silence;
+        (until > now).then_some(until)
+    }
+
+    /// What a later process needs to know.
+    #[must_use]
+    pub fn seen(&self) -> Option<Seen> {
+        self.seen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_boot(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn it_yields_until_the_other_has_been_silent_long_enough() {
+        let mut watch = ForeignWatch::new(Duration::from_secs(180), None);
+        assert_eq!(watch.observe(at(10), 0), None);
+        assert_eq!(watch.observe(at(20), 1), Some(at(200)));
+        assert_eq!(watch.observe(at(199), 1), Some(at(200)));
+        assert_eq!(watch.observe(at(199), 2), Some(at(379)));
+        assert_eq!(watch.observe(at(379), 2), None);
+    }
+
+    #[test]
+    fn an_unexplained_count_at_the_start_is_taken_for_new() {
+        let mut watch = ForeignWatch::new(Duration::from_secs(180), None);
+        assert_eq!(watch.observe(at(10), 5), Some(at(190)));
+    }
+
+    #[test]
+    fn a_restart_does_not_yield_again() {
+        let mut first = ForeignWatch::new(Duration::from_secs(180), None);
+        first.observe(at(10), 5);
+        let mut second = ForeignWatch::new(Duration::from_secs(180), first.seen());
+        assert_eq!(second.observe(at(100), 5), Some(at(190)));
+        assert_eq!(second.observe(at(190), 5), None);
+    }
+}

@@ -1,0 +1,33 @@
+//! autora: IPv6 Router Advertisements for one routed /64 per guest interface.
+//!
+//! The library holds the whole program, so that its pure parts (the wire
+//! codec, the eligibility rule, the router state machine, the configuration)
+//! can be tested and fuzzed without an interface. `ARCHITECTURE.md` shows how
+//! a packet and a kernel event travel through the modules.
+
+mod bpf;
+pub mod claim;
+pub mod cli;
+pub mod config;
+pub mod counters;
+pub mod daemon;
+pub mod dry_run;
+pub mod eligibility;
+pub mod exit;
+pub mod foreign;
+pub mod ifname;
+pub mod lifetime;
+pub mod link;
+pub mod logging;
+pub mod pattern;
+pub mod prefix;
+pub mod privilege;
+pub mod reading;
+pub mod router;
+pub mod rtnetlink;
+pub mod service;
+pub mod socket;
+pub mod state_file;
+pub mod time;
+pub mod transport;
+pub mod wire;

@@ -1,0 +1,285 @@
+//! rtnetlink messages, to and from bytes (rtnetlink(7), `linux/rtnetlink.h`).
+
+use std::net::Ipv6Addr;
+
+use nix::libc;
+
+use crate::ifname::IfName;
+use crate::lifetime::Lifetime;
+use crate::link::{Address, Hardware, Ipv6Settings};
+
+/// The length of `struct nlmsghdr`.
+pub(super) const HEADER_LEN: usize = 16;
+/// Where `nlmsg_seq` stands in it.
+const SEQUENCE_AT: usize = 8;
+/// `nla_type` carries two flags in its upper bits.
+const ATTRIBUTE_TYPE: u16 = 0x3fff;
+/// `AF_INET6` as the one byte that address family has in these messages.
+const INET6: u8 = 10;
+
+// Values that the libc crate does not have for every target.
+const IFLA_ADDRESS: u16 = 1;
+const IFLA_IFNAME: u16 = 3;
+const IFLA_AF_SPEC: u16 = 26;
+const IFLA_EXT_MASK: u16 = 29;
+const IFLA_CARRIER_UP_COUNT: u16 = 47;
+const IFLA_INET6_CONF: u16 = 2;
+const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
+const IFA_ADDRESS: u16 = 1;
+const IFA_LOCAL: u16 = 2;
+const IFA_CACHEINFO: u16 = 6;
+const IFA_FLAGS: u16 = 8;
+const RTA_OIF: u16 = 4;
+const RTM_F_FIB_MATCH: u32 = 0x2000;
+const RTN_UNICAST: u8 = 1;
+/// Indices into `IFLA_INET6_CONF` (`linux/ipv6.h`).
+const DEVCONF_FORWARDING: usize = 0;
+const DEVCONF_ACCEPT_RA: usize = 3;
+const DEVCONF_DISABLE_IPV6: usize = 26;
+
+/// A request that can be sent again and again, each time under a new
+/// sequence number.
+#[derive(Debug)]
+pub(super) struct Request {
+    bytes: Vec<u8>,
+    dump: bool,
+}
+
+impl Request {
+    fn new(kind: u16, dump: bool, body: &[u8]) -> Self {
+        let flags = libc::NLM_F_REQUEST | if dump { libc::NLM_F_DUMP } else { 0 };
+        let len = u32::try_from(HEADER_LEN + body.len()).unwrap_or(u32::MAX);
+        let mut bytes = Vec::with_capacity(HEADER_LEN + body.len());
+        bytes.extend(len.to_ne_bytes());
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(u16::try_from(flags).unwrap_or_default().to_ne_bytes());
+        bytes.extend([0; 8]); // sequence and port, the latter the kernel's to fill
+        bytes.extend(body);
+        Self { bytes, dump }
+    }
+
+    /// One interface, without its traffic counters.
+    pub(super) fn link(ifindex: u32) -> Self {
+        let mut body = vec![0; 16];
+        body.splice(4..8, ifindex.to_ne_bytes());
+        put_u32(&mut body, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        Self::new(libc::RTM_GETLINK, false, &body)
+    }
+
+    /// The IPv6 addresses of one interface. `NETLINK_GET_STRICT_CHK` makes
+    /// the kernel heed the index.
+    pub(super) fn addresses(ifindex: u32) -> Self {
+        let mut body = vec![INET6, 0, 0, 0];
+        body.extend(ifindex.to_ne_bytes());
+        Self::new(libc::RTM_GETADDR, true, &body)
+    }
+
+    /// The route that packets to `::` would take out of one interface: only
+    /// a default route can match. The cost does not grow with the table.
+    pub(super) fn default_route(ifindex: u32) -> Self {
+        let mut body = vec![0; 12];
+        body.splice(0..1, [INET6]);
+        body.splice(8..12, RTM_F_FIB_MATCH.to_ne_bytes());
+        put_u32(&mut body, RTA_OIF, ifindex);
+        Self::new(libc::RTM_GETROUTE, false, &body)
+    }
+
+    /// All routes of all tables out of one interface.
+    pub(super) fn routes(ifindex: u32) -> Self {
+        let mut body = vec![0; 12];
+        body.splice(0..1, [INET6]);
+        put_u32(&mut body, RTA_OIF, ifindex);
+        Self::new(libc::RTM_GETROUTE, true, &body)
+    }
+
+    /// The message under the number `sequence`.
+    pub(super) fn numbered(&mut self, sequence: u32) -> &[u8] {
+        if let Some(field) = self.bytes.get_mut(SEQUENCE_AT..SEQUENCE_AT + 4) {
+            field.copy_from_slice(&sequence.to_ne_bytes());
+        }
+        &self.bytes
+    }
+
+    pub(super) fn is_dump(&self) -> bool {
+        self.dump
+    }
+}
+
+fn put_u32(body: &mut Vec<u8>, kind: u16, value: u32) {
+    body.extend(8_u16.to_ne_bytes());
+    body.extend(kind.to_ne_bytes());
+    body.extend(value.to_ne_bytes());
+}
+
+/// One message of a datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// `nlmsg_type`
+    pub kind: u16,
+    /// `nlmsg_flags`
+    pub flags: u16,
+    /// `nlmsg_seq`
+    pub sequence: u32,
+    /// What follows the header.
+    pub body: &'a [u8],
+}
+
+/// The messages of a datagram, up to the first one that is malformed.
+pub fn messages(datagram: &[u8]) -> impl Iterator<Item = Message<'_>> {
+    let mut rest = datagram;
+    std::iter::from_fn(move || {
+        let len = usize::try_from(u32_at(rest, 0)?).ok()?;
+        let message = Message {
+            kind: u16_at(rest, 4)?,
+            flags: u16_at(rest, 6)?,
+            sequence: u32_at(rest, SEQUENCE_AT)?,
+            body: rest.get(HEADER_LEN..len)?,
+        };
+        rest = rest.get(aligned(len)..).unwrap_or_default();
+        Some(message)
+    })
+}
+
+/// The attributes behind a fixed part, up to the first one that is malformed.
+fn attributes(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let len = usize::from(u16_at(rest, 0)?);
+        let kind = u16_at(rest, 2)? & ATTRIBUTE_TYPE;
+        let value = rest.get(4..len)?;
+        rest = rest.get(aligned(len)..).unwrap_or_default();
+        Some((kind, value))
+    })
+}
+
+/// What `RTM_NEWLINK` says of an interface.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LinkRecord {
+    /// `ifi_index`
+    pub ifindex: u32,
+    /// `ifi_flags`
+    pub flags: u32,
+    /// `ifi_type` and `IFLA_ADDRESS`
+    pub hardware: Hardware,
+    /// `IFLA_IFNAME`
+    pub name: IfName,
+    /// `IFLA_CARRIER_UP_COUNT`
+    pub carrier_ups: u32,
+    /// `IFLA_AF_SPEC`, `AF_INET6`, `IFLA_INET6_CONF`
+    pub ipv6: Option<Ipv6Settings>,
+}
+
+impl LinkRecord {
+    /// Reads the body of an `RTM_NEWLINK`.
+    #[must_use]
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        let mut name = None;
+        let mut mac = None;
+        let mut carrier_ups = 0;
+        let mut ipv6 = None;
+        for (kind, value) in attributes(body.get(16..)?) {
+            match kind {
+                IFLA_ADDRESS => mac = value.try_into().ok(),
+                IFLA_IFNAME => name = IfName::new(value.split(|&b| b == 0).next()?).ok(),
+                IFLA_CARRIER_UP_COUNT => carrier_ups = u32_at(value, 0)?,
+                IFLA_AF_SPEC => ipv6 = inet6_settings(value),
+                _ => {}
+            }
+        }
+        let hardware = match (u16_at(body, 2)?, mac) {
+            (libc::ARPHRD_ETHER, Some(mac)) => Hardware::Ethernet(mac),
+            (libc::ARPHRD_NONE, _) => Hardware::Bare,
+            (other, _) => Hardware::Other(other),
+        };
+        Some(Self {
+            ifindex: u32_at(body, 4)?,
+            flags: u32_at(body, 8)?,
+            hardware,
+            name: name?,
+            carrier_ups,
+            ipv6,
+        })
+    }
+}
+
+fn inet6_settings(af_spec: &[u8]) -> Option<Ipv6Settings> {
+    let find = |bytes, wanted| {
+        attributes(bytes)
+            .find(|&(kind, _)| kind == wanted)
+            .map(|(_, value)| value)
+    };
+    let conf = find(find(af_spec, u16::from(INET6))?, IFLA_INET6_CONF)?;
+    let setting = |index: usize| i32_at(conf, index * 4);
+    Some(Ipv6Settings {
+        forwarding: setting(DEVCONF_FORWARDING)?,
+        accept_ra: setting(DEVCONF_ACCEPT_RA)?,
+        disable_ipv6: setting(DEVCONF_DISABLE_IPV6)?,
+    })
+}
+
+/// Reads the body of an `RTM_NEWADDR`: the interface's index and the address.
+#[must_use]
+pub fn parse_address(body: &[u8]) -> Option<(u32, Address)> {
+    let &[family, prefix_len, flags, ..] = body else {
+        return None;
+    };
+    if family != INET6 {
+        return None;
+    }
+    let ifindex = u32_at(body, 4)?;
+    let (mut on_link, mut local) = (None, None);
+    let mut flags = u32::from(flags);
+    let (mut preferred, mut valid, mut created) = (Lifetime::INFINITE, Lifetime::INFINITE, 0);
+    for (kind, value) in attributes(body.get(8..)?) {
+        match kind {
+            IFA_ADDRESS => on_link = Some(ipv6(value)?),
+            IFA_LOCAL => local = Some(ipv6(value)?),
+            IFA_FLAGS => flags = u32_at(value, 0)?,
+            IFA_CACHEINFO => {
+                preferred = Lifetime::from_bits(u32_at(value, 0)?);
+                valid = Lifetime::from_bits(u32_at(value, 4)?);
+                created = u32_at(value, 8)?;
+            }
+            _ => {}
+        }
+    }
+    let on_link = on_link?;
+    let address = Address {
+        local: local.unwrap_or(on_link),
+        on_link,
+        prefix_len,
+        flags,
+        valid,
+        preferred,
+        created,
+    };
+    Some((ifindex, address))
+}
+
+/// Whether the body of an `RTM_NEWROUTE` is an IPv6 default route that
+/// carries packets.
+#[must_use]
+pub fn is_default_route(body: &[u8]) -> bool {
+    matches!(body, &[family, 0, _, _, _, _, _, kind, _, _, _, _, ..] if family == INET6 && kind == RTN_UNICAST)
+}
+
+fn aligned(len: usize) -> usize {
+    // A length below the header's would make an iterator stand still.
+    len.max(4).next_multiple_of(4)
+}
+
+fn ipv6(value: &[u8]) -> Option<Ipv6Addr> {
+    <[u8; 16]>::try_from(value).ok().map(Ipv6Addr::from)
+}
+
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..)?.first_chunk().map(|b| u32::from_ne_bytes(*b))
+}
+
+pub(super) fn i32_at(bytes: &[u8], at: usize) -> Option<i32> {
+    bytes.get(at..)?.first_chunk().map(|b| i32::from_ne_bytes(*b))
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..)?.first_chunk().map(|b| u16::from_ne_bytes(*b))
+}

@@ -1,0 +1,208 @@
+//! The kernel's view of one interface: targeted requests, filtered events.
+//!
+//! Nothing here lists all interfaces of the host: the cost of a reading does
+//! not depend on how many there are.
+
+mod events;
+pub mod message;
+mod socket;
+
+pub use events::{Events, News};
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use nix::libc;
+
+use crate::ifname::IfName;
+use crate::link::{Address, Link};
+use message::{LinkRecord, Request, is_default_route, parse_address};
+use socket::Socket;
+
+/// A dump that is interrupted by a change is asked for again this often.
+const DUMP_ATTEMPTS: u32 = 4;
+
+/// Why the state could not be read.
+#[derive(Debug)]
+pub enum ReadError {
+    /// The interface does not exist (any more) in this network namespace.
+    Gone,
+    /// Anything else: not eligible, try again later.
+    Failed {
+        /// What was read.
+        what: &'static str,
+        /// What went wrong.
+        error: io::Error,
+    },
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("the interface is gone"),
+            Self::Failed { what, error } => write!(f, "{what}: {error}"),
+        }
+    }
+}
+
+/// Reads the state of one interface, whenever asked, by its index.
+#[derive(Debug)]
+pub struct Reader {
+    socket: Socket,
+    link: Request,
+    addresses: Request,
+    default_route: Request,
+    routes: Request,
+    /// Whether any table has a default route out of the interface; `None`:
+    /// to be read again.
+    routed: Option<bool>,
+}
+
+impl Reader {
+    /// Opens a socket for requests on the interface `ifindex`.
+    ///
+    /// # Errors
+    /// When the socket cannot be had.
+    pub fn new(ifindex: u32) -> io::Result<Self> {
+        Ok(Self {
+            socket: Socket::for_requests()?,
+            link: Request::link(ifindex),
+            addresses: Request::addresses(ifindex),
+            default_route: Request::default_route(ifindex),
+            routes: Request::routes(ifindex),
+            routed: None,
+        })
+    }
+
+    /// A default route appeared or went, or that may have been missed.
+    pub fn forget_routes(&mut self) {
+        self.routed = None;
+    }
+
+    /// Everything that decides, as it is now.
+    ///
+    /// # Errors
+    /// When the interface is gone, or any part of its state cannot be read.
+    pub fn read(&mut self) -> Result<Link, ReadError> {
+        let record = self.record()?;
+        let addresses = self.addresses(record.ifindex).map_err(failed("addresses"))?;
+        let default_route = self.has_default_route().map_err(failed("routes"))?;
+        // Without IPv6 on the interface there is no such file either.
+        let foreign_ras = match record.ipv6 {
+            Some(_) => foreign_ras(&record.name).map_err(failed("/proc/self/net/dev_snmp6"))?,
+            None => 0,
+        };
+        Ok(Link {
+            ifindex: record.ifindex,
+            name: record.name,
+            flags: record.flags,
+            hardware: record.hardware,
+            carrier_ups: record.carrier_ups,
+            ipv6: record.ipv6,
+            addresses,
+            default_route,
+            foreign_ras,
+        })
+    }
+
+    /// The interface's own record, without its addresses and routes.
+    ///
+    /// # Errors
+    /// When the interface is gone, or its record cannot be read.
+    pub fn record(&mut self) -> Result<LinkRecord, ReadError> {
+        let mut record = None;
+        let answer = self.socket.ask(&mut self.link, |message| {
+            if message.kind == libc::RTM_NEWLINK {
+                record = LinkRecord::parse(message.body);
+            }
+        });
+        match (answer, record) {
+            (Err(error), _) if error.raw_os_error() == Some(libc::ENODEV) => Err(ReadError::Gone),
+            (Err(error), _) => Err(failed("link")(error)),
+            (Ok(()), Some(record)) => Ok(record),
+            (Ok(()), None) => Err(failed("link")(io::ErrorKind::InvalidData.into())),
+        }
+    }
+
+    fn addresses(&mut self, ifindex: u32) -> io::Result<Vec<Address>> {
+        undisturbed(|| {
+            let mut addresses = Vec::new();
+            self.socket.ask(&mut self.addresses, |message| {
+                if message.kind == libc::RTM_NEWADDR {
+                    let parsed = parse_address(message.body).filter(|&(owner, _)| owner == ifindex);
+                    addresses.extend(parsed.map(|(_, address)| address));
+                }
+            })?;
+            Ok(addresses)
+        })
+    }
+
+    /// A default route in the table that the host's own packets use is looked
+    /// up every time; those in other tables, or for some sources only, are
+    /// read when an event says that one came or went.
+    fn has_default_route(&mut self) -> io::Result<bool> {
+        let routed = match self.routed {
+            Some(routed) => routed,
+            None => self.has_default_route_in_any_table()?,
+        };
+        self.routed = Some(routed);
+        if routed {
+            return Ok(true);
+        }
+        let mut found = false;
+        let answer = self.socket.ask(&mut self.default_route, |message| {
+            found |= message.kind == libc::RTM_NEWROUTE && is_default_route(message.body);
+        });
+        match answer.map_err(|error| error.raw_os_error()) {
+            Ok(()) => Ok(found),
+            // No route, or one that refuses.
+            Err(Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EACCES)) => Ok(false),
+            Err(Some(errno)) => Err(io::Error::from_raw_os_error(errno)),
+            Err(None) => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    fn has_default_route_in_any_table(&mut self) -> io::Result<bool> {
+        undisturbed(|| {
+            let mut found = false;
+            self.socket.ask(&mut self.routes, |message| {
+                found |= message.kind == libc::RTM_NEWROUTE && is_default_route(message.body);
+            })?;
+            Ok(found)
+        })
+    }
+}
+
+/// Dumps again while the kernel says that a change interrupted the dump.
+fn undisturbed<T>(mut dump: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 1..DUMP_ATTEMPTS {
+        match dump() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+    dump()
+}
+
+/// Router Advertisements that raw sockets of this host sent on the interface;
+/// the line appears with the first one.
+fn foreign_ras(name: &IfName) -> io::Result<u64> {
+    let path = Path::new("/proc/self/net/dev_snmp6").join(name.to_os_string());
+    let counters = fs::read(path)?;
+    let line = counters
+        .split(|&byte| byte == b'\n')
+        .find_map(|line| line.strip_prefix(b"Icmp6OutType134"));
+    line.map_or(Ok(0), |value| {
+        let value = std::str::from_utf8(value).map_err(|_| io::ErrorKind::InvalidData)?;
+        value
+            .trim()
+            .parse()
+            .map_err(|_| io::ErrorKind::InvalidData.into())
+    })
+}
+
+fn failed(what: &'static str) -> impl FnOnce(io::Error) -> ReadError {
+    move |error| ReadError::Failed { what, error }
+}

@@ -1,0 +1,122 @@
+//! A netlink socket that talks to the kernel and to nobody else.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::libc;
+use nix::setsockopt_impl;
+use nix::sys::socket::sockopt::SetBool;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, connect, recv, send,
+    setsockopt, socket,
+};
+
+use super::message::{Message, Request, i32_at, messages};
+
+/// The size that iproute2 uses: no link record is longer.
+const BUFFER: usize = 32 * 1024;
+
+#[derive(Clone, Copy)]
+struct StrictChecking;
+setsockopt_impl!(
+    StrictChecking,
+    libc::SOL_NETLINK,
+    libc::NETLINK_GET_STRICT_CHK,
+    bool,
+    SetBool
+);
+
+/// The kernel refused, or what it said makes no sense.
+#[derive(Debug)]
+pub(super) struct Socket {
+    fd: OwnedFd,
+    sequence: u32,
+    buffer: Vec<u8>,
+}
+
+impl Socket {
+    pub(super) fn for_requests() -> io::Result<Self> {
+        let socket = Self::open()?;
+        setsockopt(&socket.fd, StrictChecking, &true)?;
+        socket.join(0)?;
+        Ok(socket)
+    }
+
+    /// A socket that has yet to [`Socket::join`].
+    pub(super) fn open() -> io::Result<Self> {
+        let fd = socket(
+            AddressFamily::Netlink,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+            SockProtocol::NetlinkRoute,
+        )?;
+        Ok(Self {
+            fd,
+            sequence: 0,
+            buffer: vec![0; BUFFER],
+        })
+    }
+
+    /// Joins multicast groups (a bit mask). Being connected to the kernel
+    /// keeps messages of other processes out.
+    pub(super) fn join(&self, groups: u32) -> io::Result<()> {
+        bind(self.fd.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
+        connect(self.fd.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
+        Ok(())
+    }
+
+    /// Sends a request and passes each part of the answer to `read`.
+    ///
+    /// The kernel answers within the call to send, and a dump goes on within
+    /// each receive, so that nothing is waited for.
+    ///
+    /// # Errors
+    /// What the kernel answered; `Interrupted` for a dump that a change
+    /// disturbed; `WouldBlock` if there was no answer.
+    pub(super) fn ask(&mut self, request: &mut Request, mut read: impl FnMut(Message)) -> io::Result<()> {
+        self.sequence = self.sequence.wrapping_add(1);
+        send(
+            self.fd.as_raw_fd(),
+            request.numbered(self.sequence),
+            MsgFlags::empty(),
+        )?;
+        let mut interrupted = false;
+        loop {
+            let sequence = self.sequence;
+            for message in messages(self.receive()?).filter(|m| m.sequence == sequence) {
+                interrupted |= i32::from(message.flags) & libc::NLM_F_DUMP_INTR != 0;
+                match i32::from(message.kind) {
+                    libc::NLMSG_ERROR | libc::NLMSG_DONE => {
+                        let status = i32_at(message.body, 0).unwrap_or(0);
+                        return match (status, interrupted) {
+                            (0, true) => Err(io::ErrorKind::Interrupted.into()),
+                            (0, false) => Ok(()),
+                            (errno, _) => Err(io::Error::from_raw_os_error(-errno)),
+                        };
+                    }
+                    _ => read(message),
+                }
+                if !request.is_dump() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// The next datagram, whole.
+    pub(super) fn receive(&mut self) -> io::Result<&[u8]> {
+        let received = recv(self.fd.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_TRUNC)?;
+        self.buffer.get(..received).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("a netlink message of {received} bytes"),
+            )
+        })
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}

@@ -1,0 +1,151 @@
+//! What has to outlive a restart, in `$RUNTIME_DIRECTORY`.
+
+use std::env;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::libc;
+
+use crate::foreign::Seen;
+use crate::time::Instant;
+
+/// The file's name.
+const NAME: &str = "last-ra";
+/// One line of four numbers of fixed width.
+const LEN: usize = 4 * 21 + 1;
+
+/// What is remembered of one interface. A state of another interface, as one
+/// of the same name before it was made anew, is not taken over.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct State {
+    /// When the last advertisement was sent.
+    pub last_ra: Option<Instant>,
+    /// Other daemons' advertisements.
+    pub foreign: Option<Seen>,
+}
+
+/// The open file.
+#[derive(Debug)]
+pub struct StateFile {
+    file: File,
+    ifindex: u32,
+}
+
+impl StateFile {
+    /// Opens or makes the file, if there is a runtime directory at all, and
+    /// reads what an earlier process left for the interface `ifindex`.
+    ///
+    /// # Errors
+    /// When there is a directory but no file can be had in it.
+    pub fn open(ifindex: u32, now: Instant) -> io::Result<Option<(Self, State)>> {
+        let Some(path) = path() else {
+            return Ok(None);
+        };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(path)?;
+        let mut text = String::new();
+        // A file that is not ours to understand is overwritten in time.
+        let _ = (&mut file).take(LEN as u64).read_to_string(&mut text);
+        let state = parse(&text, ifindex, now).unwrap_or_default();
+        Ok(Some((Self { file, ifindex }, state)))
+    }
+
+    /// Writes `state` over what was there, in one call.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn write(&self, state: &State) -> io::Result<()> {
+        self.file.write_all_at(format(self.ifindex, state).as_bytes(), 0)
+    }
+}
+
+/// The first of the directories; systemd separates them by colons.
+fn path() -> Option<PathBuf> {
+    let all = env::var_os("RUNTIME_DIRECTORY")?;
+    let first = env::split_paths(&all).next()?;
+    first.is_absolute().then(|| first.join(NAME))
+}
+
+fn format(ifindex: u32, state: &State) -> String {
+    let nanoseconds = |at: Option<Instant>| at.map_or(0, |at| at.since_boot().as_nanos());
+    let (count, at) = state
+        .foreign
+        .map_or((0, None), |seen| (seen.count, Some(seen.at)));
+    let last_ra = nanoseconds(state.last_ra);
+    format!(
+        "{ifindex:>20} {last_ra:>20} {count:>20} {:>20} \n",
+        nanoseconds(at)
+    )
+}
+
+fn parse(text: &str, ifindex: u32, now: Instant) -> Option<State> {
+    let mut numbers = text.split_ascii_whitespace().map(str::parse::<u64>);
+    let mut next = || numbers.next()?.ok();
+    if next()? != u64::from(ifindex) {
+        return None;
+    }
+    // A time to come cannot have been: counting from now is the safe side.
+    let instant = |nanoseconds| Instant::from_boot(Duration::from_nanos(nanoseconds)).min(now);
+    let last_ra = Some(next()?).filter(|&n| n > 0).map(instant);
+    let (count, at) = (next()?, instant(next()?));
+    let foreign = (count > 0).then_some(Seen { count, at });
+    Some(State { last_ra, foreign })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_boot(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let full = State {
+            last_ra: Some(at(17)),
+            foreign: Some(Seen { count: 3, at: at(5) }),
+        };
+        for state in [State::default(), full] {
+            let text = format(7, &state);
+            assert_eq!(text.len(), LEN);
+            assert_eq!(parse(&text, 7, at(20)), Some(state));
+            assert_eq!(parse(&text, 8, at(20)), None);
+        }
+    }
+
+    #[test]
+    fn a_time_to_come_counts_from_now() {
+        let state = State {
+            last_ra: Some(at(100)),
+            foreign: None,
+        };
+        assert_eq!(
+            parse(&format(7, &state), 7, at(20)).unwrap().last_ra,
+            Some(at(20))
+        );
+    }
+
+    #[test]
+    fn nonsense_is_nothing() {
+        for text in [
+            "",
+            "7",
+            "7 x",
+            "7 -1 0 0",
+            "7 99999999999999999999999 0 0",
+            "\0\0",
+        ] {
+            assert_eq!(parse(text, 7, at(1)), None, "{text:?}");
+        }
+    }
+}

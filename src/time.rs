@@ -1,0 +1,51 @@
+//! Time since boot, suspend included. The only place that reads a clock.
+
+use std::ops::Add;
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
+
+/// A point in time on `CLOCK_BOOTTIME`.
+///
+/// Lifetimes run on while a host is suspended, so the monotonic clock would
+/// be wrong, and steps of the wall clock must change nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Instant(Duration);
+
+impl Instant {
+    /// The present.
+    ///
+    /// # Panics
+    /// Never: the clock exists since Linux 2.6.39.
+    #[must_use]
+    pub fn now() -> Self {
+        let now = clock_gettime(ClockId::CLOCK_BOOTTIME).expect("CLOCK_BOOTTIME exists since Linux 2.6.39");
+        Self(Duration::from(now))
+    }
+
+    /// The point that lies `elapsed` after boot.
+    #[must_use]
+    pub const fn from_boot(elapsed: Duration) -> Self {
+        Self(elapsed)
+    }
+
+    /// How long after boot this point lies.
+    #[must_use]
+    pub const fn since_boot(self) -> Duration {
+        self.0
+    }
+
+    /// The time from `earlier` to `self`, zero if `earlier` is later.
+    #[must_use]
+    pub fn saturating_since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Self;
+
+    fn add(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(span))
+    }
+}
