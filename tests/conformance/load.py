@@ -11,6 +11,8 @@ MODULES = [
     "cases_identity",
     "cases_source",
     "cases_renumber",
+    "cases_blip",
+    "cases_kinds",
     "cases_uplink",
     "cases_options",
     "cases_flood",
