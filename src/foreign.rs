@@ -45,11 +45,12 @@ impl ForeignWatch {
         self.yields_until(now)
     }
 
-    /// Until when to yield, as far as it is known at `now`.
+    /// Until when to yield, as far as was known at `looked`, the moment of
+    /// the last look.
     #[must_use]
-    pub fn yields_until(&self, now: Instant) -> Option<Instant> {
+    pub fn yields_until(&self, looked: Instant) -> Option<Instant> {
         let until = self.seen?.at + self.silence;
-        (until > now).then_some(until)
+        (until > looked).then_some(until)
     }
 
     /// What a later process needs to know.

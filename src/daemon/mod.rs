@@ -174,7 +174,7 @@ impl Daemon {
                 self.hear(now);
             }
             let due = self.router.deadline().is_some_and(|due| due <= now);
-            let stale = self.deadline_to_look(now) <= now;
+            let stale = self.deadline_to_look() <= now;
             if wake.events || wake.request.is_some() || due || stale {
                 if let Some(lost) = self.turn()? {
                     return Ok(self.leave(&lost));
@@ -295,11 +295,16 @@ impl Daemon {
         }
     }
 
-    fn deadline_to_look(&self, now: Instant) -> Instant {
+    /// While another daemon is yielded to, its count is read more often: its
+    /// silence begins when it was last seen to grow.
+    fn deadline_to_look(&self) -> Instant {
         let resync = self.last_look + self.config.resync_interval;
-        self.foreign
-            .yields_until(now)
-            .map_or(resync, |until| until.min(resync))
+        match self.foreign.yields_until(self.last_look) {
+            Some(until) => resync
+                .min(until)
+                .min(self.last_look + self.config.ra.max_interval()),
+            None => resync,
+        }
     }
 
     /// When to wake up without an event.
@@ -315,7 +320,7 @@ impl Daemon {
         [self.router.deadline(), ping, reading]
             .into_iter()
             .flatten()
-            .fold(self.deadline_to_look(now), Instant::min)
+            .fold(self.deadline_to_look(), Instant::min)
     }
 
     /// Ends because the interface is not there any more. The manager is told

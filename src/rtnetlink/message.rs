@@ -29,7 +29,10 @@ const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_CACHEINFO: u16 = 6;
 const IFA_FLAGS: u16 = 8;
+const RTA_SRC: u16 = 2;
 const RTA_OIF: u16 = 4;
+const FRA_TABLE: u16 = 15;
+const FRA_L3MDEV: u16 = 19;
 const RTM_F_FIB_MATCH: u32 = 0x2000;
 const RTN_UNICAST: u8 = 1;
 /// Indices into `IFLA_INET6_CONF` (`linux/ipv6.h`).
@@ -62,7 +65,7 @@ impl Request {
     pub(super) fn link(ifindex: u32) -> Self {
         let mut body = vec![0; 16];
         body.splice(4..8, ifindex.to_ne_bytes());
-        put_u32(&mut body, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        put(&mut body, IFLA_EXT_MASK, &RTEXT_FILTER_SKIP_STATS.to_ne_bytes());
         Self::new(libc::RTM_GETLINK, false, &body)
     }
 
@@ -74,21 +77,33 @@ impl Request {
         Self::new(libc::RTM_GETADDR, true, &body)
     }
 
-    /// The route that packets to `::` would take out of one interface: only
-    /// a default route can match. The cost does not grow with the table.
-    pub(super) fn default_route(ifindex: u32) -> Self {
+    /// The route that packets from `source` to `::` would take out of one
+    /// interface: only a default route can match. The cost does not grow with
+    /// the table.
+    pub(super) fn default_route(ifindex: u32, source: Ipv6Addr) -> Self {
         let mut body = vec![0; 12];
         body.splice(0..1, [INET6]);
         body.splice(8..12, RTM_F_FIB_MATCH.to_ne_bytes());
-        put_u32(&mut body, RTA_OIF, ifindex);
+        if !source.is_unspecified() {
+            body.splice(2..3, [128]); // rtm_src_len
+            put(&mut body, RTA_SRC, &source.octets());
+        }
+        put(&mut body, RTA_OIF, &ifindex.to_ne_bytes());
         Self::new(libc::RTM_GETROUTE, false, &body)
+    }
+
+    /// The rules that choose among routing tables.
+    pub(super) fn rules() -> Self {
+        let mut body = vec![0; 12];
+        body.splice(0..1, [INET6]);
+        Self::new(libc::RTM_GETRULE, true, &body)
     }
 
     /// All routes of all tables out of one interface.
     pub(super) fn routes(ifindex: u32) -> Self {
         let mut body = vec![0; 12];
         body.splice(0..1, [INET6]);
-        put_u32(&mut body, RTA_OIF, ifindex);
+        put(&mut body, RTA_OIF, &ifindex.to_ne_bytes());
         Self::new(libc::RTM_GETROUTE, true, &body)
     }
 
@@ -105,10 +120,12 @@ impl Request {
     }
 }
 
-fn put_u32(body: &mut Vec<u8>, kind: u16, value: u32) {
-    body.extend(8_u16.to_ne_bytes());
+/// Appends an attribute whose value fills whole words.
+fn put(body: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    let len = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
+    body.extend(len.to_ne_bytes());
     body.extend(kind.to_ne_bytes());
-    body.extend(value.to_ne_bytes());
+    body.extend(value);
 }
 
 /// One message of a datagram.
@@ -261,6 +278,28 @@ pub fn parse_address(body: &[u8]) -> Option<(u32, Address)> {
 #[must_use]
 pub fn is_default_route(body: &[u8]) -> bool {
     matches!(body, &[family, 0, _, _, _, _, _, kind, _, _, _, _, ..] if family == INET6 && kind == RTN_UNICAST)
+}
+
+/// Whether the body of an `RTM_NEWRULE` leads to a table that a lookup of our
+/// own may miss. Those of VRFs are found through the interface.
+#[must_use]
+pub fn leads_elsewhere(body: &[u8]) -> bool {
+    let mut table = body.get(4).copied().map_or(0, u32::from);
+    let mut by_interface = false;
+    for (kind, value) in attributes(body.get(12..).unwrap_or_default()) {
+        match kind {
+            FRA_TABLE => table = u32_at(value, 0).unwrap_or(table),
+            FRA_L3MDEV => by_interface = value.first() == Some(&1),
+            _ => {}
+        }
+    }
+    let usual = [
+        libc::RT_TABLE_LOCAL,
+        libc::RT_TABLE_MAIN,
+        libc::RT_TABLE_DEFAULT,
+        libc::RT_TABLE_UNSPEC,
+    ];
+    !by_interface && !usual.map(u32::from).contains(&table)
 }
 
 fn aligned(len: usize) -> usize {

@@ -7,18 +7,22 @@ mod events;
 pub mod message;
 mod socket;
 
+#[cfg(test)]
+mod tests;
+
 pub use events::{Events, News};
 
 use std::fmt;
 use std::fs;
 use std::io;
+use std::net::Ipv6Addr;
 use std::path::Path;
 
 use nix::libc;
 
 use crate::ifname::IfName;
 use crate::link::{Address, Link};
-use message::{LinkRecord, Request, is_default_route, parse_address};
+use message::{LinkRecord, Request, is_default_route, leads_elsewhere, parse_address};
 use socket::Socket;
 
 /// A dump that is interrupted by a change is asked for again this often.
@@ -53,10 +57,9 @@ pub struct Reader {
     socket: Socket,
     link: Request,
     addresses: Request,
-    default_route: Request,
-    routes: Request,
-    /// Whether any table has a default route out of the interface; `None`:
-    /// to be read again.
+    ifindex: u32,
+    /// Whether a table that rules lead to has a default route out of the
+    /// interface; `None`: to be read again.
     routed: Option<bool>,
 }
 
@@ -70,8 +73,7 @@ impl Reader {
             socket: Socket::for_requests()?,
             link: Request::link(ifindex),
             addresses: Request::addresses(ifindex),
-            default_route: Request::default_route(ifindex),
-            routes: Request::routes(ifindex),
+            ifindex,
             routed: None,
         })
     }
@@ -88,7 +90,7 @@ impl Reader {
     pub fn read(&mut self) -> Result<Link, ReadError> {
         let record = self.record()?;
         let addresses = self.addresses(record.ifindex).map_err(failed("addresses"))?;
-        let default_route = self.has_default_route().map_err(failed("routes"))?;
+        let default_route = self.has_default_route(&addresses).map_err(failed("routes"))?;
         // Without IPv6 on the interface there is no such file either.
         let foreign_ras = match record.ipv6 {
             Some(_) => foreign_ras(&record.name).map_err(failed("/proc/self/net/dev_snmp6"))?,
@@ -139,36 +141,61 @@ impl Reader {
         })
     }
 
-    /// A default route in the table that the host's own packets use is looked
-    /// up every time; those in other tables, or for some sources only, are
-    /// read when an event says that one came or went.
-    fn has_default_route(&mut self) -> io::Result<bool> {
+    /// Whether a default route, for whatever source, leads out of the
+    /// interface. Looked up each time, at a cost that does not depend on the
+    /// tables; those that rules lead to are read when a rule is there at all,
+    /// and then only after an event.
+    fn has_default_route(&mut self, addresses: &[Address]) -> io::Result<bool> {
         let routed = match self.routed {
             Some(routed) => routed,
-            None => self.has_default_route_in_any_table()?,
+            None => self.has_rules()? && self.has_default_route_in_any_table()?,
         };
         self.routed = Some(routed);
-        if routed {
+        if routed || self.looks_up(Ipv6Addr::UNSPECIFIED)? {
             return Ok(true);
         }
+        // Routes for some sources only: "default from 2001:db8::/56".
+        for address in addresses.iter().filter(|a| !a.local.is_unicast_link_local()) {
+            if self.looks_up(address.local)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn looks_up(&mut self, source: Ipv6Addr) -> io::Result<bool> {
         let mut found = false;
-        let answer = self.socket.ask(&mut self.default_route, |message| {
+        let mut request = Request::default_route(self.ifindex, source);
+        let answer = self.socket.ask(&mut request, |message| {
             found |= message.kind == libc::RTM_NEWROUTE && is_default_route(message.body);
         });
-        match answer.map_err(|error| error.raw_os_error()) {
+        match answer {
             Ok(()) => Ok(found),
-            // No route, or one that refuses.
-            Err(Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EACCES)) => Ok(false),
-            Err(Some(errno)) => Err(io::Error::from_raw_os_error(errno)),
-            Err(None) => Err(io::ErrorKind::InvalidData.into()),
+            Err(error) => match error.raw_os_error() {
+                // No route, or one that refuses.
+                Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EACCES) => Ok(false),
+                _ => Err(error),
+            },
         }
     }
 
+    fn has_rules(&mut self) -> io::Result<bool> {
+        self.any_of(&mut Request::rules(), libc::RTM_NEWRULE, leads_elsewhere)
+    }
+
     fn has_default_route_in_any_table(&mut self) -> io::Result<bool> {
+        self.any_of(
+            &mut Request::routes(self.ifindex),
+            libc::RTM_NEWROUTE,
+            is_default_route,
+        )
+    }
+
+    fn any_of(&mut self, dump: &mut Request, kind: u16, holds: fn(&[u8]) -> bool) -> io::Result<bool> {
         undisturbed(|| {
             let mut found = false;
-            self.socket.ask(&mut self.routes, |message| {
-                found |= message.kind == libc::RTM_NEWROUTE && is_default_route(message.body);
+            self.socket.ask(dump, |message| {
+                found |= message.kind == kind && holds(message.body);
             })?;
             Ok(found)
         })

@@ -1,0 +1,217 @@
+//! Why nothing is advertised, in an operator's sentences.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+use crate::ifname::IfName;
+use crate::prefix::Prefix64;
+
+/// Why an interface is not advertised. [`Reason::explain`] says it to an
+/// operator; [`Reason::key`] names it in the journal.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reason {
+    /// The name does not match the pattern.
+    NoMatch,
+    /// The state could not be read.
+    Unreadable(String),
+    /// The loopback interface.
+    Loopback,
+    /// Neither Ethernet nor bare IP: the `ARPHRD_*` that it is.
+    LinkType(u16),
+    /// Not `IFF_UP`.
+    Down,
+    /// Not `IFF_RUNNING`.
+    NoCarrier,
+    /// Not `IFF_MULTICAST`.
+    NoMulticast,
+    /// The kernel runs no IPv6 on it, as with an MTU below 1280.
+    NoIpv6,
+    /// `disable_ipv6` is set.
+    Ipv6Disabled,
+    /// It takes Router Advertisements although it forwards: an uplink.
+    AcceptsRas(i32),
+    /// An IPv6 default route goes out of it: an uplink.
+    DefaultRoute,
+    /// Another daemon of this host advertises on it.
+    OtherDaemon,
+    /// No link-local address.
+    NoLinkLocal,
+    /// A link-local address is not valid yet.
+    LinkLocalTentative(Ipv6Addr),
+    /// The link-local address belongs to another node.
+    LinkLocalDuplicate(Ipv6Addr),
+    /// More than one usable /64.
+    SeveralPrefixes(Vec<Prefix64>),
+    /// `forwarding` is not 1.
+    NotForwarding(i32),
+    /// No /64 at all.
+    NoPrefix,
+    /// The only /64 is not valid yet.
+    PrefixTentative(Prefix64),
+    /// The only address inside a /64 belongs to another node.
+    PrefixDuplicate(Prefix64),
+    /// The only /64 is deprecated.
+    PrefixDeprecated(Prefix64),
+}
+
+impl Reason {
+    /// A stable name for the journal field `AUTORA_REASON` and for scripts.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::NoMatch => "no-match",
+            Self::Unreadable(_) => "unreadable",
+            Self::Loopback => "loopback",
+            Self::LinkType(_) => "link-type",
+            Self::Down => "down",
+            Self::NoCarrier => "no-carrier",
+            Self::NoMulticast => "no-multicast",
+            Self::NoIpv6 => "no-ipv6",
+            Self::Ipv6Disabled => "ipv6-disabled",
+            Self::AcceptsRas(_) => "uplink-accepts-ra",
+            Self::DefaultRoute => "uplink-default-route",
+            Self::OtherDaemon => "other-daemon",
+            Self::NoLinkLocal => "no-link-local",
+            Self::LinkLocalTentative(_) => "link-local-tentative",
+            Self::LinkLocalDuplicate(_) => "link-local-duplicate",
+            Self::SeveralPrefixes(_) => "several-prefixes",
+            Self::NotForwarding(_) => "not-forwarding",
+            Self::NoPrefix => "no-prefix",
+            Self::PrefixTentative(_) => "prefix-tentative",
+            Self::PrefixDuplicate(_) => "prefix-duplicate",
+            Self::PrefixDeprecated(_) => "prefix-deprecated",
+        }
+    }
+
+    /// Whether it is a step on the way up, with nothing to be mended.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Down
+                | Self::NoCarrier
+                | Self::NoLinkLocal
+                | Self::LinkLocalTentative(_)
+                | Self::PrefixTentative(_)
+        )
+    }
+
+    /// What was found and what to do, for the interface `name`.
+    #[must_use]
+    pub fn explain<'a>(&'a self, name: &'a IfName) -> impl fmt::Display + 'a {
+        Explanation { reason: self, name }
+    }
+}
+
+struct Explanation<'a> {
+    reason: &'a Reason,
+    name: &'a IfName,
+}
+
+impl fmt::Display for Explanation<'_> {
+    #[expect(clippy::too_many_lines, reason = "one arm per reason, read as a table")]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name;
+        let dev = name.shell();
+        match self.reason {
+            Reason::NoMatch => write!(
+                f,
+                "the name does not match the pattern: set AUTORA_INTERFACE_REGEX"
+            ),
+            Reason::Unreadable(error) => write!(f, "its state cannot be read ({error}): trying again"),
+            Reason::Loopback => write!(f, "it is the loopback interface: no guest is behind it"),
+            Reason::LinkType(kind) => {
+                write!(
+                    f,
+                    "it is neither Ethernet nor bare IP (ARPHRD {kind}): such links are not served"
+                )
+            }
+            Reason::Down => write!(f, "it is down: ip link set {dev} up"),
+            Reason::NoCarrier => write!(f, "it has no carrier: waiting for the guest"),
+            Reason::NoMulticast => write!(f, "multicast is off: ip link set {dev} multicast on"),
+            Reason::NoIpv6 => {
+                write!(
+                    f,
+                    "the kernel runs no IPv6 on it: ip link set {dev} mtu 1500 (at least 1280)"
+                )
+            }
+            Reason::Ipv6Disabled => {
+                write!(
+                    f,
+                    "disable_ipv6 is set: sysctl -w {}=0",
+                    name.sysctl("disable_ipv6")
+                )
+            }
+            Reason::AcceptsRas(value) => write!(
+                f,
+                "accept_ra is {value}, so it is an uplink of this host: if it is not, sysctl -w {}=0",
+                name.sysctl("accept_ra")
+            ),
+            Reason::DefaultRoute => write!(
+                f,
+                "an IPv6 default route goes out of it, so it is an uplink of this host: if it is not, \
+                 ip -6 route del default dev {dev}"
+            ),
+            Reason::OtherDaemon => write!(
+                f,
+                "another program of this host sends Router Advertisements on it: yielding until it has been \
+                 silent for three maximum intervals; stop it (radvd, dnsmasq, systemd-networkd?) or this instance"
+            ),
+            Reason::NoLinkLocal => write!(
+                f,
+                "it has no link-local address: sysctl -w {}=0, or ip -6 address add fe80::1/64 dev {dev}",
+                name.sysctl("addr_gen_mode")
+            ),
+            Reason::LinkLocalTentative(address) => {
+                write!(
+                    f,
+                    "its link-local address {address} is tentative: waiting for duplicate address detection"
+                )
+            }
+            Reason::LinkLocalDuplicate(address) => write!(
+                f,
+                "its link-local address {address} is a duplicate: another node on the link has it; \
+                 give one of them another address"
+            ),
+            Reason::SeveralPrefixes(prefixes) => {
+                write!(f, "it has {} usable /64 prefixes (", prefixes.len())?;
+                for (i, prefix) in prefixes.iter().enumerate() {
+                    write!(f, "{}{prefix}", if i == 0 { "" } else { ", " })?;
+                }
+                write!(
+                    f,
+                    ") and only one may be: ip -6 address del all but one, or deprecate the old one \
+                     (ip -6 address change ADDRESS/64 dev {dev} preferred_lft 0)"
+                )
+            }
+            Reason::NotForwarding(value) => {
+                write!(
+                    f,
+                    "forwarding is {value}: sysctl -w {}=1",
+                    name.sysctl("forwarding")
+                )
+            }
+            Reason::NoPrefix => {
+                write!(
+                    f,
+                    "it has no global or unique-local /64: ip -6 address add PREFIX::1/64 dev {dev}"
+                )
+            }
+            Reason::PrefixTentative(prefix) => {
+                write!(
+                    f,
+                    "the address in {prefix} is tentative: waiting for duplicate address detection"
+                )
+            }
+            Reason::PrefixDuplicate(prefix) => write!(
+                f,
+                "the address in {prefix} is a duplicate: another node on the link has it; use another one"
+            ),
+            Reason::PrefixDeprecated(prefix) => write!(
+                f,
+                "its only /64, {prefix}, is deprecated: ip -6 address add a new one, or ip -6 address change \
+                 ADDRESS/64 dev {dev} preferred_lft forever"
+            ),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The rules of RFC 4861, 6.1.1 and 6.1.2, one by one.
+
+use super::*;
+
+const SLLAO: [u8; 8] = [1, 1, 0x52, 0x54, 0, 1, 2, 3];
+
+/// A solicitation with a good checksum; `edit` sees the message before
+/// the checksum is made.
+fn packet(source: &str, message: &[u8]) -> Vec<u8> {
+    let source: Ipv6Addr = source.parse().unwrap();
+    let destination: Ipv6Addr = "ff02::2".parse().unwrap();
+    let mut message = message.to_vec();
+    if message.len() >= 4 {
+        message[2..4].fill(0);
+        let sum = checksum(source, destination, &message);
+        message[2..4].copy_from_slice(&sum.to_be_bytes());
+    }
+    let mut packet = vec![0x60, 0, 0, 0];
+    packet.extend(u16::try_from(message.len()).unwrap().to_be_bytes());
+    packet.extend([58, 255]);
+    packet.extend(source.octets());
+    packet.extend(destination.octets());
+    packet.extend(message);
+    packet
+}
+
+fn solicitation(source: &str, options: &[u8]) -> Vec<u8> {
+    packet(source, &[&[133, 0, 0, 0, 0, 0, 0, 0], options].concat())
+}
+
+#[test]
+fn valid_solicitations_are_accepted() {
+    let unknown = [253, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    for good in [
+        solicitation("fe80::1", &[]),
+        solicitation("fe80::1", &SLLAO),
+        solicitation("::", &[]),
+        solicitation("::", &unknown),
+        solicitation("2001:db8::1", &[SLLAO, SLLAO].concat()),
+        // Reserved bits are ignored.
+        packet("fe80::1", &[133, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]),
+    ] {
+        assert_eq!(Message::parse(&good), Ok(Message::Solicitation), "{good:02x?}");
+    }
+}
+
+#[test]
+fn padding_of_the_link_layer_is_not_part_of_the_message() {
+    let mut padded = solicitation("fe80::1", &[]);
+    padded.extend([0xaa; 12]);
+    assert_eq!(Message::parse(&padded), Ok(Message::Solicitation));
+}
+
+#[test]
+fn each_rule_is_kept() {
+    let change = |at: usize, to: u8| {
+        let mut bytes = solicitation("fe80::1", &SLLAO);
+        bytes[at] = to;
+        bytes
+    };
+    let cases = [
+        (change(0, 0x40), Rejection::NotIcmpv6),
+        (change(6, 44), Rejection::NotIcmpv6),
+        (change(6, 0), Rejection::NotIcmpv6),
+        (change(7, 254), Rejection::HopLimit),
+        (change(8, 0xff), Rejection::Source),
+        (change(43, 0x77), Rejection::Checksum),
+        (packet("fe80::1", &[133, 1, 0, 0, 0, 0, 0, 0]), Rejection::Code),
+        (packet("fe80::1", &[135, 0, 0, 0, 0, 0, 0, 0]), Rejection::Type),
+        (packet("fe80::1", &[133, 0, 0, 0, 0, 0, 0]), Rejection::Truncated),
+        (packet("fe80::1", &[133]), Rejection::Truncated),
+        (packet("fe80::1", &[]), Rejection::Truncated),
+        (
+            solicitation("fe80::1", &[1, 0, 0, 0, 0, 0, 0, 0]),
+            Rejection::Option,
+        ),
+        (
+            solicitation("fe80::1", &[1, 2, 0, 0, 0, 0, 0, 0]),
+            Rejection::Option,
+        ),
+        (
+            solicitation("fe80::1", &[&SLLAO[..], &[0]].concat()),
+            Rejection::Option,
+        ),
+        (solicitation("fe80::1", &[1]), Rejection::Option),
+        (solicitation("::", &SLLAO), Rejection::UnspecifiedWithSllao),
+        (solicitation("ff02::1", &[]), Rejection::Source),
+        (solicitation("::1", &[]), Rejection::Source),
+    ];
+    for (i, (bytes, reason)) in cases.into_iter().enumerate() {
+        assert_eq!(Message::parse(&bytes), Err(reason), "case {i}: {bytes:02x?}");
+    }
+}
+
+#[test]
+fn every_truncation_is_rejected() {
+    let whole = solicitation("fe80::1", &SLLAO);
+    for len in 0..whole.len() {
+        assert_eq!(Message::parse(&whole[..len]), Err(Rejection::Truncated), "{len}");
+    }
+    // Cut with a payload length that agrees, only whole options remain valid.
+    for len in 0..=16 {
+        let cut = packet("fe80::1", &whole[40..40 + len]);
+        assert_eq!(Message::parse(&cut).is_ok(), matches!(len, 8 | 16), "{len}");
+    }
+}
+
+#[test]
+fn the_advertisements_of_other_routers_are_told_apart() {
+    let body = [134, 0, 0, 0, 64, 0, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0];
+    let source = "fe80::2".parse().unwrap();
+    assert_eq!(
+        Message::parse(&packet("fe80::2", &body)),
+        Ok(Message::Advertisement { source })
+    );
+    assert_eq!(
+        Message::parse(&packet("2001:db8::2", &body)),
+        Err(Rejection::Source)
+    );
+    assert_eq!(
+        Message::parse(&packet("fe80::2", &body[..15])),
+        Err(Rejection::Truncated)
+    );
+}
+
+#[test]
+fn an_independent_decoder_agrees_on_every_single_byte_change() {
+    use smoltcp::phy::ChecksumCapabilities;
+    use smoltcp::wire::{Icmpv6Packet, Icmpv6Repr, Ipv6Packet, NdiscRepr};
+
+    let base = solicitation("fe80::1", &SLLAO);
+    for at in 0..base.len() {
+        for bit in 0..8 {
+            let mut bytes = base.clone();
+            bytes[at] ^= 1 << bit;
+            let accepted = Message::parse(&bytes).is_ok();
+            let decoded = Ipv6Packet::new_checked(&bytes[..]).ok().is_some_and(|ip| {
+                let rules = ip.version() == 6 && u8::from(ip.next_header()) == 58 && ip.hop_limit() == 255;
+                rules
+                    && Icmpv6Packet::new_checked(ip.payload()).is_ok_and(|icmp| {
+                        let repr = Icmpv6Repr::parse(
+                            &ip.src_addr(),
+                            &ip.dst_addr(),
+                            &icmp,
+                            &ChecksumCapabilities::default(),
+                        );
+                        matches!(repr, Ok(Icmpv6Repr::Ndisc(NdiscRepr::RouterSolicit { .. })))
+                    })
+            });
+            assert_eq!(
+                accepted,
+                decoded,
+                "byte {at} bit {bit}: {:?}",
+                Message::parse(&bytes)
+            );
+        }
+    }
+}
