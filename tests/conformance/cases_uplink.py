@@ -59,9 +59,14 @@ ROUTES = {
         ["route del default"],
     ),
     "table": (
-        "the default route of another table",
-        ["route add default via {gateway} dev {name} table 100"],
+        "the default route of a table that a rule leads to",
+        ["rule add from 2001:db8:f::/48 table 100", "route add default via {gateway} dev {name} table 100"],
         ["route del default table 100"],
+    ),
+    "source": (
+        "a default route for some sources only, as DHCPv6 clients make it,",
+        ["route add default from 2001:db8:f::/56 via {gateway} dev {name}"],
+        ["route del default from 2001:db8:f::/56 dev {name}"],
     ),
     "nexthop": (
         "a default route by next hop object",
