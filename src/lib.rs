@@ -6,6 +6,7 @@
 //! a packet and a kernel event travel through the modules.
 
 mod bpf;
+pub mod budget;
 pub mod claim;
 pub mod cli;
 pub mod config;
@@ -22,7 +23,7 @@ pub mod logging;
 pub mod pattern;
 pub mod prefix;
 pub mod privilege;
-pub mod reading;
+
 pub mod router;
 pub mod rtnetlink;
 pub mod service;
