@@ -55,6 +55,9 @@ class Dnsmasq(Adapter):
     binary = "/usr/sbin/dnsmasq"
     # There is no option for it: the preferred lifetime is the valid one.
     sets_preferred = False
+    not_applicable = {
+        "send-drop": "in its first minute it advertises every 5 to 20 s, whatever is configured (see interval)",
+    }
 
     def missing(self):
         return None if os.path.exists(self.binary) else "package dnsmasq-base is not installed"
