@@ -1,6 +1,7 @@
 //! Options and environment variables. The command line wins.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
@@ -27,6 +28,9 @@ pub struct Cli {
 pub enum Command {
     /// Exit with 0 if NAME matches the pattern, with 1 if not
     Match {
+        /// Take the pattern from this file, read as systemd reads an environment file; the last one wins
+        #[arg(long, value_name = "FILE")]
+        environment_file: Vec<PathBuf>,
         /// The name of an interface
         name: OsString,
     },

@@ -14,6 +14,7 @@ pub mod counters;
 pub mod daemon;
 pub mod dry_run;
 pub mod eligibility;
+pub mod environment_file;
 pub mod exit;
 pub mod foreign;
 pub mod ifname;

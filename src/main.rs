@@ -1,13 +1,16 @@
 //! The program: options, log, run, exit status.
 
+use std::fs;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use autora::cli::{Cli, Command, Options};
 use autora::config::Config;
 use autora::daemon::Daemon;
 use autora::dry_run;
+use autora::environment_file;
 use autora::exit::{self, End, Failure};
 use autora::ifname::IfName;
 use autora::logging;
@@ -17,7 +20,17 @@ use clap::Parser;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
-        Some(Command::Match { name }) => return matches(&cli.options.interface_regex, name.as_bytes()),
+        Some(Command::Match {
+            environment_file,
+            name,
+        }) => {
+            return pattern_of(&environment_file, cli.options.interface_regex)
+                .and_then(|pattern| matches(&pattern, name.as_bytes()))
+                .unwrap_or_else(|message| {
+                    let _ = io::stderr().write_all(format!("autora: {message}\n").as_bytes());
+                    ExitCode::from(exit::CONFIG)
+                });
+        }
         None => run(&cli.options),
     };
     match result {
@@ -80,19 +93,27 @@ fn only_match(pattern: &Pattern) -> Result<IfName, Failure> {
     })
 }
 
-/// `autora match`: the exit status is the answer.
-fn matches(pattern: &str, name: &[u8]) -> ExitCode {
-    match Pattern::new(pattern) {
-        Ok(pattern) => {
-            // What is no name of an interface matches nothing.
-            let matches = IfName::new(name).is_ok_and(|name| pattern.matches(&name));
-            ExitCode::from(u8::from(!matches))
-        }
-        Err(reason) => {
-            let line =
-                format!("autora: --interface-regex (AUTORA_INTERFACE_REGEX) is {pattern:?}: {reason}\n");
-            let _ = io::stderr().write_all(line.as_bytes());
-            ExitCode::from(exit::CONFIG)
-        }
+/// What the instance gets from systemd: with files only they count, and one that cannot be read is skipped, as
+/// `EnvironmentFile=-` does. Without files it is the option.
+fn pattern_of(files: &[PathBuf], option: String) -> Result<String, String> {
+    if files.is_empty() {
+        return Ok(option);
     }
+    let mut pattern = None;
+    for file in files {
+        let contents = fs::read(file).unwrap_or_default();
+        let found = environment_file::lookup(&contents, "AUTORA_INTERFACE_REGEX")
+            .map_err(|error| format!("{}: {error}", file.display()))?;
+        pattern = found.or(pattern);
+    }
+    Ok(pattern.unwrap_or_else(|| "^$".to_owned()))
+}
+
+/// `autora match`: the exit status is the answer.
+fn matches(pattern: &str, name: &[u8]) -> Result<ExitCode, String> {
+    let pattern = Pattern::new(pattern)
+        .map_err(|reason| format!("--interface-regex (AUTORA_INTERFACE_REGEX) is {pattern:?}: {reason}"))?;
+    // What is no name of an interface matches nothing.
+    let matches = IfName::new(name).is_ok_and(|name| pattern.matches(&name));
+    Ok(ExitCode::from(u8::from(!matches)))
 }

@@ -1,0 +1,267 @@
+//! What systemd's `EnvironmentFile=` makes of a file.
+//!
+//! udev asks `autora match` whether an interface is served, and the instance gets the same setting
+//! from systemd. Both must see the same string, so this is systemd's own reading (`env-file.c`,
+//! `env-util.c`), state by state, oddities included: the shell's quoting, but no expansion; a carriage
+//! return ends a line; a value that systemd would drop is dropped here.
+//!
+//! The one point where versions differ is a comment that ends in a backslash: up to systemd 253 the
+//! next line belongs to it, since 254 it does not. Where that decides the value, there is no answer,
+//! and the file is refused.
+
+use thiserror::Error;
+
+/// The file cannot be read in one way only.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error(
+    "a comment ends in a backslash before {name}: systemd versions differ on the next line; remove the backslash"
+)]
+pub struct Ambiguous {
+    name: String,
+}
+
+/// The value that `name` has for a service with this `EnvironmentFile=`, or `None` if it is not set.
+///
+/// # Errors
+/// [`Ambiguous`] if the value depends on the version of systemd.
+pub fn lookup(contents: &[u8], name: &str) -> Result<Option<String>, Ambiguous> {
+    let value = last_assignment(contents, name, CommentEscape::EndsWithLine);
+    if value == last_assignment(contents, name, CommentEscape::TakesNextLine) {
+        Ok(value)
+    } else {
+        Err(Ambiguous {
+            name: name.to_owned(),
+        })
+    }
+}
+
+fn last_assignment(contents: &[u8], name: &str, comment_escape: CommentEscape) -> Option<String> {
+    // systemd refuses a file with a NUL anywhere, as C strings end there.
+    if contents.contains(&0) {
+        return None;
+    }
+    let mut found = None;
+    for (key, value) in assignments(contents, comment_escape) {
+        // One assignment that is not UTF-8 spoils the whole file.
+        let key = text(key)?;
+        let value = text(value)?;
+        if key == name {
+            found = Some(value);
+        }
+    }
+    // Only what is left at the end is looked at: an unfit value also hides a good one before it.
+    found.filter(|value| {
+        !value
+            .chars()
+            .any(|c| c.is_ascii_control() && c != '\t' && c != '\n')
+    })
+}
+
+/// UTF-8 as systemd wants it: without the code points that Unicode calls noncharacters.
+fn text(bytes: Vec<u8>) -> Option<String> {
+    let text = String::from_utf8(bytes).ok()?;
+    let noncharacter = |c: char| {
+        let c = u32::from(c);
+        (0xFDD0..=0xFDEF).contains(&c) || c & 0xFFFE == 0xFFFE
+    };
+    (!text.chars().any(noncharacter)).then_some(text)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CommentEscape {
+    /// systemd up to 253
+    TakesNextLine,
+    /// systemd from 254 on
+    EndsWithLine,
+}
+
+/// The names are systemd's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    PreKey,
+    Key,
+    PreValue,
+    Value,
+    ValueEscape,
+    SingleQuote,
+    DoubleQuote,
+    DoubleQuoteEscape,
+    Comment,
+    CommentEscape,
+}
+
+fn assignments(contents: &[u8], comment_escape: CommentEscape) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut state = State::PreKey;
+    let mut key = Vec::new();
+    let mut value = Vec::new();
+    // How long the value is without white space at its end; an escaped or quoted blank counts as text.
+    let mut kept = 0;
+    for &c in contents {
+        let newline = matches!(c, b'\n' | b'\r');
+        let blank = newline || matches!(c, b' ' | b'\t');
+        state = match state {
+            State::PreKey if matches!(c, b'#' | b';') => State::Comment,
+            State::PreKey if blank => State::PreKey,
+            State::PreKey => {
+                key = vec![c];
+                value.clear();
+                kept = 0;
+                State::Key
+            }
+            State::Key if newline => State::PreKey,
+            State::Key if c == b'=' => State::PreValue,
+            State::Key => {
+                key.push(c);
+                State::Key
+            }
+            State::PreValue | State::Value if newline => {
+                found.push(assignment(&key, &value, kept));
+                State::PreKey
+            }
+            State::PreValue if c == b'\'' => State::SingleQuote,
+            State::PreValue if c == b'"' => State::DoubleQuote,
+            State::PreValue | State::Value if c == b'\\' => {
+                kept = value.len();
+                State::ValueEscape
+            }
+            State::PreValue if blank => State::PreValue,
+            State::PreValue | State::Value => {
+                value.push(c);
+                if !blank {
+                    kept = value.len();
+                }
+                State::Value
+            }
+            State::ValueEscape => {
+                if !newline {
+                    value.push(c);
+                    kept = value.len();
+                }
+                State::Value
+            }
+            State::SingleQuote if c == b'\'' => State::PreValue,
+            State::DoubleQuote if c == b'"' => State::PreValue,
+            State::DoubleQuote if c == b'\\' => State::DoubleQuoteEscape,
+            State::SingleQuote | State::DoubleQuote => {
+                value.push(c);
+                kept = value.len();
+                state
+            }
+            State::DoubleQuoteEscape => {
+                if !matches!(c, b'"' | b'\\' | b'`' | b'$' | b'\n') {
+                    value.push(b'\\');
+                }
+                if c != b'\n' {
+                    value.push(c);
+                }
+                kept = value.len();
+                State::DoubleQuote
+            }
+            State::Comment if c == b'\\' => State::CommentEscape,
+            State::Comment if newline => State::PreKey,
+            State::CommentEscape if newline && comment_escape == CommentEscape::EndsWithLine => State::PreKey,
+            State::Comment | State::CommentEscape => State::Comment,
+        };
+    }
+    // The last line needs no newline, and an open quote ends with the file.
+    if !matches!(
+        state,
+        State::PreKey | State::Key | State::Comment | State::CommentEscape
+    ) {
+        found.push(assignment(&key, &value, kept));
+    }
+    found
+}
+
+fn assignment(key: &[u8], value: &[u8], kept: usize) -> (Vec<u8>, Vec<u8>) {
+    let value = value.get(..kept).unwrap_or(value);
+    (key.trim_ascii_end().to_vec(), value.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(contents: &str) -> Option<String> {
+        lookup(contents.as_bytes(), "P").unwrap()
+    }
+
+    /// Each row was also given to systemd 252 and 257.
+    #[test]
+    fn a_value_is_what_systemd_makes_of_it() {
+        for (contents, expected) in [
+            ("P=^tap$", Some("^tap$")),
+            ("P=^tap$\n", Some("^tap$")),
+            ("P=^tap$\r\nQ=1\r\n", Some("^tap$")),
+            ("  P \t=  ^tap$ \t \n", Some("^tap$")),
+            ("P=", Some("")),
+            ("P=a\nP=b\n", Some("b")),
+            ("Q=a\n", None),
+            ("", None),
+            ("P\n=b\n", None),
+            ("export P=a\n", None),
+            // Quotes
+            ("P='^tap-[0-9]+$'\n", Some("^tap-[0-9]+$")),
+            ("P=\"^tap-[0-9]+$\"\n", Some("^tap-[0-9]+$")),
+            (r"P='tap\d'", Some(r"tap\d")),
+            (r#"P="tap\d""#, Some(r"tap\d")),
+            (r"P=tap\d", Some("tapd")),
+            (r"P=tap\\d", Some(r"tap\d")),
+            (r#"P="tap\\d""#, Some(r"tap\d")),
+            (r"P='tap\\d'", Some(r"tap\\d")),
+            (r#"P="^tap\$""#, Some("^tap$")),
+            (r#"P="a\"b\`c""#, Some("a\"b`c")),
+            ("P='a'\"b\"c", Some("abc")),
+            ("P='a'  'b'  c ", Some("abc")),
+            ("P=a'b'", Some("a'b'")),
+            ("P=a\"b", Some("a\"b")),
+            ("P='a ' \n", Some("a ")),
+            ("P='open\nQ=1\n", Some("open\nQ=1\n")),
+            ("P=\"open", Some("open")),
+            // Blanks
+            ("P=a b\n", Some("a b")),
+            ("P=a\\ \n", Some("a ")),
+            ("P=\\ a\n", Some(" a")),
+            // Nothing is expanded.
+            ("Q=1\nP=$Q${Q}%i", Some("$Q${Q}%i")),
+            // Comments
+            ("# P=a\n; P=b\n", None),
+            ("P=a # b\n", Some("a # b")),
+            ("P='a' # b\n", Some("a# b")),
+            ("  # x\nP=a", Some("a")),
+            (r"# a \d comment", None),
+            // Continued lines
+            ("P=a\\\nb\n", Some("ab")),
+            ("P=\"a\\\nb\"\n", Some("ab")),
+            ("P='a\\\nb'\n", Some("a\\\nb")),
+            ("P=a\\\r\nb\n", Some("a")),
+            ("P=a\\", Some("a")),
+            // What no variable can hold
+            ("P=a\u{1}b\n", None),
+            ("P=good\nP='a\rb'\n", None),
+            ("P=a\tb\n", Some("a\tb")),
+            ("P=\u{e9}\n", Some("\u{e9}")),
+            ("P=a\nQ=\u{fffe}\n", None),
+            ("P=a\n\u{0}\n", None),
+        ] {
+            assert_eq!(pattern(contents).as_deref(), expected, "{contents:?}");
+        }
+    }
+
+    #[test]
+    fn one_bad_byte_in_an_assignment_spoils_the_file_but_not_in_a_comment() {
+        assert_eq!(lookup(b"P=a\nQ=\xff\n", "P"), Ok(None));
+        assert_eq!(lookup(b"# \xff\nP=a\n", "P"), Ok(Some("a".to_owned())));
+    }
+
+    #[test]
+    fn a_comment_that_may_take_the_next_line_is_refused() {
+        let error = lookup(b"# old:\\\nP=a\n", "P").unwrap_err();
+        assert_eq!(error, Ambiguous { name: "P".to_owned() });
+        // It decides nothing here.
+        assert_eq!(pattern("# old:\\\n\nP=a\n").as_deref(), Some("a"));
+        assert_eq!(pattern("# old:\\\r\nP=a\n").as_deref(), Some("a"));
+        assert_eq!(pattern("# a\\b\nP=a\n").as_deref(), Some("a"));
+    }
+}

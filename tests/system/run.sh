@@ -1,0 +1,103 @@
+#!/bin/bash
+# Boots Debian 12 and 13 with the freshly built package and runs the cases in them.
+#
+#   tests/system/run.sh [--vm] [--suite bookworm|trixie] [CASE-FILE]...
+set -eu -o pipefail
+
+cd "$(dirname "$0")"
+boot=./boot.sh
+suites=(bookworm trixie)
+while [ $# -gt 0 ]; do
+    case $1 in
+    --vm) boot=./vm.sh ;;
+    --suite)
+        suites=("$2")
+        shift
+        ;;
+    *) break ;;
+    esac
+    shift
+done
+cases=("$@")
+[ $# -gt 0 ] || mapfile -t cases < <(find cases -name '*.sh' -printf '%f\n' | sort)
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo --preserve-env=AUTORA_TEST_CACHE "$@"
+    else
+        echo "This step needs root, and there is no sudo: $*" >&2
+        exit 1
+    fi
+}
+
+missing=()
+need() {
+    command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || missing+=("$2")
+}
+need mmdebstrap mmdebstrap
+need systemd-nspawn systemd-container
+need dh debhelper
+need dpkg-buildpackage dpkg-dev
+need lintian lintian
+if [ "$boot" = ./vm.sh ]; then
+    need qemu-system-x86_64 qemu-system-x86
+    need mke2fs e2fsprogs
+fi
+if [ "${#missing[@]}" -gt 0 ]; then
+    as_root apt-get install --yes --no-install-recommends "${missing[@]}"
+fi
+
+work=$(mktemp -d)
+mounted=()
+cleanup() {
+    for directory in "${mounted[@]}"; do
+        as_root umount "$directory"
+    done
+    as_root rm -rf "$work"
+}
+trap cleanup EXIT
+
+echo "building the package"
+./build-deb.sh "$work/debs"
+
+# The package is installed over the cached root, which stays as it is: install_over_root ROOT DIRECTORY
+install_over_root() {
+    local root=$1 over=$2
+    as_root mkdir -p "$over/space"
+    as_root mount -t tmpfs tmpfs "$over/space"
+    mounted=("$over/space" "${mounted[@]}")
+    as_root mkdir "$over/space/upper" "$over/space/work" "$over/root"
+    as_root mount -t overlay overlay \
+        -o "lowerdir=$root,upperdir=$over/space/upper,workdir=$over/space/work" "$over/root"
+    mounted=("$over/root" "${mounted[@]}")
+    as_root cp "$work"/debs/*.deb "$over/root/tmp/autora.deb"
+    as_root chroot "$over/root" dpkg --install /tmp/autora.deb >/dev/null
+    as_root rm "$over/root/tmp/autora.deb"
+}
+
+passed=0
+failed=0
+for suite in "${suites[@]}"; do
+    plain=$(as_root ./root.sh "$suite")
+    install_over_root "$plain" "$work/$suite"
+    for case in "${cases[@]}"; do
+        echo "== $suite: $case"
+        root=$work/$suite/root
+        # It installs the package itself, in a running system.
+        [ "$case" != package.sh ] || root=$plain
+        status=0
+        as_root "$boot" "$root" "$work/debs" "$case" | tee "$work/log" || status=$?
+        passed=$((passed + $(grep -c '^ok  ' "$work/log" || true)))
+        bad=$(grep -c '^FAILED  ' "$work/log" || true)
+        # A boot that ends without the word of a case has failed as well.
+        if [ "$bad" -eq 0 ] && { [ "$status" -ne 0 ] || ! grep -q '^ok  ' "$work/log"; }; then
+            echo "FAILED  $suite: $case ended with status $status"
+            bad=1
+        fi
+        failed=$((failed + bad))
+    done
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
