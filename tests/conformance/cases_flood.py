@@ -185,16 +185,16 @@ def flood_change(bench):
         raise Fail("no final RA")
 
 
-@case("flood-elsewhere", "events of other interfaces", "2,000 interfaces of others come and go: it wakes up less than 50 times", AUTORA, WAKES, alone=True, seconds=14)
+@case("flood-elsewhere", "events of other interfaces", "300 interfaces of others come and go: it wakes up less than 20 times", AUTORA, WAKES, alone=True, seconds=6)
 def flood_elsewhere(bench):
     lab = bench.make_lab()
     bench.start(min_interval=45, max_interval=60)
-    first = bench.first()
+    bench.first()
     before = wakeups(bench.daemon.pid)
     lines = []
-    for n in range(2000):
+    for n in range(300):
         lines += [f"link add lan{n} type bridge", f"addr add 2001:db8:f::{n:x}/128 dev lan{n} nodad", f"link del lan{n}"]
     lab.router.ip(*lines)
     woken = wakeups(bench.daemon.pid) - before
-    if woken >= 50:
-        raise Fail(f"{woken} wake-ups for 6,000 changes of other interfaces, {time.time() - first.time:.0f} s")
+    if woken >= 20:
+        raise Fail(f"{woken} wake-ups for 900 changes of other interfaces")

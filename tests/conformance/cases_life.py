@@ -129,6 +129,8 @@ def restart_rate(name, title, number):
         _, answer = bench.answer(lambda: bench.solicit("::"))
         if not answer:
             raise Fail("no answer within 0.5 s")
+        # Time to note down that it has sent, on a busy machine too.
+        bench.capture.listen_until(answer.time + 0.3)
         bench.daemon.signal(number or bench.adapter.restart_signal())
         if bench.daemon.wait(5) is None:
             raise Fail("still running 5 s after the signal for a restart")
