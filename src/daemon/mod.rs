@@ -6,6 +6,7 @@ mod wait;
 
 use std::net::Ipv6Addr;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use log::{info, warn};
 use nix::libc;
@@ -13,7 +14,6 @@ use nix::net::if_::if_nametoindex;
 use rand::rngs::SmallRng;
 
 use crate::budget::Budget;
-use crate::config::Config;
 use crate::eligibility::{Reason, Verdict, judge};
 use crate::exit::{End, Failure};
 use crate::foreign::ForeignWatch;
@@ -37,7 +37,8 @@ pub const FOREIGN_SILENCE: u32 = 3;
 pub struct Daemon {
     name: IfName,
     ifindex: u32,
-    config: Config,
+    max_ra_interval: Duration,
+    resync_interval: Duration,
     waiter: Waiter,
     reader: Reader,
     events: Events,
@@ -142,7 +143,7 @@ impl Daemon {
             Ok(link) => {
                 self.hardware = link.hardware;
                 let yields = self.foreign.observe(now, link.foreign_ras).is_some();
-                judge(&link, &self.config.pattern, yields, self.source)
+                judge(&link, yields, self.source)
             }
             Err(error @ ReadError::Failed { .. }) => Verdict::Silent(Reason::Unreadable(error.to_string())),
         };
@@ -230,11 +231,9 @@ impl Daemon {
     /// While another daemon is yielded to, its count is read more often: its
     /// silence begins when it was last seen to grow.
     fn deadline_to_look(&self) -> Instant {
-        let resync = self.last_look + self.config.resync_interval;
+        let resync = self.last_look + self.resync_interval;
         match self.foreign.yields_until(self.last_look) {
-            Some(until) => resync
-                .min(until)
-                .min(self.last_look + self.config.ra.max_interval()),
+            Some(until) => resync.min(until).min(self.last_look + self.max_ra_interval),
             None => resync,
         }
     }
