@@ -14,8 +14,8 @@ use crate::time::Instant;
 
 /// The file's name.
 const NAME: &str = "last-ra";
-/// One line of four numbers of fixed width.
-const LEN: usize = 4 * 21 + 1;
+/// One line of five numbers of fixed width.
+const LEN: usize = 5 * 21 + 1;
 
 /// What is remembered of one interface. A state of another interface, as one
 /// of the same name before it was made anew, is not taken over.
@@ -23,6 +23,8 @@ const LEN: usize = 4 * 21 + 1;
 pub struct State {
     /// When the last advertisement was sent.
     pub last_ra: Option<Instant>,
+    /// Whether that made this a default router of the guests.
+    pub default_router: bool,
     /// Other daemons' advertisements.
     pub foreign: Option<Seen>,
 }
@@ -77,14 +79,13 @@ fn path() -> Option<PathBuf> {
 
 fn format(ifindex: u32, state: &State) -> String {
     let nanoseconds = |at: Option<Instant>| at.map_or(0, |at| at.since_boot().as_nanos());
+    let last_ra = nanoseconds(state.last_ra);
+    let router = u8::from(state.default_router);
     let (count, at) = state
         .foreign
         .map_or((0, None), |seen| (seen.count, Some(seen.at)));
-    let last_ra = nanoseconds(state.last_ra);
-    format!(
-        "{ifindex:>20} {last_ra:>20} {count:>20} {:>20} \n",
-        nanoseconds(at)
-    )
+    let at = nanoseconds(at);
+    format!("{ifindex:>20} {last_ra:>20} {router:>20} {count:>20} {at:>20} \n")
 }
 
 fn parse(text: &str, ifindex: u32, now: Instant) -> Option<State> {
@@ -96,9 +97,13 @@ fn parse(text: &str, ifindex: u32, now: Instant) -> Option<State> {
     // A time to come cannot have been: counting from now is the safe side.
     let instant = |nanoseconds| Instant::from_boot(Duration::from_nanos(nanoseconds)).min(now);
     let last_ra = Some(next()?).filter(|&n| n > 0).map(instant);
+    let default_router = next()? > 0;
     let (count, at) = (next()?, instant(next()?));
-    let foreign = (count > 0).then_some(Seen { count, at });
-    Some(State { last_ra, foreign })
+    Some(State {
+        last_ra,
+        default_router,
+        foreign: (count > 0).then_some(Seen { count, at }),
+    })
 }
 
 #[cfg(test)]
@@ -113,6 +118,7 @@ mod tests {
     fn what_is_written_is_read() {
         let full = State {
             last_ra: Some(at(17)),
+            default_router: true,
             foreign: Some(Seen { count: 3, at: at(5) }),
         };
         for state in [State::default(), full] {
@@ -127,7 +133,7 @@ mod tests {
     fn a_time_to_come_counts_from_now() {
         let state = State {
             last_ra: Some(at(100)),
-            foreign: None,
+            ..State::default()
         };
         assert_eq!(
             parse(&format(7, &state), 7, at(20)).unwrap().last_ra,
@@ -141,8 +147,9 @@ mod tests {
             "",
             "7",
             "7 x",
-            "7 -1 0 0",
-            "7 99999999999999999999999 0 0",
+            "7 -1 0 0 0",
+            "7 1 0 0",
+            "7 99999999999999999999999 0 0 0",
             "\0\0",
         ] {
             assert_eq!(parse(text, 7, at(1)), None, "{text:?}");

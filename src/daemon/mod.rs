@@ -169,6 +169,13 @@ impl Daemon {
         if let Purpose::Serve { .. } = tx.purpose {
             self.transport.discard();
         }
+        // Noted before, so that a kill in between cannot bring the next
+        // process too close to this packet.
+        self.keep(State {
+            last_ra: Some(Instant::now()),
+            default_router: tx.ra.router_lifetime > 0,
+            ..self.state
+        });
         let result = self.transport.send(&self.name, self.hardware, tx);
         // Read after the send: the next one is at least 3 s after this one
         // left, however long the call took.

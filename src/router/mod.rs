@@ -115,8 +115,10 @@ pub enum Purpose {
 }
 
 impl<R: Rng> Router<R> {
-    /// A router that has not sent anything since `last_ra`, if that is known.
-    pub fn new(policy: RaPolicy, rng: R, last_ra: Option<Instant>) -> Self {
+    /// A router that has not sent anything since `last_ra`, if that is known;
+    /// `default_router`: with that an earlier process of the same service made
+    /// itself the default router of the link, and this one takes over.
+    pub fn new(policy: RaPolicy, rng: R, last_ra: Option<Instant>, default_router: bool) -> Self {
         Self {
             policy,
             rng,
@@ -124,7 +126,7 @@ impl<R: Rng> Router<R> {
             not_before: last_ra.map(|at| at + MIN_DELAY_BETWEEN_RAS),
             answer: None,
             failures: 0,
-            told: Told::default(),
+            told: Told::new(default_router),
             stopping: false,
         }
     }

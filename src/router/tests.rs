@@ -32,7 +32,7 @@ impl Link {
     fn with(seed: u64, last_ra: Option<Instant>) -> Self {
         let policy = Config::try_from(&settings()).unwrap().ra;
         Self {
-            router: Router::new(policy, SmallRng::seed_from_u64(seed), last_ra),
+            router: Router::new(policy, SmallRng::seed_from_u64(seed), last_ra, last_ra.is_some()),
             random: SmallRng::seed_from_u64(!seed),
             now: Instant::from_boot(Duration::from_secs(1000)),
             verdict: Verdict::Silent(Reason::Down),
@@ -388,6 +388,20 @@ fn a_restart_keeps_the_distance() {
     assert!(link.wire.is_empty());
     link.pass(secs(10));
     assert_eq!(link.wire[0].0, start + secs(3));
+}
+
+#[test]
+fn a_stop_right_after_a_restart_withdraws_what_the_service_advertised() {
+    let start = Instant::from_boot(secs(1000));
+    let mut link = Link::with(1, Some(start));
+    link.now = start + secs(1);
+    link.becomes(advertise(permanent(1)));
+    link.stop();
+    link.pass(secs(10));
+    let sent = link.take();
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0].router_lifetime, 0);
+    assert!(link.router.is_stopped());
 }
 
 #[test]

@@ -18,7 +18,7 @@ const MAX_PREFIXES: usize = 8;
 const ROUNDING: Duration = Duration::from_secs(2);
 
 /// The state of belief of a guest that heard everything.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Told {
     /// The last advertisement had a Router Lifetime above 0.
     pub(super) default_router: bool,
@@ -46,6 +46,13 @@ enum State {
 }
 
 impl Told {
+    pub(super) fn new(default_router: bool) -> Self {
+        Self {
+            default_router,
+            prefixes: Vec::new(),
+        }
+    }
+
     /// Takes note of an advertisement that was sent.
     pub(super) fn record(&mut self, now: Instant, ra: &RouterAdvertisement) {
         self.default_router = ra.router_lifetime > 0;
