@@ -104,6 +104,30 @@ def renumber_twice(bench):
     check_one_each(bench, when)
 
 
+def renumber_restart(name, number, how):
+    @case(f"renumber-{name}", "RFC 9096 3.5", f"replaced between {how} and the next start: the old prefix is deprecated", seconds=16)
+    def body(bench):
+        link = start(bench)
+        # Time to note down what it told.
+        bench.capture.listen_until(time.time() + 0.3)
+        bench.daemon.signal(number or bench.adapter.restart_signal())
+        if bench.daemon.wait(5) is None:
+            raise Fail("still running 5 s after the signal")
+        link.no_address()
+        link.address(OTHER_PREFIX)
+        when = time.time()
+        bench.daemon.start()
+        ask_for(bench, 11)
+        check_advertised(bench, when, OTHER_PREFIX)
+        check_withdrawn(bench, when, PREFIX)
+        check_one_each(bench, when)
+
+
+renumber_restart("restart", None, "a restart's end")
+renumber_restart("crash", signal.SIGKILL, "a SIGKILL")
+renumber_restart("stop", signal.SIGTERM, "a stop")
+
+
 @case("renumber-unheard", "RFC 9096 3.5", "replaced while the guest is away: it is told of both when it is back", seconds=24)
 def renumber_unheard(bench):
     link = start(bench)
