@@ -14,7 +14,7 @@ case_the_package_has_enabled_and_started_the_switch_and_serves_nothing() {
 case_setting_the_pattern_is_all_it_takes() {
     set_pattern '^tap-vm-[0-9]+$'
     plug tap-vm-1 1
-    until_true 10 is tap-vm-1 active
+    until_true 10 served 1
     is tap-vm-1 active
     unplug tap-vm-1
     until_true 5 no_instance_left
