@@ -1,6 +1,7 @@
 //! Options and environment variables. The command line wins.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
@@ -8,6 +9,9 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use log::LevelFilter;
 
 use crate::config::Settings;
+
+/// The pattern that matches no name.
+pub const SERVES_NOTHING: &str = "^$";
 
 /// Advertises one interface's /64 to the guest behind it (RFC 4861 router
 /// discovery), while the interface is fit for it, and is silent otherwise.
@@ -27,6 +31,9 @@ pub struct Cli {
 pub enum Command {
     /// Exit with 0 if NAME matches the pattern, with 1 if not
     Match {
+        /// Take the pattern from this file, read as systemd reads an environment file; the last one wins
+        #[arg(long, value_name = "FILE")]
+        environment_file: Vec<PathBuf>,
         /// The name of an interface
         name: OsString,
     },
@@ -44,7 +51,7 @@ pub struct Options {
         long,
         env = "AUTORA_INTERFACE_REGEX",
         value_name = "RE",
-        default_value = "^$",
+        default_value = SERVES_NOTHING,
         global = true
     )]
     pub interface_regex: String,

@@ -13,7 +13,9 @@ use thiserror::Error;
 
 /// The file cannot be read in one way only.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("a comment ends in a backslash before {name}: systemd versions differ on the next line; remove the backslash")]
+#[error(
+    "a comment ends in a backslash before {name}: systemd versions differ on the next line; remove the backslash"
+)]
 pub struct Ambiguous {
     name: String,
 }
@@ -27,7 +29,9 @@ pub fn lookup(contents: &[u8], name: &str) -> Result<Option<String>, Ambiguous> 
     if value == last_assignment(contents, name, CommentEscape::TakesNextLine) {
         Ok(value)
     } else {
-        Err(Ambiguous { name: name.to_owned() })
+        Err(Ambiguous {
+            name: name.to_owned(),
+        })
     }
 }
 
@@ -46,7 +50,11 @@ fn last_assignment(contents: &[u8], name: &str, comment_escape: CommentEscape) -
         }
     }
     // Only what is left at the end is looked at: an unfit value also hides a good one before it.
-    found.filter(|value| !value.chars().any(|c| c.is_ascii_control() && c != '\t' && c != '\n'))
+    found.filter(|value| {
+        !value
+            .chars()
+            .any(|c| c.is_ascii_control() && c != '\t' && c != '\n')
+    })
 }
 
 /// UTF-8 as systemd wants it: without the code points that Unicode calls noncharacters.
@@ -152,9 +160,7 @@ fn assignments(contents: &[u8], comment_escape: CommentEscape) -> Vec<(Vec<u8>, 
             }
             State::Comment if c == b'\\' => State::CommentEscape,
             State::Comment if newline => State::PreKey,
-            State::CommentEscape if newline && comment_escape == CommentEscape::EndsWithLine => {
-                State::PreKey
-            }
+            State::CommentEscape if newline && comment_escape == CommentEscape::EndsWithLine => State::PreKey,
             State::Comment | State::CommentEscape => State::Comment,
         };
     }

@@ -6,6 +6,7 @@
 //! a packet and a kernel event travel through the modules.
 
 mod bpf;
+pub mod budget;
 pub mod claim;
 pub mod cli;
 pub mod config;
@@ -13,6 +14,7 @@ pub mod counters;
 pub mod daemon;
 pub mod dry_run;
 pub mod eligibility;
+pub mod environment_file;
 pub mod exit;
 pub mod foreign;
 pub mod ifname;
@@ -22,7 +24,7 @@ pub mod logging;
 pub mod pattern;
 pub mod prefix;
 pub mod privilege;
-pub mod reading;
+
 pub mod router;
 pub mod rtnetlink;
 pub mod service;

@@ -1,24 +1,24 @@
 //! The one loop that ties the parts together.
 
+mod open;
 mod report;
 mod wait;
 
-use std::io;
+use std::net::Ipv6Addr;
+use std::os::fd::AsFd;
+use std::time::Duration;
 
 use log::{info, warn};
-use nix::errno::Errno;
 use nix::libc;
 use nix::net::if_::if_nametoindex;
 use rand::rngs::SmallRng;
 
-use crate::config::Config;
+use crate::budget::Budget;
 use crate::eligibility::{Reason, Verdict, judge};
-use crate::exit::{self, End, Failure};
+use crate::exit::{End, Failure};
 use crate::foreign::ForeignWatch;
 use crate::ifname::IfName;
 use crate::link::Hardware;
-use crate::privilege;
-use crate::reading::ReadBudget;
 use crate::router::{Purpose, Router, Transmission};
 use crate::rtnetlink::{Events, ReadError, Reader};
 use crate::service::Service;
@@ -37,7 +37,8 @@ pub const FOREIGN_SILENCE: u32 = 3;
 pub struct Daemon {
     name: IfName,
     ifindex: u32,
-    config: Config,
+    max_ra_interval: Duration,
+    resync_interval: Duration,
     waiter: Waiter,
     reader: Reader,
     events: Events,
@@ -45,13 +46,13 @@ pub struct Daemon {
     hardware: Hardware,
     router: Router<SmallRng>,
     foreign: ForeignWatch,
-    budget: ReadBudget,
+    packets: Budget,
     report: Report,
     service: Service,
     state_file: Option<StateFile>,
     state: State,
     last_look: Instant,
-    source: Option<std::net::Ipv6Addr>,
+    source: Option<Ipv6Addr>,
 }
 
 /// The interface is not the one any more that was to be served.
@@ -63,78 +64,6 @@ enum Lost {
 }
 
 impl Daemon {
-    /// Opens everything for the interface `name` and gives up all privileges.
-    /// With `dry_run` no raw socket is opened, and nothing sent.
-    ///
-    /// # Errors
-    /// When the interface is missing or not to be served, somebody else
-    /// serves it, or a privilege or a resource is missing.
-    pub fn open(config: Config, name: IfName, dry_run: bool) -> Result<Self, Failure> {
-        let os = |error: io::Error| Failure::os(&format!("{name}: cannot open the sockets"), error);
-        if !config.pattern.matches(&name) {
-            return Err(Failure::new(
-                exit::CONFIG,
-                format!(
-                    "{name}: the name does not match the pattern '{}' and is not served: set --interface-regex \
-                     (AUTORA_INTERFACE_REGEX in /etc/default/autora)",
-                    config.pattern
-                ),
-            ));
-        }
-        let ifindex = if_nametoindex(name.as_bytes()).map_err(|errno| match errno {
-            Errno::ENODEV => Failure::new(
-                exit::NO_INPUT,
-                format!("{name}: no such interface in this network namespace: see ip link"),
-            ),
-            _ => os(errno.into()),
-        })?;
-        let waiter = Waiter::new().map_err(os)?;
-        let events = Events::subscribe(ifindex).map_err(os)?;
-        let mut reader = Reader::new(ifindex).map_err(os)?;
-        let hardware = match reader.record() {
-            Ok(record) if record.name == name => record.hardware,
-            Ok(record) => {
-                return Err(Failure::new(
-                    exit::NO_INPUT,
-                    format!(
-                        "{name}: no such interface: it is an alternative name of {}",
-                        record.name
-                    ),
-                ));
-            }
-            Err(error) => return Err(Failure::new(exit::NO_INPUT, format!("{name}: {error}"))),
-        };
-        let transport = if dry_run {
-            Transport::DryRun
-        } else {
-            Transport::open(&name, ifindex, hardware)?
-        };
-        let now = Instant::now();
-        let (state_file, state) = open_state(&name, ifindex, now);
-        privilege::drop_all()?;
-
-        let silence = config.ra.max_interval() * FOREIGN_SILENCE;
-        Ok(Self {
-            ifindex,
-            waiter,
-            reader,
-            events,
-            transport,
-            hardware,
-            router: Router::new(config.ra.clone(), rand::make_rng(), state.last_ra),
-            foreign: ForeignWatch::new(silence, state.foreign),
-            budget: ReadBudget::new(now),
-            report: Report::new(name.clone(), config.heartbeat_interval, now),
-            service: Service::new(now),
-            state_file,
-            state,
-            last_look: now,
-            source: None,
-            name,
-            config,
-        })
-    }
-
     /// Serves until a signal or the end of the interface.
     ///
     /// # Errors
@@ -146,12 +75,13 @@ impl Daemon {
             return Ok(self.leave(&lost));
         }
         loop {
-            let deadline = self.deadline(Instant::now());
-            let hears = self.router.wants_solicitations() && self.budget.pause(Instant::now()).is_none();
+            let now = Instant::now();
+            let deadline = self.deadline(now);
+            let hears = self.router.wants_solicitations() && self.packets.pause(now).is_none();
             let packets = self.transport.readable().filter(|_| hears);
             let wake = self
                 .waiter
-                .wait(deadline, &self.events, packets)
+                .wait(deadline, self.events.as_fd(), packets)
                 .map_err(|error| Failure::os(&format!("{}: cannot wait for events", self.name), error))?;
             match wake.request {
                 Some(Request::Leave) => {
@@ -183,6 +113,9 @@ impl Daemon {
             if self.router.is_stopped() {
                 return Ok(End::Done);
             }
+            if self.report.catch_up(now) {
+                Service::status(&self.report.status());
+            }
             self.report.heartbeat(now);
             if !self.router.is_overdue(now) {
                 self.service.ping(now, || self.report.status());
@@ -210,14 +143,14 @@ impl Daemon {
             Ok(link) => {
                 self.hardware = link.hardware;
                 let yields = self.foreign.observe(now, link.foreign_ras).is_some();
-                judge(&link, &self.config.pattern, yields, self.source)
+                judge(&link, yields, self.source)
             }
             Err(error @ ReadError::Failed { .. }) => Verdict::Silent(Reason::Unreadable(error.to_string())),
         };
         if let Verdict::Advertise(footing, _) = &verdict {
             self.source = Some(footing.source);
         }
-        if self.report.verdict(&verdict) {
+        if self.report.verdict(now, &verdict) {
             Service::status(&self.report.status());
         }
         if let Some(tx) = self.router.advance(now, &verdict) {
@@ -262,10 +195,10 @@ impl Daemon {
 
     /// Reads the packets that wait, as far as they are worth it.
     fn hear(&mut self, now: Instant) {
-        while self.router.wants_solicitations() && self.budget.pause(now).is_none() {
+        while self.router.wants_solicitations() && self.packets.pause(now).is_none() {
             match self.transport.receive() {
                 Ok(Some(heard)) => {
-                    self.budget.spend(now);
+                    self.packets.spend(now);
                     match heard {
                         Ok(Message::Solicitation) => self.router.solicited(now),
                         Ok(Message::Advertisement { source }) => self.report.heard_router(source),
@@ -298,11 +231,9 @@ impl Daemon {
     /// While another daemon is yielded to, its count is read more often: its
     /// silence begins when it was last seen to grow.
     fn deadline_to_look(&self) -> Instant {
-        let resync = self.last_look + self.config.resync_interval;
+        let resync = self.last_look + self.resync_interval;
         match self.foreign.yields_until(self.last_look) {
-            Some(until) => resync
-                .min(until)
-                .min(self.last_look + self.config.ra.max_interval()),
+            Some(until) => resync.min(until).min(self.last_look + self.max_ra_interval),
             None => resync,
         }
     }
@@ -313,14 +244,16 @@ impl Daemon {
             .service
             .ping_deadline()
             .filter(|_| !self.router.is_overdue(now));
-        let reading = self
-            .budget
-            .pause(now)
-            .filter(|_| self.router.wants_solicitations());
-        [self.router.deadline(), ping, reading]
-            .into_iter()
-            .flatten()
-            .fold(self.deadline_to_look(), Instant::min)
+        let hears = self.router.wants_solicitations();
+        [
+            self.router.deadline(),
+            ping,
+            self.packets.pause(now).filter(|_| hears),
+            self.report.deadline(now),
+        ]
+        .into_iter()
+        .flatten()
+        .fold(self.deadline_to_look(), Instant::min)
     }
 
     /// Ends because the interface is not there any more. The manager is told
@@ -345,17 +278,6 @@ impl Daemon {
                 info!("{}: {what}: nothing left to serve", self.name);
                 End::Done
             }
-        }
-    }
-}
-
-fn open_state(name: &IfName, ifindex: u32, now: Instant) -> (Option<StateFile>, State) {
-    match StateFile::open(ifindex, now) {
-        Ok(Some((file, state))) => (Some(file), state),
-        Ok(None) => (None, State::default()),
-        Err(error) => {
-            warn!("{name}: cannot open a file in $RUNTIME_DIRECTORY: {error}; a restart may send too soon");
-            (None, State::default())
         }
     }
 }

@@ -5,8 +5,9 @@ use std::io;
 use std::net::Ipv6Addr;
 use std::time::{Duration, SystemTime};
 
-use log::{debug, info, warn};
+use log::{Level, debug, info, log, warn};
 
+use crate::budget::Budget;
 use crate::counters::Counters;
 use crate::eligibility::{Reason, Verdict};
 use crate::ifname::IfName;
@@ -30,6 +31,10 @@ pub(super) struct Report {
     name: IfName,
     pub(super) counters: Counters,
     standing: Option<Standing>,
+    /// The standing that was logged last, and the changes since.
+    shown: Option<Standing>,
+    unshown: u32,
+    changes: Budget,
     since: SystemTime,
     /// The last send failed, with this `errno` (0: none known).
     send_error: Option<i32>,
@@ -44,6 +49,9 @@ impl Report {
             name,
             counters: Counters::default(),
             standing: None,
+            shown: None,
+            unshown: 0,
+            changes: Budget::for_log(now),
             since: SystemTime::now(),
             send_error: None,
             sources: Vec::new(),
@@ -52,8 +60,12 @@ impl Report {
         }
     }
 
-    /// Takes the verdict; true if it is another than before.
-    pub(super) fn verdict(&mut self, verdict: &Verdict) -> bool {
+    /// Takes the verdict; true if a change was logged.
+    ///
+    /// A guest that makes its carrier flap cannot fill the log: when the
+    /// budget is spent, changes are counted, and what they led to is shown
+    /// later.
+    pub(super) fn verdict(&mut self, now: Instant, verdict: &Verdict) -> bool {
         let standing = match verdict {
             Verdict::Advertise(footing, prefix) => Standing::Advertising {
                 prefix: prefix.prefix,
@@ -64,22 +76,47 @@ impl Report {
         if self.standing.as_ref() == Some(&standing) {
             return false;
         }
-        let name = &self.name;
-        match &standing {
-            Standing::Advertising { prefix, source } => {
-                let (prefix, source) = (prefix.to_string(), source.to_string());
-                info!(AUTORA_PREFIX = prefix.as_str(), AUTORA_SOURCE = source.as_str();
-                    "{name}: advertising {prefix} from {source}");
-            }
-            Standing::Waiting(reason) if reason.is_passing() => {
-                info!(AUTORA_REASON = reason.key(); "{name}: not advertising: {}", reason.explain(name));
-            }
-            Standing::Waiting(reason) => {
-                warn!(AUTORA_REASON = reason.key(); "{name}: not advertising: {}", reason.explain(name));
-            }
-        }
         self.standing = Some(standing);
         self.since = SystemTime::now();
+        self.unshown += 1;
+        self.catch_up(now)
+    }
+
+    /// When a change that was not logged may be.
+    pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
+        self.changes.pause(now).filter(|_| self.standing != self.shown)
+    }
+
+    /// Logs the change that was not logged, if there is one and it may be.
+    pub(super) fn catch_up(&mut self, now: Instant) -> bool {
+        if self.standing == self.shown || self.changes.pause(now).is_some() {
+            return false;
+        }
+        self.changes.spend(now);
+        let name = &self.name;
+        let skipped = match self.unshown {
+            0 | 1 => String::new(),
+            n => format!(" ({} changes before were not logged)", n - 1),
+        };
+        match &self.standing {
+            Some(Standing::Advertising { prefix, source }) => {
+                let (prefix, source) = (prefix.to_string(), source.to_string());
+                info!(AUTORA_PREFIX = prefix.as_str(), AUTORA_SOURCE = source.as_str();
+                    "{name}: advertising {prefix} from {source}{skipped}");
+            }
+            Some(Standing::Waiting(reason)) => {
+                let level = if reason.is_passing() {
+                    Level::Info
+                } else {
+                    Level::Warn
+                };
+                log!(level, AUTORA_REASON = reason.key();
+                    "{name}: not advertising: {}{skipped}", reason.explain(name));
+            }
+            None => {}
+        }
+        self.shown.clone_from(&self.standing);
+        self.unshown = 0;
         true
     }
 

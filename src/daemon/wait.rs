@@ -58,12 +58,12 @@ impl Waiter {
         })
     }
 
-    /// Sleeps until `deadline`, a signal, an event, or a packet if `packets`
-    /// are of interest.
+    /// Sleeps until `deadline`, a signal, an event, or a packet where packets are
+    /// of interest.
     pub(super) fn wait(
         &mut self,
         deadline: Instant,
-        events: &impl AsFd,
+        events: BorrowedFd<'_>,
         packets: Option<BorrowedFd<'_>>,
     ) -> io::Result<Wake> {
         if self.armed != Some(deadline) {
@@ -71,20 +71,18 @@ impl Waiter {
             self.timer.set(expiration, TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
             self.armed = Some(deadline);
         }
+        let timer = self.timer.as_fd();
         let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        // In the place of packets that are not of interest now, something that
+        // never reports anything when nothing is asked of it.
+        let nothing = PollFd::new(timer, PollFlags::empty());
         let mut fds = [
             readable(self.signals.as_fd()),
-            readable(self.timer.as_fd()),
-            readable(events.as_fd()),
-            // Any descriptor will do where there is none: the slice is cut.
-            readable(packets.unwrap_or(events.as_fd())),
+            readable(timer),
+            readable(events),
+            packets.map_or(nothing, readable),
         ];
-        let watched = if packets.is_some() {
-            &mut fds[..]
-        } else {
-            &mut fds[..3]
-        };
-        match poll(watched, PollTimeout::NONE) {
+        match poll(&mut fds, PollTimeout::NONE) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
         }

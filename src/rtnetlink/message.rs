@@ -31,6 +31,7 @@ const IFA_CACHEINFO: u16 = 6;
 const IFA_FLAGS: u16 = 8;
 const RTA_SRC: u16 = 2;
 const RTA_OIF: u16 = 4;
+const RTA_MULTIPATH: u16 = 9;
 const FRA_TABLE: u16 = 15;
 const FRA_L3MDEV: u16 = 19;
 const RTM_F_FIB_MATCH: u32 = 0x2000;
@@ -77,9 +78,9 @@ impl Request {
         Self::new(libc::RTM_GETADDR, true, &body)
     }
 
-    /// The route that packets from `source` to `::` would take out of one
-    /// interface: only a default route can match. The cost does not grow with
-    /// the table.
+    /// The route that packets from `source` to `::` would take: only a default
+    /// route can match. Without a source the kernel sticks to the interface;
+    /// with one it may answer another's. The cost does not grow with the table.
     pub(super) fn default_route(ifindex: u32, source: Ipv6Addr) -> Self {
         let mut body = vec![0; 12];
         body.splice(0..1, [INET6]);
@@ -273,11 +274,29 @@ pub fn parse_address(body: &[u8]) -> Option<(u32, Address)> {
     Some((ifindex, address))
 }
 
-/// Whether the body of an `RTM_NEWROUTE` is an IPv6 default route that
-/// carries packets.
+/// Whether the body of an `RTM_NEWROUTE` is an IPv6 default route that carries
+/// packets out of the interface `ifindex`.
 #[must_use]
-pub fn is_default_route(body: &[u8]) -> bool {
-    matches!(body, &[family, 0, _, _, _, _, _, kind, _, _, _, _, ..] if family == INET6 && kind == RTN_UNICAST)
+pub fn is_default_route(body: &[u8], ifindex: u32) -> bool {
+    let &[INET6, 0, _, _, _, _, _, RTN_UNICAST, _, _, _, _, ref rest @ ..] = body else {
+        return false;
+    };
+    attributes(rest).any(|(kind, value)| match kind {
+        RTA_OIF => u32_at(value, 0) == Some(ifindex),
+        RTA_MULTIPATH => next_hops(value).any(|out| out == ifindex),
+        _ => false,
+    })
+}
+
+/// The interfaces of a `struct rtnexthop` sequence.
+fn next_hops(bytes: &[u8]) -> impl Iterator<Item = u32> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let len = usize::from(u16_at(rest, 0)?);
+        let ifindex = u32_at(rest, 4)?;
+        rest = rest.get(aligned(len)..).unwrap_or_default();
+        Some(ifindex)
+    })
 }
 
 /// Whether the body of an `RTM_NEWRULE` leads to a table that a lookup of our

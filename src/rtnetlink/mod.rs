@@ -164,11 +164,13 @@ impl Reader {
     }
 
     fn looks_up(&mut self, source: Ipv6Addr) -> io::Result<bool> {
+        let ifindex = self.ifindex;
         let mut found = false;
-        let mut request = Request::default_route(self.ifindex, source);
-        let answer = self.socket.ask(&mut request, |message| {
-            found |= message.kind == libc::RTM_NEWROUTE && is_default_route(message.body);
-        });
+        let answer = self
+            .socket
+            .ask(&mut Request::default_route(ifindex, source), |message| {
+                found |= message.kind == libc::RTM_NEWROUTE && is_default_route(message.body, ifindex);
+            });
         match answer {
             Ok(()) => Ok(found),
             Err(error) => match error.raw_os_error() {
@@ -184,14 +186,12 @@ impl Reader {
     }
 
     fn has_default_route_in_any_table(&mut self) -> io::Result<bool> {
-        self.any_of(
-            &mut Request::routes(self.ifindex),
-            libc::RTM_NEWROUTE,
-            is_default_route,
-        )
+        let ifindex = self.ifindex;
+        let ours = |body: &[u8]| is_default_route(body, ifindex);
+        self.any_of(&mut Request::routes(ifindex), libc::RTM_NEWROUTE, ours)
     }
 
-    fn any_of(&mut self, dump: &mut Request, kind: u16, holds: fn(&[u8]) -> bool) -> io::Result<bool> {
+    fn any_of(&mut self, dump: &mut Request, kind: u16, holds: impl Fn(&[u8]) -> bool) -> io::Result<bool> {
         undisturbed(|| {
             let mut found = false;
             self.socket.ask(dump, |message| {

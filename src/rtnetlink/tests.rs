@@ -10,7 +10,9 @@ use netlink_packet_route::address::{
 use netlink_packet_route::link::{
     AfSpecInet6, AfSpecUnspec, Inet6DevConf, LinkAttribute, LinkFlags, LinkHeader, LinkLayerType, LinkMessage,
 };
-use netlink_packet_route::route::{RouteHeader, RouteMessage, RouteType};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteNextHop, RouteType,
+};
 
 use super::message::{LinkRecord, is_default_route, messages, parse_address};
 use crate::lifetime::Lifetime;
@@ -93,7 +95,7 @@ fn an_address_is_read() {
 
 #[test]
 fn default_routes_are_told_apart() {
-    let route = |family, len, kind| {
+    let route = |family, len, kind, attributes| {
         let mut message = RouteMessage::default();
         message.header = RouteHeader {
             address_family: family,
@@ -101,12 +103,29 @@ fn default_routes_are_told_apart() {
             kind,
             ..RouteHeader::default()
         };
-        is_default_route(&bytes(&message))
+        message.attributes = attributes;
+        is_default_route(&bytes(&message), 7)
     };
-    assert!(route(AddressFamily::Inet6, 0, RouteType::Unicast));
-    assert!(!route(AddressFamily::Inet6, 64, RouteType::Unicast));
-    assert!(!route(AddressFamily::Inet6, 0, RouteType::Unreachable));
-    assert!(!route(AddressFamily::Inet, 0, RouteType::Unicast));
+    let (inet6, unicast) = (AddressFamily::Inet6, RouteType::Unicast);
+    let out = |index| vec![RouteAttribute::Priority(1), RouteAttribute::Oif(index)];
+    assert!(route(inet6, 0, unicast, out(7)));
+    assert!(!route(inet6, 0, unicast, out(8)));
+    assert!(!route(inet6, 64, unicast, out(7)));
+    assert!(!route(inet6, 0, RouteType::Unreachable, out(7)));
+    assert!(!route(AddressFamily::Inet, 0, unicast, out(7)));
+    let several = |indices: [u32; 2]| {
+        let hops = indices.map(|interface_index| {
+            let mut hop = RouteNextHop::default();
+            hop.interface_index = interface_index;
+            hop.attributes = vec![RouteAttribute::Gateway(RouteAddress::Inet6(
+                "fe80::9".parse().unwrap(),
+            ))];
+            hop
+        });
+        vec![RouteAttribute::MultiPath(hops.to_vec())]
+    };
+    assert!(route(inet6, 0, unicast, several([6, 7])));
+    assert!(!route(inet6, 0, unicast, several([6, 8])));
 }
 
 #[test]
