@@ -33,5 +33,5 @@ case_200_deleted_in_one_batch_leave_nothing() {
     done | ip -batch -
     until_true 30 no_instance_left
     until_true 10 nothing_failed
-    [ -z "$(ls -A /run/autora)" ]
+    [ -z "$(ls -A /run/autora/)" ]
 }

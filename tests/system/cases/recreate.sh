@@ -15,7 +15,7 @@ at_the_end_one_instance() {
     local instances
     until_true 10 is tap-vm-1 active
     instances=$(running_instances)
-    [ "$(wc -l <<<"$instances")" -eq 1 ] && [ "$(pgrep -cx autora)" -eq 1 ] || fail "stray: $instances"
+    [ "$(wc -l <<<"$instances") $(pgrep -cx autora)" = '1 1' ] || fail "stray: $instances"
     nothing_failed
 }
 

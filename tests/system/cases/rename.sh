@@ -37,6 +37,7 @@ case_out_of_the_pattern_and_back() {
 case_to_and_fro_50_times() {
     local i
     for i in {1..50}; do
+        echo "round $i"
         rename tap-vm-2 tap-vm-1
         rename tap-vm-1 spare-1
         rename spare-1 tap-vm-2
