@@ -65,18 +65,20 @@ rows=(
 
 # What a service gets from systemd, or "(unset)", in the variable seen.
 systemd_sees() {
-    # shellcheck disable=SC2016 # expanded by the service's shell
+    # "$$" is a dollar sign for systemd, which the service's shell then expands.
+    # shellcheck disable=SC2016
     systemd-run --quiet --wait --property=EnvironmentFile=-/etc/default/autora \
         --property=StandardOutput=truncate:/tmp/seen \
-        sh -c 'printf %sx "${AUTORA_INTERFACE_REGEX-(unset)}"'
+        sh -c 'printf %sx "$${AUTORA_INTERFACE_REGEX-(unset)}"'
     seen=$(cat /tmp/seen)
     seen=${seen%x}
 }
 
-# What autora says to a pattern, with its exit status.
+# What autora says to a pattern, without the time, and its exit status.
 answer() {
     local status=0
-    "$@" 2>&1 || status=$?
+    "$@" 2>/tmp/answer || status=$?
+    sed 's/^.* error: //' /tmp/answer
     echo "status $status"
 }
 
