@@ -51,7 +51,7 @@ check_scripts() {
 
 echo "== set-up"
 install_tools ip=iproute2 unshare=util-linux tcpdump=tcpdump nft=nftables radvd=radvd \
-    jq=jq ping=iputils-ping sysctl=procps shellcheck=shellcheck
+    jq=jq ping=iputils-ping sysctl=procps shellcheck=shellcheck python3=python3
 need_rust cargo rustfmt rust-clippy
 if ! { cargo fmt --version && cargo clippy --version; } >/dev/null; then
     fail "cargo fmt and cargo clippy are needed: Debian's rustfmt and rust-clippy," \
@@ -64,6 +64,9 @@ stage "shell scripts" check_scripts
 stage "unit and link tests" cargo test --locked --no-fail-fast
 stage "a guest between named namespaces (ns-smoke.sh)" tests/ns-smoke.sh
 stage "the demonstration (demo.sh)" tests/demo.sh
+stage "release build" cargo build --release --locked
+stage "conformance" as_root tests/conformance/run.py
+stage "booted systems (Debian 12 and 13)" tests/system/run.sh
 
 printf '\nIn %s s' "$SECONDS"
 [ ${#broken[@]} -eq 0 ] || printf '; failed:%s' "$(printf ' [%s]' "${broken[@]}")"
