@@ -1,7 +1,7 @@
 //! What has to outlive a restart, in `$RUNTIME_DIRECTORY`.
 
 use std::env;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
@@ -12,8 +12,6 @@ use nix::libc;
 use crate::foreign::Seen;
 use crate::time::Instant;
 
-/// The file's name.
-const NAME: &str = "last-ra";
 /// One line of five numbers of fixed width.
 const LEN: usize = 5 * 21 + 1;
 
@@ -33,6 +31,7 @@ pub struct State {
 #[derive(Debug)]
 pub struct StateFile {
     file: File,
+    path: PathBuf,
     ifindex: u32,
 }
 
@@ -43,7 +42,7 @@ impl StateFile {
     /// # Errors
     /// When there is a directory but no file can be had in it.
     pub fn open(ifindex: u32, now: Instant) -> io::Result<Option<(Self, State)>> {
-        let Some(path) = path() else {
+        let Some(path) = path(ifindex) else {
             return Ok(None);
         };
         let mut file = OpenOptions::new()
@@ -53,12 +52,20 @@ impl StateFile {
             .truncate(false)
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW)
-            .open(path)?;
+            .open(&path)?;
         let mut text = String::new();
         // A file that is not ours to understand is overwritten in time.
         let _ = (&mut file).take(LEN as u64).read_to_string(&mut text);
         let state = parse(&text, ifindex, now).unwrap_or_default();
-        Ok(Some((Self { file, ifindex }, state)))
+        Ok(Some((Self { file, path, ifindex }, state)))
+    }
+
+    /// Forgets an interface that is gone.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn remove(self) -> io::Result<()> {
+        fs::remove_file(self.path)
     }
 
     /// Writes `state` over what was there, in one call.
@@ -70,11 +77,15 @@ impl StateFile {
     }
 }
 
-/// The first of the directories; systemd separates them by colons.
-fn path() -> Option<PathBuf> {
+/// In the first of the directories; systemd separates them by colons. All
+/// instances share it, and one that finds its interface renamed goes on where
+/// the one for the old name stopped, so the file bears the index.
+fn path(ifindex: u32) -> Option<PathBuf> {
     let all = env::var_os("RUNTIME_DIRECTORY")?;
     let first = env::split_paths(&all).next()?;
-    first.is_absolute().then(|| first.join(NAME))
+    first
+        .is_absolute()
+        .then(|| first.join(format!("last-ra.{ifindex}")))
 }
 
 fn format(ifindex: u32, state: &State) -> String {

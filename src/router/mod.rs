@@ -413,7 +413,9 @@ impl<R: Rng> Router<R> {
         let preferred = footing.preferred.map(|prefix| self.capped(&prefix));
         let prefix = preferred
             .or_else(|| self.told.latest(now))
-            .or_else(|| self.retired(now, footing).first().copied())?;
+            .or_else(|| self.retired(now, footing).first().copied())
+            // The option is never missing; with these lifetimes it says nothing.
+            .or_else(|| self.told.ended())?;
         Some(RouterAdvertisement {
             source: footing.source,
             router_lifetime: 0,

@@ -558,6 +558,30 @@ fn a_removed_prefix_is_deprecated_then_the_route_withdrawn() {
 }
 
 #[test]
+fn a_prefix_that_ran_out_leaves_no_default_route_behind() {
+    let mut link = Link::new(1);
+    link.becomes(advertise(on_link(1, 14, 8)));
+    link.pass(secs(8));
+    let deprecated = vec![on_link(1, 6, 0)];
+    let reason = Reason::PrefixDeprecated(prefix(1));
+    link.becomes(Verdict::WithdrawOnly(
+        Footing {
+            deprecated,
+            ..footing()
+        },
+        reason,
+    ));
+    link.pass(secs(6));
+    link.take();
+    link.becomes(no_prefix());
+    link.pass(DAY);
+    let sent = link.take();
+    assert_eq!(sent.len(), 3);
+    assert_eq!(sent[2].router_lifetime, 0);
+    assert_eq!(sent[2].prefix, on_link(1, 0, 0));
+}
+
+#[test]
 fn a_prefix_under_duplicate_detection_is_not_withdrawn() {
     let mut link = Link::new(1);
     link.becomes(advertise(permanent(1)));

@@ -22,6 +22,7 @@ const ROUNDING: Duration = Duration::from_secs(2);
 pub(super) struct Told {
     /// The last advertisement had a Router Lifetime above 0.
     pub(super) default_router: bool,
+    last: Option<Prefix64>,
     prefixes: Vec<ToldPrefix>,
 }
 
@@ -49,6 +50,7 @@ impl Told {
     pub(super) fn new(default_router: bool) -> Self {
         Self {
             default_router,
+            last: None,
             prefixes: Vec::new(),
         }
     }
@@ -61,6 +63,7 @@ impl Told {
             valid,
             preferred,
         } = ra.prefix;
+        self.last = Some(prefix);
         let entry = if let Some(known) = self.prefixes.iter().position(|p| p.prefix == prefix) {
             self.prefixes.get_mut(known)
         } else {
@@ -164,6 +167,15 @@ impl Told {
                 valid: p.remaining(now),
                 preferred: Lifetime::between(now, p.preferred_until),
             })
+    }
+
+    /// The prefix told last, its lifetime over.
+    pub(super) fn ended(&self) -> Option<PrefixInformation> {
+        self.last.map(|prefix| PrefixInformation {
+            prefix,
+            valid: Lifetime::ZERO,
+            preferred: Lifetime::ZERO,
+        })
     }
 
     /// Whether guests believe in longer lifetimes than `now_offered` has.
