@@ -71,7 +71,12 @@ fn paragraph(config: &Config, ifindex: u32, name: &IfName) -> String {
         .observe(now, link.foreign_ras)
         .is_some();
     let verdict = judge(&link, yields, None);
-    let mut router = Router::new(config.ra.clone(), rand::make_rng::<rand::rngs::SmallRng>(), None);
+    let mut router = Router::new(
+        config.ra.clone(),
+        rand::make_rng::<rand::rngs::SmallRng>(),
+        None,
+        false,
+    );
     match (router.advance(now, &verdict), verdict.reason()) {
         (Some(tx), _) => format!("{matches}; eligible\n    would send: {}", describe(&tx)),
         (None, Some(reason)) => format!("{matches}; not eligible: {}", reason.explain(name)),

@@ -169,6 +169,13 @@ impl Daemon {
         if let Purpose::Serve { .. } = tx.purpose {
             self.transport.discard();
         }
+        // Noted before, so that a kill in between cannot bring the next
+        // process too close to this packet.
+        self.keep(State {
+            last_ra: Some(Instant::now()),
+            default_router: tx.ra.router_lifetime > 0,
+            ..self.state
+        });
         let result = self.transport.send(&self.name, self.hardware, tx);
         // Read after the send: the next one is at least 3 s after this one
         // left, however long the call took.
@@ -259,11 +266,15 @@ impl Daemon {
     /// Ends because the interface is not there any more. The manager is told
     /// first: it then starts the unit again if a new interface of this name
     /// appears from now on, and one that appeared before is seen here.
-    fn leave(&self, lost: &Lost) -> End {
+    fn leave(mut self, lost: &Lost) -> End {
         let (what, index) = match lost {
             Lost::Gone => ("the interface is gone".to_owned(), None),
             Lost::Renamed(name) => (format!("the interface is called {name} now"), Some(self.ifindex)),
         };
+        if let (Lost::Gone, Some(file)) = (lost, self.state_file.take()) {
+            // Mere tidiness: the index will not come again.
+            let _ = file.remove();
+        }
         Service::stopping(&what);
         Service::settle();
         match if_nametoindex(self.name.as_bytes()) {

@@ -85,7 +85,7 @@ impl Daemon {
             events,
             transport,
             hardware,
-            router: Router::new(config.ra, rand::make_rng(), state.last_ra),
+            router: Router::new(config.ra, rand::make_rng(), state.last_ra, state.default_router),
             foreign: ForeignWatch::new(silence, state.foreign),
             packets: Budget::for_packets(now),
             report: Report::new(name.clone(), config.heartbeat_interval, now),

@@ -191,14 +191,15 @@ impl Prefixes {
 
 /// A prefix lives as long as the longest-lived of its addresses.
 fn merge(prefixes: &mut Vec<PrefixInformation>, prefix: Prefix64, address: &Address) {
+    let (valid, preferred) = (address.valid.surely_left(), address.preferred.surely_left());
     if let Some(known) = prefixes.iter_mut().find(|p| p.prefix == prefix) {
-        known.valid = known.valid.max(address.valid);
-        known.preferred = known.preferred.max(address.preferred);
+        known.valid = known.valid.max(valid);
+        known.preferred = known.preferred.max(preferred);
     } else {
         prefixes.push(PrefixInformation {
             prefix,
-            valid: address.valid,
-            preferred: address.preferred,
+            valid,
+            preferred,
         });
     }
 }
