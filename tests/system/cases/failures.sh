@@ -23,6 +23,10 @@ case_set_up() {
     until_true 10 served
 }
 
+case_the_unit_has_a_watchdog_that_is_shorter_than_the_life_of_the_route() {
+    [ "$(systemctl show --value -p WatchdogUSec autora@tap-vm-1.service)" = '1min 30s' ]
+}
+
 case_killed_10_times_it_comes_back_and_keeps_3_seconds_between_advertisements() {
     local i pid
     watch_routes
@@ -38,7 +42,11 @@ case_killed_10_times_it_comes_back_and_keeps_3_seconds_between_advertisements() 
     kill "$(pgrep -x tcpdump)"
     wait %2 || true
     [ "$(wc -l </tmp/ras)" -ge 2 ]
-    awk 'NR > 1 && $1 - last < 2.999 { print "only", $1 - last, "s"; bad = 1 } { last = $1 } END { exit bad }' /tmp/ras
+    cat /tmp/ras
+    awk '/^[0-9]+\.[0-9]+ IP6/ {
+        if (last && $1 - last < 2.999) { print "only", $1 - last, "s"; bad = 1 }
+        last = $1
+    } END { exit bad }' /tmp/ras
 }
 another_pid_than() {
     local pid
@@ -58,10 +66,6 @@ case_the_watchdog_restarts_a_process_that_hangs() {
     await_ra
     never_lost_its_route
     setting ''
-}
-
-case_the_unit_has_a_watchdog_that_is_shorter_than_the_life_of_the_route() {
-    [ "$(systemctl show --value -p WatchdogUSec autora@tap-vm-1.service)" = '1min 30s' ]
 }
 
 case_a_program_that_cannot_be_executed_is_tried_until_it_can() {
