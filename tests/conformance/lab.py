@@ -123,6 +123,15 @@ class Link:
         shown = self.lab.router.ip_json("addr", "show", "dev", self.ifname)
         return [a for a in shown[0]["addr_info"] if a] if shown else []
 
+    def await_running(self, timeout=10.0):
+        """Until both ends can send: news of a carrier takes up to a second, and until then a queue drops all."""
+        deadline = time.monotonic() + timeout
+        ends = ((self.lab.router, self.ifname), (self.lab.guest, self.peer))
+        while any(ns.ip_json("link", "show", "dev", name)[0]["operstate"] != "UP" for ns, name in ends):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{self.ifname} and {self.peer} are not running after {timeout} s")
+            time.sleep(0.02)
+
     def await_link_local(self, timeout=5.0):
         """Until the router's own link-local address has passed duplicate address detection."""
         deadline = time.monotonic() + timeout
