@@ -1,0 +1,61 @@
+"""The daemons by name.  autora is the one this suite is for; the peers stand in peers.py."""
+
+import os
+import signal
+import subprocess
+
+from daemon import Adapter, first_line
+from peers import PEERS
+
+TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Autora(Adapter):
+    name = "autora"
+    # The first advertisement goes out as soon as the link-local address is valid.
+    first = 2.0
+
+    not_applicable = {
+        "rs-accept-extension-header": "by design its kernel filter sees a solicitation only right behind the IPv6 "
+        "header, where every known client puts it: so fragments and hiding places cost nothing (RFC 6980)",
+    }
+
+    def __init__(self):
+        self.binary = os.environ.get("AUTORA") or os.path.join(TREE, "target", "release", "autora")
+
+    def missing(self):
+        if not os.access(self.binary, os.X_OK):
+            return f"no {self.binary}: build it (cargo build --release) or set AUTORA"
+        return None
+
+    def version(self):
+        words = first_line(self.binary, "--version").split()
+        commit = subprocess.run(
+            ["git", "-C", TREE, "rev-parse", "--short", "HEAD"], capture_output=True, text=True
+        ).stdout.strip()
+        return f"{words[-1] if words else '?'}{f' ({commit})' if commit else ''}"
+
+    def options(self, settings):
+        return [
+            f"--interface={settings.ifname}",
+            "--interface-regex=^tap-",
+            f"--min-ra-interval={settings.min_interval}s",
+            f"--max-ra-interval={settings.max_interval}s",
+            f"--router-lifetime={settings.router_lifetime}s",
+            f"--pio-valid-lifetime={settings.valid}s",
+            f"--pio-preferred-lifetime={settings.preferred}s",
+            f"--forwarding-resync-interval={settings.resync}s",
+        ]
+
+    def command(self, settings, directory):
+        return [self.binary, *self.options(settings)], {"RUNTIME_DIRECTORY": directory}
+
+    def check_command(self, settings, directory):
+        # Refused settings end it before it looks for the interface; accepted ones end it there (66).
+        return [self.binary, *self.options(settings)]
+
+    def restart_signal(self):
+        return signal.SIGHUP
+
+
+ALL = {adapter.name: adapter for adapter in (Autora(), *PEERS)}
