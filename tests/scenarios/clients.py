@@ -44,7 +44,9 @@ def networkd(node, directory, log="networkd"):
 
 def dhcpcd(node, config, *ifnames, log="dhcpcd"):
     """dhcpcd in the foreground with a configuration file; its leases are its own."""
-    return node.start("dhcpcd", "-B", "-d", "-f", config, *ifnames, log=log, private="mount -t tmpfs tmpfs /var/lib/dhcpcd")
+    # There is no udev in a namespace to wait for.
+    argv = ["dhcpcd", "-B", "-d", "--nodev", "-f", config, *ifnames]
+    return node.start(*argv, log=log, private="mount -t tmpfs tmpfs /var/lib/dhcpcd")
 
 
 def check_client(host, guest, dump, routes_of):
@@ -69,9 +71,8 @@ def check_client(host, guest, dump, routes_of):
     check(not dhcpv6_seen(dump), "a DHCPv6 packet was seen though M and O are 0")
 
 
-def check_counterproof(host, daemon, dump):
-    """With M=1, from radvd, the same client does ask by DHCPv6: so silence before meant something."""
-    check(daemon.stop() == 0, "autora's exit status")
+def check_counterproof(host, dump):
+    """With M=1, from radvd, the same client does ask by DHCPv6: so its silence before meant something."""
     host.start("radvd", "-n", "-C", write("radvd.conf", RADVD), "-p", "/run/radvd.pid")
     wait("with M=1 the client sends DHCPv6", lambda: dhcpv6_seen(dump), 20)
 
@@ -90,7 +91,7 @@ def client_networkd():
     check(daemon.stop() == 0, "autora's exit status")
     wait("networkd removes the default route", lambda: not guest.default_routes(), 3)
     check(guest.slaac("eth0", PREFIX), "the address went with the router")
-    check_counterproof(host, host.autora("tap-vm-1"), dump)
+    check_counterproof(host, dump)
 
 
 @scenario("client-dhcpcd", 1, "a guest with dhcpcd, the kernel's own RA code off", 25)
@@ -101,13 +102,13 @@ def client_dhcpcd():
     dump = guest.tcpdump("eth0", "icmp6 or udp port 546 or udp port 547")
     daemon = host.autora("tap-vm-1")
     # Debian's own configuration but for the lookup of a name; IPv4 has nothing to do here.
-    client = dhcpcd(guest, write("dhcpcd.conf", "duid\npersistent\nslaac private\nnodev\nnoipv4\n"), "eth0")
+    client = dhcpcd(guest, write("dhcpcd.conf", "duid\npersistent\nslaac private\nnoipv4\n"), "eth0")
     check_client(host, guest, dump, "ra")
     check(guest.run("sysctl", "-n", "net.ipv6.conf.eth0.accept_ra").strip() == "0", "the kernel's RA code is on")
     check(client.count("Router Advertisement from") >= 1, f"dhcpcd's log: {client.text()}")
     check(daemon.stop() == 0, "autora's exit status")
     wait("dhcpcd removes the default route", lambda: not guest.default_routes(), 3)
-    check_counterproof(host, host.autora("tap-vm-1"), dump)
+    check_counterproof(host, dump)
 
 
 @scenario("client-rdisc6", 1, "rdisc6 asks and prints what it heard", 12)

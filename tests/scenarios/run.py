@@ -49,7 +49,7 @@ def play(name):
         print(f"VERDICT {type(error).__name__}: {error}\n{traceback.format_exc()}", flush=True)
     for log in sorted(os.listdir(stage.WORK)):
         path = os.path.join(stage.WORK, log)
-        if os.path.isfile(path):
+        if os.path.isfile(path) and not log.endswith((".json", ".conf", ".pid")):
             print(f"--- {log}")
             with open(path, encoding="utf-8", errors="replace") as file:
                 print(file.read()[-3000:])
