@@ -141,5 +141,5 @@ def client_rdisc6():
     }.items():
         check(lines.get(key, "").split() == value.split(), f"rdisc6 says '{key}: {lines.get(key)}', not '{value}'")
     check(f"from {router}" in answer, f"the router is {router}")
-    ras = [ra for ra in advertisements(dump) if ra["time"] > ready]
-    check(len(ras) == 1 and inside(router, "fe80::"), f"the answers are {ras}")
+    ras = wait("tcpdump has seen it too", lambda: [ra for ra in advertisements(dump) if ra["time"] > ready], 2)
+    check(len(ras) == 1 and ras[0]["to"] == "33:33:00:00:00:01" and inside(router, "fe80::"), f"the answers are {ras}")

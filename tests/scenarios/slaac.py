@@ -75,11 +75,11 @@ def check_routes(host, guest):
 
 def check_advertisements(dump):
     """What tcpdump says of each advertisement."""
-    found = advertisements(dump)
-    for ra in found:
+    for ra in advertisements(dump):
         option = {"prefix": "2001:db8:1::/64", "flags": "Flags [auto]", "valid": VALID, "preferred": PREFERRED}
         check(ra["prefixes"] == [option], f"tcpdump reads {ra['text']}")
         check("Flags [none]" in ra["text"], f"M or O is set: {ra['text']}")
+        check(ra["to"] == "33:33:00:00:00:01" and " > ff02::1: " in ra["text"], f"not multicast: {ra['text']}")
     check(not dhcpv6_seen(dump), "a DHCPv6 packet was seen though M and O are 0")
 
 

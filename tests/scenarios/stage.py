@@ -254,17 +254,20 @@ def configured(guest, ifname, prefix, timeout=12):
 
 
 def advertisements(dump):
-    """The advertisements in a tcpdump -vv -e text: dicts of time, ethernet source, address and lifetimes."""
+    """The advertisements in a tcpdump -vv -e text: dicts of time, Ethernet addresses, prefixes and the whole text."""
     found = []
     for line in dump.text().splitlines():
-        if not line[:1].isspace() and " > 33:33:" in line and "router advertisement" in line:
-            words = line.split()
-            found.append({"time": float(words[0]), "mac": words[1], "text": line, "prefixes": []})
-        elif found and "prefix info option" in line:
-            found[-1]["prefixes"].append(prefix_option(line))
-        elif found and line[:1].isspace():
+        if line[:1].isdigit() and "router advertisement" in line:
+            when, mac, _, to, *_ = line.split()
+            found.append({"time": float(when), "mac": mac, "to": to.rstrip(","), "text": line, "prefixes": []})
+        elif line[:1].isdigit():
+            # Another packet: what follows is not the advertisement's.
+            found.append(None)
+        elif found and found[-1] and line[:1].isspace():
             found[-1]["text"] += line
-    return found
+            if "prefix info option" in line:
+                found[-1]["prefixes"].append(prefix_option(line))
+    return [ra for ra in found if ra]
 
 
 def prefix_option(line):
@@ -294,7 +297,3 @@ def write(name, text):
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
     return path
-
-
-def json_dump(value):
-    return json.dumps(value, sort_keys=True)

@@ -80,7 +80,12 @@ def uplink_accept_ra():
     hosting.listen(2)
     # Then with one.
     hosting.radvd()
-    route = wait("the host has learnt its default route", hosting.host.default_routes, 8)
+    # The kernel makes the route and completes it a moment later.
+    route = wait(
+        "the host has learnt its default route",
+        lambda: [r for r in hosting.host.default_routes() if "expires" in r and "metrics" in r],
+        8,
+    )
     check(len(route) == 1 and route[0]["dev"] == "eth0" and route[0]["protocol"] == "ra", f"{route}")
     before = {k: v for k, v in route[0].items() if k != "expires"}
     hosting.listen()
