@@ -45,7 +45,8 @@ def networkd(node, directory, log="networkd"):
 def dhcpcd(node, config, *ifnames, log="dhcpcd"):
     """dhcpcd in the foreground with a configuration file; its leases are its own."""
     # There is no udev in a namespace to wait for.
-    argv = ["dhcpcd", "-B", "-d", "--nodev", "-f", config, *ifnames]
+    # Its hooks would write this host's /etc/resolv.conf.
+    argv = ["dhcpcd", "-B", "-d", "--nodev", "-c", "/bin/true", "-f", config, *ifnames]
     return node.start(*argv, log=log, private="mount -t tmpfs tmpfs /var/lib/dhcpcd")
 
 
