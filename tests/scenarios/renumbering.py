@@ -100,3 +100,23 @@ def renumber_rude():
     fresh = guest_follows(guest, connection, old, changed)
     wait("the old address's valid lifetime has ended in the guest", lambda: not guest.slaac("eth0", PREFIX), 35)
     until(time.time(), connection, fresh)
+
+
+@scenario("renumber-unhurried", 2, "deprecated with no end in sight, as long as the operator likes, then removed", 40)
+def renumber_unhurried():
+    host, guest = host_and_guest()
+    host.start(sys.executable, ECHO, "serve", log="echo").says("serving")
+    host.autora("tap-vm-1", pio_valid_lifetime="12s", pio_preferred_lifetime="10s")
+    old = configured(guest, "eth0", PREFIX)
+    connection = talk(guest, f"{PREFIX}1", "old")
+    changed = time.time()
+    host.ip(f"addr add {OTHER}1/64 dev tap-vm-1", f"addr change {PREFIX}1/64 dev tap-vm-1 preferred_lft 0")
+    fresh = guest_follows(guest, connection, old, changed)
+    # Past the valid lifetime of what was advertised before the change: only renewals can have kept it.
+    wait("the first valid lifetime is long over", lambda: time.time() > changed + 20, 25)
+    (kept,) = guest.slaac("eth0", PREFIX)
+    check(kept["local"] == old["local"] and kept.get("deprecated"), f"the old address: {kept}")
+    check(connection.alive() and longest_pause(connection) < 1.0, f"the running connection: {connection.text()[-200:]}")
+    host.ip(f"addr del {PREFIX}1/64 dev tap-vm-1")
+    until(time.time(), connection, fresh)
+    wait("the guest's old address is gone", lambda: not guest.slaac("eth0", PREFIX), 15)

@@ -6,7 +6,6 @@ namespaces, which have no names but descriptors of that process, go with them.
 """
 
 import ipaddress
-import json
 import os
 import subprocess
 import sys
@@ -156,7 +155,7 @@ class Node:
         wait(f"{self.name}: tcpdump listens on {ifname}", lambda: "listening on" in dump.text(), 5, 0.05)
         return dump
 
-    def autora(self, ifname, regex="^(tap|br|lan)", log=None, runtime=True, **options):
+    def autora(self, ifname, regex="^(tap|br)", notify=None, **options):
         """autora on one interface, with the shortest intervals that RFC 4861 allows."""
         settings = {
             "min-ra-interval": "3s",
@@ -166,17 +165,17 @@ class Node:
             "pio-preferred-lifetime": "40s",
         }
         settings.update({name.replace("_", "-"): value for name, value in options.items()})
-        environment = {}
-        if runtime:
-            environment["RUNTIME_DIRECTORY"] = os.path.join(WORK, f"{self.name}-{ifname}")
-            os.makedirs(environment["RUNTIME_DIRECTORY"], exist_ok=True)
+        environment = {"RUNTIME_DIRECTORY": os.path.join(WORK, f"{self.name}-{ifname}")}
+        os.makedirs(environment["RUNTIME_DIRECTORY"], exist_ok=True)
+        if notify:
+            environment["NOTIFY_SOCKET"] = notify
         binary = os.environ.get("AUTORA") or os.path.join(TREE, "target", "release", "autora")
         return self.start(
             binary,
             f"--interface={ifname}",
             f"--interface-regex={regex}",
             *(f"--{name}={value}" for name, value in settings.items()),
-            log=log or f"autora-{ifname}",
+            log=f"autora-{ifname}",
             environment=environment,
         )
 

@@ -1,6 +1,7 @@
 """A host whose own uplink depends on Router Advertisements: not one may leave it, whatever the operator wrote."""
 
 import json
+import socket
 import time
 
 from stage import (
@@ -54,7 +55,22 @@ class Hosting:
         """What `.*` and an instance for each interface come to."""
         names = [link["ifname"] for link in json.loads(self.host.run("ip", "-j", "link"))]
         check({"lo", "eth0", "vnet0"} <= set(names), f"the interfaces are {names}")
-        return {name: self.host.autora(name, regex=".*") for name in names}
+        # What the service manager would hear of the one on the uplink.
+        self.notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notified.bind(f"{WORK}/notify")
+        self.notified.settimeout(5)
+        return {n: self.host.autora(n, regex=".*", notify=f"{WORK}/notify" if n == "eth0" else None) for n in names}
+
+    def status(self):
+        """The last status that was told."""
+        found = None
+        try:
+            while True:
+                lines = self.notified.recv(4096).decode().splitlines()
+                found = next((line for line in lines if line.startswith("STATUS=")), found)
+                self.notified.settimeout(0.1)
+        except TimeoutError:
+            return found
 
     def leaked(self):
         return [ra for ra in advertisements(self.dump) if ra["mac"] == UPLINK_MAC]
@@ -75,6 +91,9 @@ def uplink_accept_ra():
     # First without an upstream router, when nothing but accept_ra tells what this interface is.
     daemons = hosting.serve_everything()
     daemons["eth0"].says("accept_ra is 2, so it is an uplink of this host")
+    status = hosting.status()
+    say(f"  {status}")
+    check("accept_ra is 2, so it is an uplink" in str(status), f"the status is {status}")
     daemons["lo"].says("it is the loopback interface")
     configured(hosting.guest, "eth0", PREFIX)
     hosting.listen(2)
@@ -108,6 +127,8 @@ def uplink_static_route():
     hosting.host.ip(f"route add default via {UPSTREAM} dev eth0")
     daemons = hosting.serve_everything()
     daemons["eth0"].says("an IPv6 default route goes out of it, so it is an uplink of this host")
+    status = hosting.status()
+    check("an IPv6 default route goes out of it" in str(status), f"the status is {status}")
     hosting.listen(2)
     # The counterproof: were it no uplink, the same capture would show advertisements.
     hosting.host.ip(f"route del default via {UPSTREAM} dev eth0")
