@@ -144,8 +144,9 @@ class Network:
                     if not ends:
                         raise Fail(f"{option} was never delegated: {grants}")
                     left = max(ends) - ra["time"]
-                    least = min(least, left - option["valid"])
-                    check(option["valid"] <= left + ROUNDING, f"valid {option['valid']} s of {left:.2f} s left: {ra['text']}")
+                    # After the end of the lease only 0 is left to say.
+                    least = min(least, left - option["valid"]) if option["valid"] else least
+                    check(option["valid"] <= max(0, left + ROUNDING), f"valid {option['valid']} s of {left:.2f} s left: {ra['text']}")
                     most = max(0, left - (VALID - PREFERRED) + ROUNDING)
                     check(option["preferred"] <= most, f"{option} with {left:.2f} s left")
         say(f"  {count} advertisements, none longer than its lease but for rounding ({least:+.2f} s); {len(grants)} grants and renewals")

@@ -130,3 +130,28 @@ def guest_ra():
     say(f"  {daemon.count(chr(10)) - lines} lines of log; foreign RAs heard at each heartbeat: {heard}")
     check(heard[0] >= 1 and heard[-1] > heard[0], f"they are not counted: {heard}")
     check(daemon.alive(), "autora ended")
+
+
+@scenario("guest-ra-guard", 5, "a filter on the bridge keeps a guest's advertisements from the other guests", 25)
+def guest_ra_guard():
+    host, rogue, victim = Node("host", forwarding=True), Node("rogue"), Node("victim")
+    host.ip(f"link add br0 address {ROUTER_MAC} type bridge", "link set br0 up", f"addr add {PREFIX}1/64 dev br0")
+    for port, guest in (("vnet0", rogue), ("vnet1", victim)):
+        veth(host, port, guest, "eth0")
+        host.sysctl(f"conf/{port}/disable_ipv6", 1)
+        host.ip(f"link set {port} master br0 up")
+    daemon = host.autora("br0")
+    configured(victim, "eth0", PREFIX)
+    host.run("nft", "add table bridge guard")
+    host.run("nft", "add chain bridge guard forward { type filter hook forward priority 0; }")
+    host.run("nft", "add rule bridge guard forward icmpv6 type nd-router-advert drop")
+    rogue.sysctl("conf/all/forwarding", 1)
+    rogue.start("radvd", "-n", "-C", write("guest.conf", RADVD), "-p", f"{WORK}/guest-radvd.pid")
+    # The host hears it: it is not forwarded to the host but for it.
+    daemon.says("sends Router Advertisements on this link as well", 12)
+    dump = victim.tcpdump("eth0", "icmp6")
+    wait("two of ours pass", lambda: len(ours(dump)) >= 2, 10)
+    check(not victim.addresses("eth0", "2001:db8:bad::") and len(victim.default_routes()) == 1, "the rogue was believed")
+    check(len(advertisements(dump)) == len(ours(dump)), "the guest's advertisements passed")
+    host.run("nft", "delete", "table", "bridge", "guard")
+    wait("without the filter they would", lambda: victim.addresses("eth0", "2001:db8:bad::"), 8)

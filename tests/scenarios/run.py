@@ -25,11 +25,15 @@ TOPICS = ["slaac", "clients", "renumbering", "delegation", "anyip", "uplink", "o
 # Exit statuses of a scenario's process.
 PASSED, FAILED, NOT_HERE = 0, 1, 77
 TIMEOUT = 150
-PROGRAMS = ["tcpdump", "ip", "ping", "rdisc6", "radvd", "dnsmasq", "dhcpcd", "kea-dhcp6", "/lib/systemd/systemd-networkd"]
+PROGRAMS = ["tcpdump", "ip", "ping", "rdisc6", "radvd", "nft", "dnsmasq", "dhcpcd", "kea-dhcp6", "/lib/systemd/systemd-networkd"]
 
 
 def play(name):
     """The body of one scenario's process, the first of its PID namespace."""
+    # A client configures the machine that it runs on, resolv.conf and all: not this one.
+    for directory in ("/etc", "/var"):
+        subprocess.run(["mount", "--bind", directory, directory], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", directory], check=True)
     for directory in ("/run", "/tmp", "/var/lib/dhcpcd"):
         if os.path.isdir(directory):
             subprocess.run(["mount", "-t", "tmpfs", "tmpfs", directory], check=True)
@@ -76,7 +80,7 @@ class Runner:
                 key.data["process"].kill()
 
     def _start(self, name):
-        argv = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        argv = ["unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
         argv += [sys.executable, os.path.abspath(__file__), "--play", name]
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         data = {"name": name, "process": process, "began": time.monotonic(), "text": b"", "late": False}

@@ -13,6 +13,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.dirname(os.path.dirname(HERE))
+BINARY = os.path.abspath(os.environ.get("AUTORA") or os.path.join(TREE, "target", "release", "autora"))
 EXAMPLES = os.path.join(TREE, "contrib", "examples")
 sys.path.insert(0, os.path.join(TREE, "tests", "conformance"))
 
@@ -169,9 +170,8 @@ class Node:
         os.makedirs(environment["RUNTIME_DIRECTORY"], exist_ok=True)
         if notify:
             environment["NOTIFY_SOCKET"] = notify
-        binary = os.environ.get("AUTORA") or os.path.join(TREE, "target", "release", "autora")
         return self.start(
-            binary,
+            BINARY,
             f"--interface={ifname}",
             f"--interface-regex={regex}",
             *(f"--{name}={value}" for name, value in settings.items()),

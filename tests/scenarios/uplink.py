@@ -5,6 +5,7 @@ import socket
 import time
 
 from stage import (
+    BINARY,
     MAX_INTERVAL,
     PREFIX,
     WORK,
@@ -95,6 +96,9 @@ def uplink_accept_ra():
     say(f"  {status}")
     check("accept_ra is 2, so it is an uplink" in str(status), f"the status is {status}")
     daemons["lo"].says("it is the loopback interface")
+    report = hosting.host.run(BINARY, "--interface-regex", ".*", "--dry-run")
+    line = next(line for line in report.splitlines() if line.startswith("eth0:"))
+    check("not eligible: accept_ra is 2" in line, f"the report on the uplink: {line}")
     configured(hosting.guest, "eth0", PREFIX)
     hosting.listen(2)
     # Then with one.
