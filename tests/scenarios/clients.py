@@ -78,6 +78,10 @@ def check_counterproof(host, dump):
     wait("with M=1 the client sends DHCPv6", lambda: dhcpv6_seen(dump), 20)
 
 
+def accept_ra(node):
+    return node.run("sysctl", "-n", "net.ipv6.conf.eth0.accept_ra").strip()
+
+
 @scenario("client-networkd", 1, "a guest with systemd-networkd", 25)
 def client_networkd():
     host, guest = host_and_guest()
@@ -85,7 +89,7 @@ def client_networkd():
     write("networkd/eth0.network", "[Match]\nName=eth0\n[Network]\nIPv6AcceptRA=yes\nLinkLocalAddressing=ipv6\n")
     daemon = host.autora("tap-vm-1")
     client = networkd(guest, "/tmp/scenario/networkd")
-    wait("networkd has taken RA over from the kernel", lambda: guest.run("sysctl", "-n", "net.ipv6.conf.eth0.accept_ra").strip() == "0", 10)
+    wait("networkd has taken RA over from the kernel", lambda: accept_ra(guest) == "0", 10)
     check_client(host, guest, dump, "ra")
     check(client.count("Received Router Advertisement") >= 1 or client.count("NDISC"), f"networkd's log: {client.text()}")
     # A stop of autora withdraws the route; networkd follows.
@@ -105,7 +109,7 @@ def client_dhcpcd():
     # Debian's own configuration but for the lookup of a name; IPv4 has nothing to do here.
     client = dhcpcd(guest, write("dhcpcd.conf", "duid\npersistent\nslaac private\nnoipv4\n"), "eth0")
     check_client(host, guest, dump, "ra")
-    check(guest.run("sysctl", "-n", "net.ipv6.conf.eth0.accept_ra").strip() == "0", "the kernel's RA code is on")
+    check(accept_ra(guest) == "0", "the kernel's RA code is on")
     check(client.count("Router Advertisement from") >= 1, f"dhcpcd's log: {client.text()}")
     check(daemon.stop() == 0, "autora's exit status")
     wait("dhcpcd removes the default route", lambda: not guest.default_routes(), 3)

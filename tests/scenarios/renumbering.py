@@ -43,7 +43,8 @@ def guest_follows(guest, connection, old, since):
     for attempt in range(3):
         fresh = talk(guest, STABLE, f"fresh{attempt}")
         check(inside(connected_from(fresh), OTHER), f"a new connection comes from {connected_from(fresh)}")
-    check(connection.alive() and time.time() - last_answer(connection) < 1, f"the running connection: {connection.text()[-200:]}")
+    lives = connection.alive() and time.time() - last_answer(connection) < 1
+    check(lives, f"the running connection: {connection.text()[-200:]}")
     check(longest_pause(connection) < 1.0, f"the running connection paused for {longest_pause(connection):.2f} s")
     check(connected_from(connection) == old["local"], "it is another connection")
     return fresh
@@ -52,12 +53,13 @@ def guest_follows(guest, connection, old, since):
 def until(ends, connection, fresh):
     """The connection worked until then and not longer; the one over the new prefix goes on."""
     wait("the connection over the old prefix has ended", lambda: not connection.alive(), 8)
-    say(f"  its last answer came {last_answer(connection) - ends:+.1f} s from the end of the lifetime")
-    check(-2.5 < last_answer(connection) - ends < 2.5, f"the last answer came {last_answer(connection) - ends:+.1f} s from then")
+    late = last_answer(connection) - ends
+    say(f"  its last answer came {late:+.1f} s from the end of the lifetime")
+    check(-2.5 < late < 2.5, f"the last answer came {late:+.1f} s from then")
     check(fresh.alive() and time.time() - last_answer(fresh) < 1, f"a connection over the new prefix: {fresh.text()[-200:]}")
 
 
-@scenario("renumber-graceful", 2, "the old address deprecated beside a new one: the connection lives as long as the old is valid", 50)
+@scenario("renumber-graceful", 2, "deprecated beside a new one: the connection lives as long as the old address is valid", 50)
 def renumber_graceful():
     host, guest = host_and_guest()
     host.start(sys.executable, ECHO, "serve", log="echo").says("serving")

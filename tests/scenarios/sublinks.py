@@ -41,7 +41,8 @@ def macvlan():
     host.ip(f"addr add {STABLE}/128 dev lo", "link add link trunk name br-mv type macvlan mode bridge", "link set br-mv up")
     host.ip(f"addr add {PREFIX}1/64 dev br-mv")
     for number, guest in enumerate(guests):
-        host.ip(f"link add link trunk name mv{number} type macvlan mode bridge", f"link set mv{number} netns {guest.net.path}")
+        host.ip(f"link add link trunk name mv{number} type macvlan mode bridge")
+        host.ip(f"link set mv{number} netns {guest.net.path}")
         guest.ip(f"link set mv{number} name eth0", "link set eth0 up")
     daemon = host.autora("br-mv")
     check_guests(host, "br-mv", guests)

@@ -36,7 +36,8 @@ class Hosting:
     """An upstream router with radvd, a host with its uplink and one guest."""
 
     def __init__(self, accept_ra):
-        self.upstream, self.host, self.guest = Node("upstream", forwarding=True), Node("host", forwarding=True), Node("guest")
+        self.upstream, self.host = Node("upstream", forwarding=True), Node("host", forwarding=True)
+        self.guest = Node("guest")
         veth(self.upstream, "down0", self.host, "eth0", UPSTREAM_MAC, UPLINK_MAC, up=False)
         veth(self.host, "vnet0", self.guest, "eth0", up=False)
         self.host.sysctl("conf/eth0/accept_ra", accept_ra)
@@ -45,7 +46,8 @@ class Hosting:
             f"addr add {STATIC}/64 dev eth0", "link set eth0 up", f"addr add {PREFIX}1/64 dev vnet0", "link set vnet0 up"
         )
         self.guest.ip("link set eth0 up")
-        wait("both ends of the uplink are valid", lambda: self.upstream.link_local("down0") and self.host.link_local("eth0"), 6)
+        for node, ifname in ((self.upstream, "down0"), (self.host, "eth0")):
+            wait(f"{node.name}: {ifname} is valid", lambda n=node, i=ifname: n.link_local(i), 6)
         # All that leaves the uplink.
         self.dump = self.upstream.tcpdump("down0", "icmp6")
 
@@ -114,7 +116,8 @@ def uplink_accept_ra():
     hosting.listen()
     after = hosting.host.default_routes()
     say(f"  {after}")
-    check([{k: v for k, v in r.items() if k != "expires"} for r in after] == [before], f"the default route {before} became {after}")
+    same = [{k: v for k, v in r.items() if k != "expires"} for r in after] == [before]
+    check(same, f"the default route {before} became {after}")
     check(after[0]["expires"] > 1700, f"the upstream router's advertisements are not heard any more: {after}")
     check(hosting.guest.default_routes(), "the guest lost its default route")
     check(hosting.host.pings(UPSTREAM), "the host lost its way to its upstream router")
