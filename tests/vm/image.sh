@@ -1,12 +1,13 @@
 #!/bin/sh
-# Makes the guest: Debian's cloud kernel and an initramfs of busybox and ./init. Prints the directory that holds
-# `vmlinuz` and `initramfs`. The packages are fetched once and unpacked into the cache, not installed. Needs root.
+# Makes the guest: Debian's cloud kernel, and an initramfs of busybox, autora and the two scripts beside this one.
+# Prints the directory that holds `vmlinuz` and `initramfs`. The packages are fetched once and unpacked into the
+# cache, not installed. Needs root.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${AUTORA_TEST_CACHE:-/var/cache/autora-tests}
-# Another way of making it makes another one.
-image=$cache/vm-$(sha256sum "$here/image.sh" | cut -c 1-8)
+# Counted up when the part that is kept changes.
+image=$cache/vm-1
 
 # fetch PACKAGE: unpacks the newest version under ./PACKAGE
 fetch() {
@@ -48,14 +49,21 @@ if [ ! -d "$image" ]; then
     cd /
 fi
 
-# The initramfs holds ./init as it is now.
+# The initramfs holds the scripts and autora as they are now.
 tree=$(mktemp -d)
 trap 'rm -rf "$tree" ${new:+"$new"}' EXIT
 mkdir "$tree/bin" "$tree/dev" "$tree/proc" "$tree/sys"
 cp "$image/busybox" "$tree/bin/busybox"
 ln -s busybox "$tree/bin/sh"
 cp -r "$image/modules" "$tree/modules"
-install -m 755 "$here/init" "$tree/init"
+install -m 755 "$here/init" "$here/router" "$tree"
+autora=${AUTORA:-$here/../../target/release/autora}
+cp "$autora" "$tree/bin/autora"
+# Its loader and libraries, if it is not static.
+ldd "$autora" 2>/dev/null | grep -o '/[^ ]*' | while read -r library; do
+    mkdir -p "$tree${library%/*}"
+    cp -L "$library" "$tree$library"
+done
 (cd "$tree" && find . | cpio --quiet --create --format=newc) | gzip -1 >"$image/initramfs.new"
 mv "$image/initramfs.new" "$image/initramfs"
 echo "$image"

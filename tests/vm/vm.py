@@ -11,9 +11,11 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, ".."), os.path.join(HERE, "..", "conformance")]
 
+import clock  # noqa: E402
 import wire  # noqa: E402
 from checks import AUTORA, Checks, die_with_parent  # noqa: E402
 from lab import Namespace  # noqa: E402
+from machine import Machine  # noqa: E402
 from watch import Watch  # noqa: E402
 
 TAP, PREFIX = "tap-vm-1", "2001:db8:1::"
@@ -54,22 +56,8 @@ class Story(Checks):
     def power_on(self, *words):
         """Switches the machine on; returns when, by the wall clock."""
         began = time.time()
-        qemu = ["qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-m", "256", "-nodefaults"]
-        qemu += ["-display", "none", "-no-reboot", "-serial", "stdio"]
-        qemu += ["-kernel", f"{self.image}/vmlinuz", "-initrd", f"{self.image}/initramfs"]
-        qemu += ["-append", " ".join(("console=ttyS0 quiet panic=-1", *words))]
-        qemu += ["-netdev", f"tap,id=net,ifname={TAP},script=no,downscript=no"]
-        qemu += ["-device", f"virtio-net-pci,netdev=net,mac={GUEST_MAC},romfile="]
-        with self.router:
-            self.machine = subprocess.Popen(
-                qemu, stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=die_with_parent
-            )
-        self.watch.attach(self.machine.stdout)
+        self.machine = Machine(self.router, self.image, TAP, GUEST_MAC, self.watch, *words)
         return began
-
-    def tell(self, word):
-        self.machine.stdin.write(f"{word}\n".encode())
-        self.machine.stdin.flush()
 
     def check_served(self, began, title):
         """An advertisement within 1.5 s of the carrier, the host's own address check and the 3 s rule."""
@@ -108,7 +96,7 @@ class Story(Checks):
 
     def check_off(self, title):
         """The machine ends and the daemon knows it."""
-        self.machine.wait(20)
+        self.machine.process.wait(20)
         watch = self.watch
         off = watch.wait(lambda: not watch.has_carrier and watch.carrier[-1][0], 10)
         self.check(off and self.daemon.poll() is None, f"{title}: no carrier, and the daemon waits")
@@ -124,7 +112,7 @@ class Story(Checks):
 
         self.check_served(self.power_on(), "switched on")
         self.check_guest("switched on")
-        self.tell("off")
+        self.machine.tell("off")
         self.check_off("switched off by its guest")
 
         # Far enough from the last advertisement that the carrier alone decides.
@@ -134,7 +122,7 @@ class Story(Checks):
         self.check_guest("on again, without solicitations", MAX_INITIAL_RTR_ADVERT_INTERVAL + SLACK)
         asked = [when for when in watch.solicitations if when >= began]
         self.check(not asked, "on again, without solicitations: it sent none", asked)
-        self.machine.kill()
+        self.machine.power_off()
         self.check_off("its power is cut")
 
         began = self.power_on()
@@ -144,11 +132,12 @@ class Story(Checks):
 
         self.daemon.send_signal(signal.SIGTERM)
         final = watch.wait(lambda: watch.ras[-1].lifetime == 0, MIN_DELAY_BETWEEN_RAS + SLACK)
-        self.tell("route")
+        self.machine.tell("route")
         answer = watch.wait(lambda: [line for line in watch.lines() if line.startswith("defaults")], 20)
-        self.check(final and answer == ["defaults 0"], "the daemon is stopped: the guest's default route is gone", answer)
+        withdrawn = final and answer == ["defaults 0"]
+        self.check(withdrawn, "the daemon is stopped: the guest's default route is gone", answer)
         self.check(self.daemon.wait(5) == 0, "the daemon ends with status 0")
-        self.machine.kill()
+        self.machine.power_off()
 
         times = [ra.time for ra in watch.ras]
         gaps = [after - before for before, after in zip(times, times[1:])]
@@ -173,7 +162,8 @@ def main():
             story.daemon.kill()
             if story.failed:
                 print(story.log_text())
-        return story.close()
+    clock.tell_it(story, sys.argv[1])
+    return story.close()
 
 
 if __name__ == "__main__":
