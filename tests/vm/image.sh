@@ -9,6 +9,11 @@ cache=${AUTORA_TEST_CACHE:-/var/cache/autora-tests}
 # Counted up when the part that is kept changes.
 image=$cache/vm-1
 
+# The package that the metapackage stands for at the moment.
+kernel_package() {
+    apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-.*\)/\1/p' | head -n 1
+}
+
 # fetch PACKAGE: unpacks the newest version under ./PACKAGE
 fetch() {
     apt-get -qq -o APT::Sandbox::User=root -o Acquire::Retries=3 download "$1"
@@ -22,16 +27,20 @@ if [ ! -d "$image" ]; then
     new=$(mktemp -d "$cache/vm.new.XXXXXX")
     trap 'rm -rf "$new"' EXIT
     cd "$new"
-    kernel=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/^ *Depends: \(linux-image-.*\)/\1/p' | head -n 1)
+    kernel=$(kernel_package)
     if [ -z "$kernel" ]; then
-        echo "apt knows no linux-image-cloud-amd64: this needs Debian on amd64, and apt-get update" >&2
+        apt-get -qq update
+        kernel=$(kernel_package)
+    fi
+    if [ -z "$kernel" ]; then
+        echo "apt knows no linux-image-cloud-amd64: this needs Debian on amd64" >&2
         exit 1
     fi
     fetch "$kernel"
     fetch busybox-static
     mkdir image image/modules
     cp "$kernel"/boot/vmlinuz-* image/vmlinuz
-    find busybox-static -name busybox -type f -exec cp {} image/busybox ';'
+    find busybox-static -path '*/bin/busybox' -exec cp {} image/busybox ';'
     # Where /lib is a part of /usr, the package says so.
     root=$kernel
     [ -d "$root/lib/modules" ] || root=$kernel/usr
@@ -45,6 +54,10 @@ if [ ! -d "$image" ]; then
             cp "$root/lib/modules/$version/$module" image/modules/
             basename "$module"
         done >image/modules/order
+    if ! grep -q virtio_net image/modules/order; then
+        echo "no virtio_net among the modules of $kernel" >&2
+        exit 1
+    fi
     mv image "$image"
     cd /
 fi
