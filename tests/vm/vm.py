@@ -65,8 +65,9 @@ class Story(Checks):
         up = watch.wait(lambda: next((when for when, on in watch.carrier if on and when >= began), None), 10)
         if not self.check(up, f"{title}: the tap has a carrier"):
             return
-        earlier = [ra.time for ra in watch.ras if ra.time < up]
-        ra = watch.wait(lambda: next((ra for ra in watch.ras if ra.time >= up), None), 10)
+        # The daemon may be faster than this process is to read the kernel's event.
+        earlier = [ra.time for ra in watch.ras if ra.time < began]
+        ra = watch.wait(lambda: next((ra for ra in watch.ras if ra.time >= began), None), 10)
         possible = max([up, watch.source_valid or 0] + [when + MIN_DELAY_BETWEEN_RAS for when in earlier[-1:]])
         late = ra.time - possible if ra else None
         how = f"{ra.time - up:.3f} s after the carrier, {late:.3f} s after it was allowed" if ra else "none"
