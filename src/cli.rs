@@ -10,6 +10,9 @@ use log::LevelFilter;
 
 use crate::config::Settings;
 
+/// The pattern that matches no name.
+pub const SERVES_NOTHING: &str = "^$";
+
 /// Advertises one interface's /64 to the guest behind it (RFC 4861 router
 /// discovery), while the interface is fit for it, and is silent otherwise.
 #[derive(Debug, Parser)]
@@ -48,7 +51,7 @@ pub struct Options {
         long,
         env = "AUTORA_INTERFACE_REGEX",
         value_name = "RE",
-        default_value = "^$",
+        default_value = SERVES_NOTHING,
         global = true
     )]
     pub interface_regex: String,

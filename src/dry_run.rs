@@ -70,10 +70,13 @@ fn paragraph(config: &Config, ifindex: u32, name: &IfName) -> String {
     let yields = ForeignWatch::new(silence, None)
         .observe(now, link.foreign_ras)
         .is_some();
-    // The rest of the requirements is of interest even without a match.
-    let everything = crate::pattern::Pattern::new(".*").expect("a constant that parses");
-    let verdict = judge(&link, &everything, yields, None);
-    let mut router = Router::new(config.ra.clone(), rand::make_rng::<rand::rngs::SmallRng>(), None);
+    let verdict = judge(&link, yields, None);
+    let mut router = Router::new(
+        config.ra.clone(),
+        rand::make_rng::<rand::rngs::SmallRng>(),
+        None,
+        false,
+    );
     match (router.advance(now, &verdict), verdict.reason()) {
         (Some(tx), _) => format!("{matches}; eligible\n    would send: {}", describe(&tx)),
         (None, Some(reason)) => format!("{matches}; not eligible: {}", reason.explain(name)),

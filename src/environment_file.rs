@@ -3,7 +3,7 @@
 //! udev asks `autora match` whether an interface is served, and the instance gets the same setting
 //! from systemd. Both must see the same string, so this is systemd's own reading (`env-file.c`,
 //! `env-util.c`), state by state, oddities included: the shell's quoting, but no expansion; a carriage
-//! return ends a line; a value that systemd would drop is dropped here.
+//! return ends a line; a file that systemd refuses sets nothing.
 //!
 //! The one point where versions differ is a comment that ends in a backslash: up to systemd 253 the
 //! next line belongs to it, since 254 it does not. Where that decides the value, there is no answer,
@@ -49,12 +49,7 @@ fn last_assignment(contents: &[u8], name: &str, comment_escape: CommentEscape) -
             found = Some(value);
         }
     }
-    // Only what is left at the end is looked at: an unfit value also hides a good one before it.
-    found.filter(|value| {
-        !value
-            .chars()
-            .any(|c| c.is_ascii_control() && c != '\t' && c != '\n')
-    })
+    found
 }
 
 /// UTF-8 as systemd wants it: without the code points that Unicode calls noncharacters.
@@ -237,9 +232,9 @@ mod tests {
             ("P='a\\\nb'\n", Some("a\\\nb")),
             ("P=a\\\r\nb\n", Some("a")),
             ("P=a\\", Some("a")),
-            // What no variable can hold
-            ("P=a\u{1}b\n", None),
-            ("P=good\nP='a\rb'\n", None),
+            // Control characters are kept; a NUL or what is not UTF-8 spoils the file.
+            ("P=a\u{1}b\n", Some("a\u{1}b")),
+            ("P=good\nP='a\rb'\n", Some("a\rb")),
             ("P=a\tb\n", Some("a\tb")),
             ("P=\u{e9}\n", Some("\u{e9}")),
             ("P=a\nQ=\u{fffe}\n", None),

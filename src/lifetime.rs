@@ -27,6 +27,16 @@ impl Lifetime {
         self.0
     }
 
+    /// At least this much is left when the kernel says so: it counts the
+    /// seconds that have passed in whole, and says up to one too many.
+    #[must_use]
+    pub fn surely_left(self) -> Self {
+        match self {
+            Self::INFINITE => Self::INFINITE,
+            Self(seconds) => Self(seconds.saturating_sub(1)),
+        }
+    }
+
     /// The whole seconds from `now` to `end` (`None`: never), rounded down.
     #[must_use]
     pub fn between(now: Instant, end: Option<Instant>) -> Self {

@@ -1,48 +1,45 @@
 //! The program: options, log, run, exit status.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use autora::cli::{Cli, Command, Options};
+use autora::cli::{Cli, Command, Options, SERVES_NOTHING};
 use autora::config::Config;
 use autora::daemon::Daemon;
 use autora::dry_run;
 use autora::environment_file;
-use autora::exit::{self, End, Failure};
+use autora::exit::{self, Failure};
 use autora::ifname::IfName;
 use autora::logging;
 use autora::pattern::Pattern;
 use clap::Parser;
+use log::LevelFilter;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let result = match cli.command {
-        Some(Command::Match {
-            environment_file,
-            name,
-        }) => {
-            return pattern_of(&environment_file, cli.options.interface_regex)
-                .and_then(|pattern| matches(&pattern, name.as_bytes()))
-                .unwrap_or_else(|message| {
-                    let _ = io::stderr().write_all(format!("autora: {message}\n").as_bytes());
-                    ExitCode::from(exit::CONFIG)
-                });
-        }
-        None => run(&cli.options),
+    let result = match Cli::parse() {
+        Cli {
+            command:
+                Some(Command::Match {
+                    environment_file,
+                    name,
+                }),
+            options,
+        } => matches(&environment_file, options.interface_regex, name.as_bytes()),
+        Cli {
+            command: None,
+            options,
+        } => run(options),
     };
-    match result {
-        Ok(end) => end.into(),
-        Err(failure) => {
-            log::error!("{}", failure.message);
-            ExitCode::from(failure.status)
-        }
-    }
+    result.unwrap_or_else(|failure| {
+        log::error!("{}", failure.message);
+        ExitCode::from(failure.status)
+    })
 }
 
-fn run(options: &Options) -> Result<End, Failure> {
+fn run(options: Options) -> Result<ExitCode, Failure> {
     let name = options
         .interface
         .as_deref()
@@ -64,11 +61,15 @@ fn run(options: &Options) -> Result<End, Failure> {
     let name = match name {
         Some(name) => name,
         None if options.dry_run => {
-            return dry_run::report(&config, &mut io::stdout().lock()).map(|()| End::Done);
+            dry_run::report(&config, &mut io::stdout().lock())?;
+            return Ok(ExitCode::SUCCESS);
         }
         None => only_match(&config.pattern)?,
     };
-    Daemon::open(config, name, options.dry_run)?.run()
+    let dry_run = options.dry_run;
+    // What the options and the pattern take is of no use to a running instance.
+    drop(options);
+    Daemon::open(config, name, dry_run)?.run().map(ExitCode::from)
 }
 
 /// The one interface that matches, if it is one.
@@ -93,12 +94,28 @@ fn only_match(pattern: &Pattern) -> Result<IfName, Failure> {
     })
 }
 
-/// What the instance gets from systemd: with files only they count, and one that cannot be read is skipped, as
-/// `EnvironmentFile=-` does. Without files it is the option.
-fn pattern_of(files: &[PathBuf], option: String) -> Result<String, String> {
-    if files.is_empty() {
-        return Ok(option);
-    }
+/// `autora match`: the exit status is the answer.
+fn matches(files: &[PathBuf], option: String, name: &[u8]) -> Result<ExitCode, Failure> {
+    logging::init(LevelFilter::Error, None);
+    let refused = |what: String| Failure::new(exit::CONFIG, what);
+    let source = if files.is_empty() {
+        option
+    } else {
+        pattern_in(files).map_err(refused)?
+    };
+    let pattern = Pattern::new(&source).map_err(|reason| {
+        refused(format!(
+            "--interface-regex (AUTORA_INTERFACE_REGEX) is {source:?}: {reason}"
+        ))
+    })?;
+    // What is no name of an interface matches nothing.
+    let matches = IfName::new(name).is_ok_and(|name| pattern.matches(&name));
+    Ok(ExitCode::from(u8::from(!matches)))
+}
+
+/// The pattern that an instance with these files gets from systemd: the last
+/// one counts, and a file that cannot be read is skipped.
+fn pattern_in(files: &[PathBuf]) -> Result<String, String> {
     let mut pattern = None;
     for file in files {
         let contents = fs::read(file).unwrap_or_default();
@@ -106,14 +123,5 @@ fn pattern_of(files: &[PathBuf], option: String) -> Result<String, String> {
             .map_err(|error| format!("{}: {error}", file.display()))?;
         pattern = found.or(pattern);
     }
-    Ok(pattern.unwrap_or_else(|| "^$".to_owned()))
-}
-
-/// `autora match`: the exit status is the answer.
-fn matches(pattern: &str, name: &[u8]) -> Result<ExitCode, String> {
-    let pattern = Pattern::new(pattern)
-        .map_err(|reason| format!("--interface-regex (AUTORA_INTERFACE_REGEX) is {pattern:?}: {reason}"))?;
-    // What is no name of an interface matches nothing.
-    let matches = IfName::new(name).is_ok_and(|name| pattern.matches(&name));
-    Ok(ExitCode::from(u8::from(!matches)))
+    Ok(pattern.unwrap_or_else(|| SERVES_NOTHING.to_owned()))
 }

@@ -1,7 +1,7 @@
 //! What has to outlive a restart, in `$RUNTIME_DIRECTORY`.
 
 use std::env;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
@@ -12,10 +12,8 @@ use nix::libc;
 use crate::foreign::Seen;
 use crate::time::Instant;
 
-/// The file's name.
-const NAME: &str = "last-ra";
-/// One line of four numbers of fixed width.
-const LEN: usize = 4 * 21 + 1;
+/// One line of five numbers of fixed width.
+const LEN: usize = 5 * 21 + 1;
 
 /// What is remembered of one interface. A state of another interface, as one
 /// of the same name before it was made anew, is not taken over.
@@ -23,6 +21,8 @@ const LEN: usize = 4 * 21 + 1;
 pub struct State {
     /// When the last advertisement was sent.
     pub last_ra: Option<Instant>,
+    /// Whether that made this a default router of the guests.
+    pub default_router: bool,
     /// Other daemons' advertisements.
     pub foreign: Option<Seen>,
 }
@@ -31,6 +31,7 @@ pub struct State {
 #[derive(Debug)]
 pub struct StateFile {
     file: File,
+    path: PathBuf,
     ifindex: u32,
 }
 
@@ -41,7 +42,7 @@ impl StateFile {
     /// # Errors
     /// When there is a directory but no file can be had in it.
     pub fn open(ifindex: u32, now: Instant) -> io::Result<Option<(Self, State)>> {
-        let Some(path) = path() else {
+        let Some(path) = path(ifindex) else {
             return Ok(None);
         };
         let mut file = OpenOptions::new()
@@ -51,12 +52,20 @@ impl StateFile {
             .truncate(false)
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW)
-            .open(path)?;
+            .open(&path)?;
         let mut text = String::new();
         // A file that is not ours to understand is overwritten in time.
         let _ = (&mut file).take(LEN as u64).read_to_string(&mut text);
         let state = parse(&text, ifindex, now).unwrap_or_default();
-        Ok(Some((Self { file, ifindex }, state)))
+        Ok(Some((Self { file, path, ifindex }, state)))
+    }
+
+    /// Forgets an interface that is gone.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn remove(self) -> io::Result<()> {
+        fs::remove_file(self.path)
     }
 
     /// Writes `state` over what was there, in one call.
@@ -68,23 +77,26 @@ impl StateFile {
     }
 }
 
-/// The first of the directories; systemd separates them by colons.
-fn path() -> Option<PathBuf> {
+/// In the first of the directories; systemd separates them by colons. All
+/// instances share it, and one that finds its interface renamed goes on where
+/// the one for the old name stopped, so the file bears the index.
+fn path(ifindex: u32) -> Option<PathBuf> {
     let all = env::var_os("RUNTIME_DIRECTORY")?;
     let first = env::split_paths(&all).next()?;
-    first.is_absolute().then(|| first.join(NAME))
+    first
+        .is_absolute()
+        .then(|| first.join(format!("last-ra.{ifindex}")))
 }
 
 fn format(ifindex: u32, state: &State) -> String {
     let nanoseconds = |at: Option<Instant>| at.map_or(0, |at| at.since_boot().as_nanos());
+    let last_ra = nanoseconds(state.last_ra);
+    let router = u8::from(state.default_router);
     let (count, at) = state
         .foreign
         .map_or((0, None), |seen| (seen.count, Some(seen.at)));
-    let last_ra = nanoseconds(state.last_ra);
-    format!(
-        "{ifindex:>20} {last_ra:>20} {count:>20} {:>20} \n",
-        nanoseconds(at)
-    )
+    let at = nanoseconds(at);
+    format!("{ifindex:>20} {last_ra:>20} {router:>20} {count:>20} {at:>20} \n")
 }
 
 fn parse(text: &str, ifindex: u32, now: Instant) -> Option<State> {
@@ -96,9 +108,13 @@ fn parse(text: &str, ifindex: u32, now: Instant) -> Option<State> {
     // A time to come cannot have been: counting from now is the safe side.
     let instant = |nanoseconds| Instant::from_boot(Duration::from_nanos(nanoseconds)).min(now);
     let last_ra = Some(next()?).filter(|&n| n > 0).map(instant);
+    let default_router = next()? > 0;
     let (count, at) = (next()?, instant(next()?));
-    let foreign = (count > 0).then_some(Seen { count, at });
-    Some(State { last_ra, foreign })
+    Some(State {
+        last_ra,
+        default_router,
+        foreign: (count > 0).then_some(Seen { count, at }),
+    })
 }
 
 #[cfg(test)]
@@ -113,6 +129,7 @@ mod tests {
     fn what_is_written_is_read() {
         let full = State {
             last_ra: Some(at(17)),
+            default_router: true,
             foreign: Some(Seen { count: 3, at: at(5) }),
         };
         for state in [State::default(), full] {
@@ -127,7 +144,7 @@ mod tests {
     fn a_time_to_come_counts_from_now() {
         let state = State {
             last_ra: Some(at(100)),
-            foreign: None,
+            ..State::default()
         };
         assert_eq!(
             parse(&format(7, &state), 7, at(20)).unwrap().last_ra,
@@ -141,8 +158,9 @@ mod tests {
             "",
             "7",
             "7 x",
-            "7 -1 0 0",
-            "7 99999999999999999999999 0 0",
+            "7 -1 0 0 0",
+            "7 1 0 0",
+            "7 99999999999999999999999 0 0 0",
             "\0\0",
         ] {
             assert_eq!(parse(text, 7, at(1)), None, "{text:?}");

@@ -6,6 +6,7 @@ mod wait;
 
 use std::net::Ipv6Addr;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use log::{info, warn};
 use nix::libc;
@@ -13,7 +14,6 @@ use nix::net::if_::if_nametoindex;
 use rand::rngs::SmallRng;
 
 use crate::budget::Budget;
-use crate::config::Config;
 use crate::eligibility::{Reason, Verdict, judge};
 use crate::exit::{End, Failure};
 use crate::foreign::ForeignWatch;
@@ -37,7 +37,8 @@ pub const FOREIGN_SILENCE: u32 = 3;
 pub struct Daemon {
     name: IfName,
     ifindex: u32,
-    config: Config,
+    max_ra_interval: Duration,
+    resync_interval: Duration,
     waiter: Waiter,
     reader: Reader,
     events: Events,
@@ -142,7 +143,7 @@ impl Daemon {
             Ok(link) => {
                 self.hardware = link.hardware;
                 let yields = self.foreign.observe(now, link.foreign_ras).is_some();
-                judge(&link, &self.config.pattern, yields, self.source)
+                judge(&link, yields, self.source)
             }
             Err(error @ ReadError::Failed { .. }) => Verdict::Silent(Reason::Unreadable(error.to_string())),
         };
@@ -168,6 +169,13 @@ impl Daemon {
         if let Purpose::Serve { .. } = tx.purpose {
             self.transport.discard();
         }
+        // Noted before, so that a kill in between cannot bring the next
+        // process too close to this packet.
+        self.keep(State {
+            last_ra: Some(Instant::now()),
+            default_router: tx.ra.router_lifetime > 0,
+            ..self.state
+        });
         let result = self.transport.send(&self.name, self.hardware, tx);
         // Read after the send: the next one is at least 3 s after this one
         // left, however long the call took.
@@ -230,11 +238,9 @@ impl Daemon {
     /// While another daemon is yielded to, its count is read more often: its
     /// silence begins when it was last seen to grow.
     fn deadline_to_look(&self) -> Instant {
-        let resync = self.last_look + self.config.resync_interval;
+        let resync = self.last_look + self.resync_interval;
         match self.foreign.yields_until(self.last_look) {
-            Some(until) => resync
-                .min(until)
-                .min(self.last_look + self.config.ra.max_interval()),
+            Some(until) => resync.min(until).min(self.last_look + self.max_ra_interval),
             None => resync,
         }
     }
@@ -260,11 +266,15 @@ impl Daemon {
     /// Ends because the interface is not there any more. The manager is told
     /// first: it then starts the unit again if a new interface of this name
     /// appears from now on, and one that appeared before is seen here.
-    fn leave(&self, lost: &Lost) -> End {
+    fn leave(mut self, lost: &Lost) -> End {
         let (what, index) = match lost {
             Lost::Gone => ("the interface is gone".to_owned(), None),
             Lost::Renamed(name) => (format!("the interface is called {name} now"), Some(self.ifindex)),
         };
+        if let (Lost::Gone, Some(file)) = (lost, self.state_file.take()) {
+            // Mere tidiness: the index will not come again.
+            let _ = file.remove();
+        }
         Service::stopping(&what);
         Service::settle();
         match if_nametoindex(self.name.as_bytes()) {

@@ -76,7 +76,8 @@ impl Daemon {
         };
         privilege::drop_all()?;
 
-        let silence = config.ra.max_interval() * FOREIGN_SILENCE;
+        let max_ra_interval = config.ra.max_interval();
+        let silence = max_ra_interval * FOREIGN_SILENCE;
         Ok(Self {
             ifindex,
             waiter,
@@ -84,7 +85,7 @@ impl Daemon {
             events,
             transport,
             hardware,
-            router: Router::new(config.ra.clone(), rand::make_rng(), state.last_ra),
+            router: Router::new(config.ra, rand::make_rng(), state.last_ra, state.default_router),
             foreign: ForeignWatch::new(silence, state.foreign),
             packets: Budget::for_packets(now),
             report: Report::new(name.clone(), config.heartbeat_interval, now),
@@ -94,7 +95,8 @@ impl Daemon {
             last_look: now,
             source: None,
             name,
-            config,
+            max_ra_interval,
+            resync_interval: config.resync_interval,
         })
     }
 }

@@ -18,7 +18,6 @@ pub(super) struct Waiter {
     signals: SignalFd,
     timer: TimerFd,
     armed: Option<Instant>,
-    stop_requested: bool,
 }
 
 /// What a signal asks for.
@@ -26,8 +25,7 @@ pub(super) struct Waiter {
 pub(super) enum Request {
     /// To withdraw and end: SIGTERM, SIGINT.
     Stop,
-    /// To end at once: SIGHUP, which systemd sends for a restart, or a second
-    /// request to stop.
+    /// To end at once: SIGHUP, which systemd sends for a restart.
     Leave,
 }
 
@@ -54,7 +52,6 @@ impl Waiter {
                 TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC,
             )?,
             armed: None,
-            stop_requested: false,
         })
     }
 
@@ -98,16 +95,15 @@ impl Waiter {
         })
     }
 
-    fn request(&mut self) -> io::Result<Option<Request>> {
+    fn request(&self) -> io::Result<Option<Request>> {
         let mut request = None;
         while let Some(signal) = self.signals.read_signal()? {
             let hangup = u32::try_from(Signal::SIGHUP as i32).is_ok_and(|hup| signal.ssi_signo == hup);
-            if hangup || self.stop_requested {
-                request = Some(Request::Leave);
+            request = if hangup {
+                Some(Request::Leave)
             } else {
-                self.stop_requested = true;
-                request = request.or(Some(Request::Stop));
-            }
+                request.or(Some(Request::Stop))
+            };
         }
         Ok(request)
     }

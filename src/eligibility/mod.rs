@@ -10,7 +10,6 @@ use std::net::Ipv6Addr;
 use nix::libc;
 
 use crate::link::{Address, AddressState, Hardware, Link};
-use crate::pattern::Pattern;
 use crate::prefix::Prefix64;
 use crate::wire::PrefixInformation;
 pub use reason::Reason;
@@ -52,20 +51,15 @@ pub struct Footing {
     pub pending: Vec<Prefix64>,
 }
 
-/// Judges a `link`: the rules in their order. What allows no withdrawal is
+/// Judges a `link` whose name is one to be served: the rules in their order. What allows no withdrawal is
 /// asked first, so that a [`Verdict::WithdrawOnly`] stands on a link that is
 /// up, has a valid source and is nobody else's.
 ///
 /// `source` is the address advertised from so far; it is kept while it is
 /// valid (RFC 4861, 6.2.8: hosts know a router by it).
 #[must_use]
-pub fn judge(
-    link: &Link,
-    pattern: &Pattern,
-    yields_to_other_daemon: bool,
-    source: Option<Ipv6Addr>,
-) -> Verdict {
-    match footing(link, pattern, yields_to_other_daemon, source) {
+pub fn judge(link: &Link, yields_to_other_daemon: bool, source: Option<Ipv6Addr>) -> Verdict {
+    match footing(link, yields_to_other_daemon, source) {
         Err(reason) => Verdict::Silent(reason),
         Ok((footing, pending)) => conclude(link, footing, &pending),
     }
@@ -73,14 +67,10 @@ pub fn judge(
 
 fn footing(
     link: &Link,
-    pattern: &Pattern,
     yields_to_other_daemon: bool,
     source: Option<Ipv6Addr>,
 ) -> Result<(Footing, Vec<(Prefix64, AddressState)>), Reason> {
     let has = |flag: libc::c_int| link.flags & flag.unsigned_abs() != 0;
-    if !pattern.matches(&link.name) {
-        return Err(Reason::NoMatch);
-    }
     if has(libc::IFF_LOOPBACK) {
         return Err(Reason::Loopback);
     }
@@ -201,14 +191,15 @@ impl Prefixes {
 
 /// A prefix lives as long as the longest-lived of its addresses.
 fn merge(prefixes: &mut Vec<PrefixInformation>, prefix: Prefix64, address: &Address) {
+    let (valid, preferred) = (address.valid.surely_left(), address.preferred.surely_left());
     if let Some(known) = prefixes.iter_mut().find(|p| p.prefix == prefix) {
-        known.valid = known.valid.max(address.valid);
-        known.preferred = known.preferred.max(address.preferred);
+        known.valid = known.valid.max(valid);
+        known.preferred = known.preferred.max(preferred);
     } else {
         prefixes.push(PrefixInformation {
             prefix,
-            valid: address.valid,
-            preferred: address.preferred,
+            valid,
+            preferred,
         });
     }
 }

@@ -10,8 +10,6 @@ use crate::prefix::Prefix64;
 /// operator; [`Reason::key`] names it in the journal.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reason {
-    /// The name does not match the pattern.
-    NoMatch,
     /// The state could not be read.
     Unreadable(String),
     /// The loopback interface.
@@ -59,7 +57,6 @@ impl Reason {
     #[must_use]
     pub fn key(&self) -> &'static str {
         match self {
-            Self::NoMatch => "no-match",
             Self::Unreadable(_) => "unreadable",
             Self::Loopback => "loopback",
             Self::LinkType(_) => "link-type",
@@ -109,15 +106,10 @@ struct Explanation<'a> {
 }
 
 impl fmt::Display for Explanation<'_> {
-    #[expect(clippy::too_many_lines, reason = "one arm per reason, read as a table")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name;
         let dev = name.shell();
         match self.reason {
-            Reason::NoMatch => write!(
-                f,
-                "the name does not match the pattern: set AUTORA_INTERFACE_REGEX"
-            ),
             Reason::Unreadable(error) => write!(f, "its state cannot be read ({error}): trying again"),
             Reason::Loopback => write!(f, "it is the loopback interface: no guest is behind it"),
             Reason::LinkType(kind) => {

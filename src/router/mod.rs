@@ -115,8 +115,10 @@ pub enum Purpose {
 }
 
 impl<R: Rng> Router<R> {
-    /// A router that has not sent anything since `last_ra`, if that is known.
-    pub fn new(policy: RaPolicy, rng: R, last_ra: Option<Instant>) -> Self {
+    /// A router that has not sent anything since `last_ra`, if that is known;
+    /// `default_router`: with that an earlier process of the same service made
+    /// itself the default router of the link, and this one takes over.
+    pub fn new(policy: RaPolicy, rng: R, last_ra: Option<Instant>, default_router: bool) -> Self {
         Self {
             policy,
             rng,
@@ -124,7 +126,7 @@ impl<R: Rng> Router<R> {
             not_before: last_ra.map(|at| at + MIN_DELAY_BETWEEN_RAS),
             answer: None,
             failures: 0,
-            told: Told::default(),
+            told: Told::new(default_router),
             stopping: false,
         }
     }
@@ -411,7 +413,9 @@ impl<R: Rng> Router<R> {
         let preferred = footing.preferred.map(|prefix| self.capped(&prefix));
         let prefix = preferred
             .or_else(|| self.told.latest(now))
-            .or_else(|| self.retired(now, footing).first().copied())?;
+            .or_else(|| self.retired(now, footing).first().copied())
+            // The option is never missing; with these lifetimes it says nothing.
+            .or_else(|| self.told.ended())?;
         Some(RouterAdvertisement {
             source: footing.source,
             router_lifetime: 0,

@@ -32,7 +32,7 @@ impl Link {
     fn with(seed: u64, last_ra: Option<Instant>) -> Self {
         let policy = Config::try_from(&settings()).unwrap().ra;
         Self {
-            router: Router::new(policy, SmallRng::seed_from_u64(seed), last_ra),
+            router: Router::new(policy, SmallRng::seed_from_u64(seed), last_ra, last_ra.is_some()),
             random: SmallRng::seed_from_u64(!seed),
             now: Instant::from_boot(Duration::from_secs(1000)),
             verdict: Verdict::Silent(Reason::Down),
@@ -391,6 +391,20 @@ fn a_restart_keeps_the_distance() {
 }
 
 #[test]
+fn a_stop_right_after_a_restart_withdraws_what_the_service_advertised() {
+    let start = Instant::from_boot(secs(1000));
+    let mut link = Link::with(1, Some(start));
+    link.now = start + secs(1);
+    link.becomes(advertise(permanent(1)));
+    link.stop();
+    link.pass(secs(10));
+    let sent = link.take();
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0].router_lifetime, 0);
+    assert!(link.router.is_stopped());
+}
+
+#[test]
 fn a_stop_withdraws_the_default_route_once() {
     let mut link = Link::new(1);
     link.becomes(advertise(permanent(1)));
@@ -541,6 +555,30 @@ fn a_removed_prefix_is_deprecated_then_the_route_withdrawn() {
         |ra: &RouterAdvertisement| ra.prefix.prefix == prefix(1) && ra.prefix.preferred == Lifetime::ZERO;
     assert!(sent.iter().all(stale));
     assert_eq!(sent[0].prefix.valid.to_bits(), 7200);
+}
+
+#[test]
+fn a_prefix_that_ran_out_leaves_no_default_route_behind() {
+    let mut link = Link::new(1);
+    link.becomes(advertise(on_link(1, 14, 8)));
+    link.pass(secs(8));
+    let deprecated = vec![on_link(1, 6, 0)];
+    let reason = Reason::PrefixDeprecated(prefix(1));
+    link.becomes(Verdict::WithdrawOnly(
+        Footing {
+            deprecated,
+            ..footing()
+        },
+        reason,
+    ));
+    link.pass(secs(6));
+    link.take();
+    link.becomes(no_prefix());
+    link.pass(DAY);
+    let sent = link.take();
+    assert_eq!(sent.len(), 3);
+    assert_eq!(sent[2].router_lifetime, 0);
+    assert_eq!(sent[2].prefix, on_link(1, 0, 0));
 }
 
 #[test]

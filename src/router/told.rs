@@ -18,10 +18,11 @@ const MAX_PREFIXES: usize = 8;
 const ROUNDING: Duration = Duration::from_secs(2);
 
 /// The state of belief of a guest that heard everything.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Told {
     /// The last advertisement had a Router Lifetime above 0.
     pub(super) default_router: bool,
+    last: Option<Prefix64>,
     prefixes: Vec<ToldPrefix>,
 }
 
@@ -46,6 +47,14 @@ enum State {
 }
 
 impl Told {
+    pub(super) fn new(default_router: bool) -> Self {
+        Self {
+            default_router,
+            last: None,
+            prefixes: Vec::new(),
+        }
+    }
+
     /// Takes note of an advertisement that was sent.
     pub(super) fn record(&mut self, now: Instant, ra: &RouterAdvertisement) {
         self.default_router = ra.router_lifetime > 0;
@@ -54,6 +63,7 @@ impl Told {
             valid,
             preferred,
         } = ra.prefix;
+        self.last = Some(prefix);
         let entry = if let Some(known) = self.prefixes.iter().position(|p| p.prefix == prefix) {
             self.prefixes.get_mut(known)
         } else {
@@ -157,6 +167,15 @@ impl Told {
                 valid: p.remaining(now),
                 preferred: Lifetime::between(now, p.preferred_until),
             })
+    }
+
+    /// The prefix told last, its lifetime over.
+    pub(super) fn ended(&self) -> Option<PrefixInformation> {
+        self.last.map(|prefix| PrefixInformation {
+            prefix,
+            valid: Lifetime::ZERO,
+            preferred: Lifetime::ZERO,
+        })
     }
 
     /// Whether guests believe in longer lifetimes than `now_offered` has.

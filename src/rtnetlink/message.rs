@@ -29,7 +29,6 @@ const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_CACHEINFO: u16 = 6;
 const IFA_FLAGS: u16 = 8;
-const RTA_SRC: u16 = 2;
 const RTA_OIF: u16 = 4;
 const RTA_MULTIPATH: u16 = 9;
 const FRA_TABLE: u16 = 15;
@@ -66,7 +65,7 @@ impl Request {
     pub(super) fn link(ifindex: u32) -> Self {
         let mut body = vec![0; 16];
         body.splice(4..8, ifindex.to_ne_bytes());
-        put(&mut body, IFLA_EXT_MASK, &RTEXT_FILTER_SKIP_STATS.to_ne_bytes());
+        put(&mut body, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
         Self::new(libc::RTM_GETLINK, false, &body)
     }
 
@@ -78,19 +77,22 @@ impl Request {
         Self::new(libc::RTM_GETADDR, true, &body)
     }
 
-    /// The route that packets from `source` to `::` would take: only a default
-    /// route can match. Without a source the kernel sticks to the interface;
-    /// with one it may answer another's. The cost does not grow with the table.
-    pub(super) fn default_route(ifindex: u32, source: Ipv6Addr) -> Self {
+    /// The route that packets to `::` would take out of one interface: only a
+    /// default route can match. The cost does not grow with the table.
+    pub(super) fn default_route(ifindex: u32) -> Self {
         let mut body = vec![0; 12];
         body.splice(0..1, [INET6]);
         body.splice(8..12, RTM_F_FIB_MATCH.to_ne_bytes());
-        if !source.is_unspecified() {
-            body.splice(2..3, [128]); // rtm_src_len
-            put(&mut body, RTA_SRC, &source.octets());
-        }
-        put(&mut body, RTA_OIF, &ifindex.to_ne_bytes());
+        put(&mut body, RTA_OIF, ifindex);
         Self::new(libc::RTM_GETROUTE, false, &body)
+    }
+
+    /// All routes of the main table.
+    pub(super) fn main_table() -> Self {
+        let mut body = vec![0; 12];
+        body.splice(0..1, [INET6]);
+        body.splice(4..5, [libc::RT_TABLE_MAIN]);
+        Self::new(libc::RTM_GETROUTE, true, &body)
     }
 
     /// The rules that choose among routing tables.
@@ -104,7 +106,7 @@ impl Request {
     pub(super) fn routes(ifindex: u32) -> Self {
         let mut body = vec![0; 12];
         body.splice(0..1, [INET6]);
-        put(&mut body, RTA_OIF, &ifindex.to_ne_bytes());
+        put(&mut body, RTA_OIF, ifindex);
         Self::new(libc::RTM_GETROUTE, true, &body)
     }
 
@@ -121,12 +123,10 @@ impl Request {
     }
 }
 
-/// Appends an attribute whose value fills whole words.
-fn put(body: &mut Vec<u8>, kind: u16, value: &[u8]) {
-    let len = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
-    body.extend(len.to_ne_bytes());
+fn put(body: &mut Vec<u8>, kind: u16, value: u32) {
+    body.extend(8_u16.to_ne_bytes());
     body.extend(kind.to_ne_bytes());
-    body.extend(value);
+    body.extend(value.to_ne_bytes());
 }
 
 /// One message of a datagram.
@@ -286,6 +286,12 @@ pub fn is_default_route(body: &[u8], ifindex: u32) -> bool {
         RTA_MULTIPATH => next_hops(value).any(|out| out == ifindex),
         _ => false,
     })
+}
+
+/// Whether the body of an `RTM_NEWROUTE` is a default route for some sources.
+#[must_use]
+pub fn is_for_a_source(body: &[u8]) -> bool {
+    matches!(body, &[INET6, 0, source_len, ..] if source_len > 0)
 }
 
 /// The interfaces of a `struct rtnexthop` sequence.

@@ -15,14 +15,13 @@ pub use events::{Events, News};
 use std::fmt;
 use std::fs;
 use std::io;
-use std::net::Ipv6Addr;
 use std::path::Path;
 
 use nix::libc;
 
 use crate::ifname::IfName;
 use crate::link::{Address, Link};
-use message::{LinkRecord, Request, is_default_route, leads_elsewhere, parse_address};
+use message::{LinkRecord, Request, is_default_route, is_for_a_source, leads_elsewhere, parse_address};
 use socket::Socket;
 
 /// A dump that is interrupted by a change is asked for again this often.
@@ -57,9 +56,12 @@ pub struct Reader {
     socket: Socket,
     link: Request,
     addresses: Request,
+    default_route: Request,
     ifindex: u32,
-    /// Whether a table that rules lead to has a default route out of the
-    /// interface; `None`: to be read again.
+    /// Whether there may be default routes that a look-up does not show;
+    /// `None`: to be read again.
+    hidden: Option<bool>,
+    /// Whether one of those leads out of the interface; `None`: to be read.
     routed: Option<bool>,
 }
 
@@ -73,13 +75,16 @@ impl Reader {
             socket: Socket::for_requests()?,
             link: Request::link(ifindex),
             addresses: Request::addresses(ifindex),
+            default_route: Request::default_route(ifindex),
             ifindex,
+            hidden: None,
             routed: None,
         })
     }
 
     /// A default route appeared or went, or that may have been missed.
     pub fn forget_routes(&mut self) {
+        self.hidden = None;
         self.routed = None;
     }
 
@@ -90,7 +95,7 @@ impl Reader {
     pub fn read(&mut self) -> Result<Link, ReadError> {
         let record = self.record()?;
         let addresses = self.addresses(record.ifindex).map_err(failed("addresses"))?;
-        let default_route = self.has_default_route(&addresses).map_err(failed("routes"))?;
+        let default_route = self.has_default_route().map_err(failed("routes"))?;
         // Without IPv6 on the interface there is no such file either.
         let foreign_ras = match record.ipv6 {
             Some(_) => foreign_ras(&record.name).map_err(failed("/proc/self/net/dev_snmp6"))?,
@@ -141,43 +146,45 @@ impl Reader {
         })
     }
 
-    /// Whether a default route, for whatever source, leads out of the
-    /// interface. Looked up each time, at a cost that does not depend on the
-    /// tables; those that rules lead to are read when a rule is there at all,
-    /// and then only after an event.
-    fn has_default_route(&mut self, addresses: &[Address]) -> io::Result<bool> {
+    /// Whether a default route leads out of the interface, in any table and
+    /// for whatever source.
+    ///
+    /// One look-up answers for most hosts, at a cost that does not depend on
+    /// the number of routes. Where it cannot see everything, all routes of the
+    /// interface are read, once and after each event about a default route.
+    fn has_default_route(&mut self) -> io::Result<bool> {
+        let hidden = match self.looks_up_default_route()? {
+            LookUp::Found => return Ok(true),
+            LookUp::Refused => true,
+            LookUp::Nothing => match self.hidden {
+                Some(hidden) => hidden,
+                None => self.has_rules()? || Self::has_routes_by_source()?,
+            },
+        };
+        self.hidden = Some(hidden);
+        if !hidden {
+            return Ok(false);
+        }
         let routed = match self.routed {
             Some(routed) => routed,
-            None => self.has_rules()? && self.has_default_route_in_any_table()?,
+            None => self.reads_default_route()?,
         };
         self.routed = Some(routed);
-        if routed || self.looks_up(Ipv6Addr::UNSPECIFIED)? {
-            return Ok(true);
-        }
-        // Routes for some sources only: "default from 2001:db8::/56".
-        for address in addresses.iter().filter(|a| !a.local.is_unicast_link_local()) {
-            if self.looks_up(address.local)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        Ok(routed)
     }
 
-    fn looks_up(&mut self, source: Ipv6Addr) -> io::Result<bool> {
+    fn looks_up_default_route(&mut self) -> io::Result<LookUp> {
         let ifindex = self.ifindex;
         let mut found = false;
-        let answer = self
-            .socket
-            .ask(&mut Request::default_route(ifindex, source), |message| {
-                found |= message.kind == libc::RTM_NEWROUTE && is_default_route(message.body, ifindex);
-            });
-        match answer {
-            Ok(()) => Ok(found),
-            Err(error) => match error.raw_os_error() {
-                // No route, or one that refuses.
-                Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EACCES) => Ok(false),
-                _ => Err(error),
-            },
+        let answer = self.socket.ask(&mut self.default_route, |message| {
+            found |= message.kind == libc::RTM_NEWROUTE && is_default_route(message.body, ifindex);
+        });
+        match answer.as_ref().map_err(io::Error::raw_os_error) {
+            Ok(()) if found => Ok(LookUp::Found),
+            Ok(()) | Err(Some(libc::ENETUNREACH)) => Ok(LookUp::Nothing),
+            // Of the types blackhole, prohibit, unreachable, throw.
+            Err(Some(libc::EINVAL | libc::EACCES | libc::EHOSTUNREACH | libc::EAGAIN)) => Ok(LookUp::Refused),
+            Err(_) => answer.map(|()| LookUp::Nothing),
         }
     }
 
@@ -185,7 +192,18 @@ impl Reader {
         self.any_of(&mut Request::rules(), libc::RTM_NEWRULE, leads_elsewhere)
     }
 
-    fn has_default_route_in_any_table(&mut self) -> io::Result<bool> {
+    /// Routes such as `default from 2001:db8::/56`. The kernel walks a table
+    /// from such routes on, so the first part of a dump shows whether there
+    /// are any; its socket is closed upon the rest.
+    fn has_routes_by_source() -> io::Result<bool> {
+        let mut found = false;
+        Socket::for_requests()?.ask_for_first_part(&mut Request::main_table(), |message| {
+            found |= message.kind == libc::RTM_NEWROUTE && is_for_a_source(message.body);
+        })?;
+        Ok(found)
+    }
+
+    fn reads_default_route(&mut self) -> io::Result<bool> {
         let ifindex = self.ifindex;
         let ours = |body: &[u8]| is_default_route(body, ifindex);
         self.any_of(&mut Request::routes(ifindex), libc::RTM_NEWROUTE, ours)
@@ -200,6 +218,14 @@ impl Reader {
             Ok(found)
         })
     }
+}
+
+/// What a look-up of a default route out of the interface gave.
+enum LookUp {
+    Found,
+    Nothing,
+    /// A route or rule that refuses packets stands in front of what there may be.
+    Refused,
 }
 
 /// Dumps again while the kernel says that a change interrupted the dump.

@@ -26,7 +26,7 @@ setsockopt_impl!(
     SetBool
 );
 
-/// The kernel refused, or what it said makes no sense.
+/// Requests, or events; one buffer for all that is received.
 #[derive(Debug)]
 pub(super) struct Socket {
     fd: OwnedFd,
@@ -101,6 +101,27 @@ impl Socket {
                 }
             }
         }
+    }
+
+    /// Sends a request for a dump, passes the first datagram of the answer to
+    /// `read`, and is done with: the rest would come before any other answer.
+    ///
+    /// # Errors
+    /// What the kernel answered.
+    pub(super) fn ask_for_first_part(
+        mut self,
+        request: &mut Request,
+        mut read: impl FnMut(Message),
+    ) -> io::Result<()> {
+        send(self.fd.as_raw_fd(), request.numbered(1), MsgFlags::empty())?;
+        for message in messages(self.receive()?) {
+            if i32::from(message.kind) == libc::NLMSG_ERROR {
+                let errno = i32_at(message.body, 0).unwrap_or(0);
+                return Err(io::Error::from_raw_os_error(-errno));
+            }
+            read(message);
+        }
+        Ok(())
     }
 
     /// The next datagram, whole.

@@ -115,7 +115,7 @@ class Bench:
         """What to add to a failure when the daemon does not run any more."""
         if self.daemon.alive():
             return ""
-        words = (self.daemon.log_text().strip().splitlines() or ["without a word"])[-1]
+        words = (self.daemon.log_text().strip().splitlines() or ["without a word"])[-1].replace(f"{self.daemon.directory}/", "")
         return f"; it had ended with status {self.daemon.wait(0)}: {words}"
 
     def forbid(self, since, until, what, wanted=lambda ra: True):

@@ -6,7 +6,7 @@ What a router still meant to say must give way to what is true when it may speak
 import signal
 import time
 
-from case import MIN_DELAY_BETWEEN_RAS, NOISE, Fail, case
+from case import MIN_DELAY_BETWEEN_RAS, NOISE, Fail, NotApplicable, case
 from cases_answer import gaps
 from cases_life import stopped
 from cases_renumber import ask_for, check_advertised, check_one_each, check_withdrawn, mentions, start
@@ -48,6 +48,43 @@ def blip_address(bench):
     check_advertised(bench, back, PREFIX)
 
 
+@case("blip-carrier", "RFC 4861 6.2.6; flapping links", "a carrier that flaps for 10 s: 3 s between RAs, and one within 3.5 s of the end", seconds=18)
+def blip_carrier(bench):
+    bench.start()
+    first = bench.first()
+    while time.time() < first.time + 10:
+        bench.link.guest_down()
+        bench.capture.listen_until(time.time() + 0.3)
+        bench.link.guest_up()
+        bench.capture.listen_until(time.time() + 0.2)
+    bench.link.guest_down()
+    last = time.time()
+    bench.link.guest_up()
+    bench.expect(last, 3.5, "after the carrier had come for good")
+    if min(gaps(bench.capture.ras)) < MIN_DELAY_BETWEEN_RAS - NOISE:
+        raise Fail(f"RAs {min(gaps(bench.capture.ras)):.3f} s apart")
+
+
+@case("blip-burst", "RFC 4861 6.2.4", "with intervals of 198 to 600 s a changed prefix is told at once; new and old twice within 40 s", seconds=80)
+def blip_burst(bench):
+    if not bench.adapter.follows_addresses:
+        raise NotApplicable("its prefixes are configured, not read from the interface")
+    bench.start(min_interval=198, max_interval=600, router_lifetime=1800)
+    first = bench.first()
+    # The initial advertisements are over after 32 s.
+    bench.capture.listen_until(first.time + 36)
+    when = time.time()
+    bench.link.no_address()
+    bench.link.address(OTHER_PREFIX)
+    bench.expect(when, 3.5, "with the new prefix", lambda ra: ra.prefix(OTHER_PREFIX))
+    bench.capture.listen_until(when + 40)
+    new = [pio for _, pio in mentions(bench, when, OTHER_PREFIX) if pio.preferred]
+    old = [pio for _, pio in mentions(bench, when, PREFIX) if not pio.preferred and pio.autonomous]
+    # One of each may be lost; the next interval may be ten minutes long.
+    if len(new) < 2 or len(old) < 2:
+        raise Fail(f"the new prefix was told {len(new)} times within 40 s, the old one's end {len(old)} times")
+
+
 @case("renumber-twice", "RFC 9096 3.5", "replaced twice within 5 s: both old prefixes end deprecated", seconds=26)
 def renumber_twice(bench):
     link = start(bench)
@@ -65,6 +102,30 @@ def renumber_twice(bench):
     check_withdrawn(bench, when, PREFIX, within=12)
     check_withdrawn(bench, again + 0.05, OTHER_PREFIX, within=12)
     check_one_each(bench, when)
+
+
+def renumber_restart(name, number, how):
+    @case(f"renumber-{name}", "RFC 9096 3.5", f"replaced between {how} and the next start: the old prefix is deprecated", seconds=16)
+    def body(bench):
+        link = start(bench)
+        # Time to note down what it told.
+        bench.capture.listen_until(time.time() + 0.3)
+        bench.daemon.signal(number or bench.adapter.restart_signal())
+        if bench.daemon.wait(5) is None:
+            raise Fail("still running 5 s after the signal")
+        link.no_address()
+        link.address(OTHER_PREFIX)
+        when = time.time()
+        bench.daemon.start()
+        ask_for(bench, 11)
+        check_advertised(bench, when, OTHER_PREFIX)
+        check_withdrawn(bench, when, PREFIX)
+        check_one_each(bench, when)
+
+
+renumber_restart("restart", None, "a restart's end")
+renumber_restart("crash", signal.SIGKILL, "a SIGKILL")
+renumber_restart("stop", signal.SIGTERM, "a stop")
 
 
 @case("renumber-unheard", "RFC 9096 3.5", "replaced while the guest is away: it is told of both when it is back", seconds=24)

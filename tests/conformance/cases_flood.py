@@ -10,15 +10,18 @@ import time
 
 import wire
 from capture import solicitation
-from case import MAX_RA_DELAY_TIME, MIN_DELAY_BETWEEN_RAS, NOISE, Fail, case
+from case import MAX_RA_DELAY_TIME, MIN_DELAY_BETWEEN_RAS, NOISE, Fail, NotApplicable, case
 from cases_answer import gaps
+from cases_life import stopped
 from daemon import Running, Settings
-from lab import OTHER_PREFIX
+from lab import OTHER_PREFIX, PREFIX
 
 SECONDS = float(os.environ.get("CONFORMANCE_FLOOD", "10"))
 SHORT = {"min_interval": 3, "max_interval": 4, "router_lifetime": 60}
 # How far another instance's schedule may be off while this one is flooded.
 OTHER_SLACK = 0.05
+AUTORA = ("autora",)
+WAKES = "a daemon for many interfaces has to see them all"
 
 
 def mixture(link, seed=4861):
@@ -63,6 +66,12 @@ def flood(link, frames, until):
             except OSError:  # ENOBUFS: the link's own queue is full
                 pass
     return sent
+
+
+def wakeups(pid):
+    """How often the process has gone to sleep of its own accord."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt_switches"))
 
 
 def keep_asking(link, until):
@@ -132,3 +141,60 @@ def mixed_flood(bench):
         problems.append(f"the other instance's intervals: {', '.join(f'{g:.2f}' for g in theirs) or 'none'} s")
     if problems:
         raise Fail("; ".join(problems) + f" ({sent} frames)")
+
+
+def has(ra, prefix, preferred):
+    pio = ra.prefix(prefix)
+    return pio and pio.autonomous and bool(pio.preferred) == preferred
+
+
+@case(
+    "flood-change",
+    "RFC 9096 3.5, RFC 4861 6.2.5; hostile guests",
+    "amid a flood a replaced prefix is told within 8 s, and a stop withdraws within 4 s",
+    alone=True,
+    seconds=20,
+)
+def flood_change(bench):
+    if not bench.adapter.follows_addresses:
+        raise NotApplicable("its prefixes are configured, not read from the interface")
+    bench.start(**SHORT)
+    bench.first()
+    done = threading.Event()
+
+    def sender():
+        frames = mixture(bench.link)
+        while not done.is_set():
+            flood(bench.link, frames, time.time() + 0.2)
+
+    thread = threading.Thread(target=sender)
+    thread.start()
+    try:
+        bench.capture.listen_until(time.time() + 1)
+        began = time.time()
+        bench.link.no_address()
+        bench.link.address(OTHER_PREFIX)
+        bench.expect(began, 8.0, "with the new prefix", lambda ra: has(ra, OTHER_PREFIX, preferred=True))
+        bench.expect(began, 8.0, "that deprecates the old one", lambda ra: has(ra, PREFIX, preferred=False))
+        when = stopped(bench)
+    finally:
+        done.set()
+        thread.join()
+    bench.capture.drain()
+    if not bench.capture.since(when, lifetime=0):
+        raise Fail("no final RA")
+
+
+@case("flood-elsewhere", "events of other interfaces", "300 interfaces of others come and go: it wakes up less than 20 times", AUTORA, WAKES, alone=True, seconds=6)
+def flood_elsewhere(bench):
+    lab = bench.make_lab()
+    bench.start(min_interval=45, max_interval=60)
+    bench.first()
+    before = wakeups(bench.daemon.pid)
+    lines = []
+    for n in range(300):
+        lines += [f"link add lan{n} type bridge", f"addr add 2001:db8:f::{n:x}/128 dev lan{n} nodad", f"link del lan{n}"]
+    lab.router.ip(*lines)
+    woken = wakeups(bench.daemon.pid) - before
+    if woken >= 20:
+        raise Fail(f"{woken} wake-ups for 900 changes of other interfaces")

@@ -59,6 +59,34 @@ def tap_recreated_unseen(bench):
         raise Fail(f"exit status {status}, not 75 (start me again)")
 
 
+@case("tap-recreated-same-index", "radvd 25", "the same when even its index is the old one", seconds=10)
+def tap_recreated_same_index(bench):
+    bench.make_lab()
+    index = bench.link.index
+    bench.start(**SHORT)
+    bench.first()
+    bench.daemon.signal(signal.SIGSTOP)
+    bench.link.delete()
+    bench.link.create(index)
+    assert bench.link.index == index
+    bench.daemon.signal(signal.SIGCONT)
+    serve_again(bench, 4.0)
+
+
+@case("moved-and-back", "radvd 31", "an interface moved to another namespace and back is served again within 4 s", seconds=10)
+def moved_and_back(bench):
+    lab = bench.make_lab()
+    home = lab.router.path
+    bench.start(**SHORT)
+    bench.first()
+    name = bench.link.ifname
+    bench.daemon.signal(signal.SIGSTOP)
+    lab.router.run("ip", "link", "set", name, "netns", lab.guest.path)
+    lab.guest.run("ip", "link", "set", name, "netns", home)
+    bench.daemon.signal(signal.SIGCONT)
+    serve_again(bench, 4.0)
+
+
 @case("index-reused", "radvd 25, odhcpd 135", "nothing is sent on another interface that got the deleted one's index", seconds=12)
 def index_reused(bench):
     lab = bench.make_lab()

@@ -129,6 +129,8 @@ def restart_rate(name, title, number):
         _, answer = bench.answer(lambda: bench.solicit("::"))
         if not answer:
             raise Fail("no answer within 0.5 s")
+        # Time to note down that it has sent, on a busy machine too.
+        bench.capture.listen_until(answer.time + 0.3)
         bench.daemon.signal(number or bench.adapter.restart_signal())
         if bench.daemon.wait(5) is None:
             raise Fail("still running 5 s after the signal for a restart")
@@ -157,6 +159,38 @@ def late_address(bench):
     bench.start()
     bench.capture.listen_until(bench.daemon.started + 4.2)
     bench.expect_after(link.address, 2.0, "after the address", lambda ra: ra.prefixes)
+
+
+def late(name, title, before, then):
+    @case(f"late-{name}", "RFC 4861 6.2.2", f"{title}: an RA within 2 s", seconds=6)
+    def body(bench):
+        bench.make_lab()
+        before(bench)
+        bench.start()
+        bench.capture.listen_until(bench.daemon.started + 3.2)
+
+        def ready():
+            then(bench)
+            bench.link.await_link_local()
+            # Whoever manages the interface puts the address back that went with IPv6.
+            if not any(a.get("scope") == "global" for a in bench.link.addresses()):
+                bench.link.address()
+
+        bench.expect_after(ready, 2.0, "after it was ready", lambda ra: ra.prefixes)
+
+
+late(
+    "up",
+    "started while the interface was down",
+    lambda b: b.lab.router.ip(f"link set {b.link.ifname} down"),
+    lambda b: b.lab.router.ip(f"link set {b.link.ifname} up"),
+)
+late(
+    "ipv6",
+    "started while IPv6 was off",
+    lambda b: b.link.conf("disable_ipv6", 1),
+    lambda b: (b.link.conf("disable_ipv6", 0), b.link.conf("forwarding", 1)),
+)
 
 
 @case("carrier-return", "RFC 4861 6.2.4; guests that restart", "an RA within 3.5 s of the carrier's return, unasked", seconds=10)

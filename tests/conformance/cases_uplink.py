@@ -100,6 +100,34 @@ for kind in ROUTES:
     uplink_route(kind)
 
 
+ELSEWHERE = {
+    "blackhole": ("a blackhole default route", ["route add blackhole default metric 10"]),
+    "unreachable": ("an unreachable default route", ["route add unreachable default metric 10"]),
+    "rule": ("a rule that discards what the interface's /64 sends", ["rule add from 2001:db8:1::/64 blackhole pref 5"]),
+    "anyip": ("an AnyIP /64 and a default route to the host itself", [
+        "route add local 2001:db8:100::/64 dev lo",
+        "route add local default dev lo table 77",
+        "rule add fwmark 1 table 77",
+    ]),
+}  # fmt: skip
+
+
+def not_uplink(kind):
+    what, lines = ELSEWHERE[kind]
+
+    @case(f"uplink-not-{kind}", "autora contract", f"{what} makes no uplink of the guest's link", AUTORA, NAMED, seconds=7)
+    def body(bench):
+        lab = bench.make_lab()
+        lab.router.ip(*lines)
+        bench.start(**SHORT)
+        first = bench.first()
+        bench.expect(first.time, 4.0 + SLACK, "after the first")
+
+
+for kind in ELSEWHERE:
+    not_uplink(kind)
+
+
 class OtherDaemon:
     """What any other daemon of this host does: RAs from an ICMPv6 raw socket, which the kernel counts."""
 

@@ -71,7 +71,8 @@ class Adapter:
         return signal.SIGTERM
 
 
-def _die_with_parent():
+def die_with_parent():
+    """Have this process killed when the one that started it ends, however it ends."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -108,7 +109,7 @@ class Running:
                 stdout=log,
                 stderr=log,
                 cwd=self.directory,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
 
     @property

@@ -14,6 +14,7 @@ MODULES = [
     "cases_blip",
     "cases_kinds",
     "cases_uplink",
+    "cases_service",
     "cases_options",
     "cases_flood",
 ]

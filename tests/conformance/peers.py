@@ -55,6 +55,8 @@ class Dnsmasq(Adapter):
     binary = "/usr/sbin/dnsmasq"
     # There is no option for it: the preferred lifetime is the valid one.
     sets_preferred = False
+    # It looks at its interfaces once a second, and then waits for a random while.
+    first = 8.0
     not_applicable = {
         "send-drop": "in its first minute it advertises every 5 to 20 s, whatever is configured (see interval)",
     }

@@ -21,6 +21,7 @@ from multiprocessing import Pipe, Process, connection
 import adapters
 import report
 from case import CASES, Bench, Fail, NotApplicable
+from daemon import die_with_parent
 from load import load_cases
 
 TIMEOUT = 240
@@ -49,8 +50,10 @@ def judge(case, adapter):
 
 
 def child(case, adapter, pipe):
-    # A terminal's interrupt goes to the parent, which ends its children.
+    die_with_parent()
+    # A terminal's interrupt goes to the parent, which ends its children; they clean up then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     pipe.send(judge(case, adapter))
 
 
@@ -72,6 +75,7 @@ class Pool:
         finally:
             for process, *_ in self.running.values():
                 process.terminate()
+            for process, *_ in self.running.values():
                 process.join()
 
     def _must_wait(self, case):
@@ -148,6 +152,8 @@ def main():
         else:
             print(f"{adapter.name}: {reason}", file=sys.stderr)
             return 2
+    # As an interrupt: the cases clean up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     began = time.monotonic()
     pool = Pool(options.jobs, options.verbose)
     pool.run([(c, a) for c in cases for a in chosen])

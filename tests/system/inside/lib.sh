@@ -63,6 +63,11 @@ served() {
         ip -n "${2:-guest}" -6 addr show dev "g${1:-1}" dynamic | grep -q " 2001:db8:${1:-1}:"
 }
 
+# await_ra [NUMBER [NAMESPACE]]: the next advertisement that the guest's end sees.
+await_ra() {
+    ip netns exec "${2:-guest}" timeout 70 tcpdump -n -i "g${1:-1}" -c 1 'icmp6 and ip6[40] == 134'
+}
+
 routeless() {
     [ -z "$(ip -n "${2:-guest}" -6 route show default dev "g${1:-1}")" ]
 }

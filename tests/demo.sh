@@ -1,0 +1,139 @@
+#!/bin/bash
+# Shows autora at work: makes a guest behind a link, serves it, and prints what
+# the guest's kernel configured. Everything happens in network namespaces of its
+# own, which vanish with this script; the machine's network is not touched.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=tests/setup.sh
+. "$ROOT/tests/setup.sh"
+
+TAP=tap-vm-1
+PATTERN='^tap-vm-[0-9]+$'
+
+prepare() {
+    install_tools ip=iproute2 unshare=util-linux jq=jq ping=iputils-ping
+    need_rust cargo
+    echo "Building autora (cargo)"
+    (cd "$ROOT" && cargo build --locked --quiet)
+    local target=${CARGO_TARGET_DIR:-$ROOT/target}
+    AUTORA=$target/debug/autora
+}
+
+# Starts this script again inside a new network namespace.
+enter() {
+    local again=(bash "$ROOT/tests/demo.sh" --inside "$AUTORA")
+    if [ "$(id -u)" -eq 0 ]; then
+        exec unshare --net "${again[@]}"
+    elif unshare --user --map-root-user --net ip link set lo up 2>/dev/null; then
+        exec unshare --user --map-root-user --net "${again[@]}"
+    fi
+    echo "User namespaces are not allowed here, so the demonstration needs root."
+    as_root unshare --net "${again[@]}"
+    exit
+}
+
+step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+say() { printf '    %s\n' "$*"; }
+
+stop() {
+    trap - EXIT
+    local pid
+    for pid in "${daemon:-}" "${guest_holder:-}"; do
+        if [ -n "$pid" ] && kill "$pid" 2>/dev/null; then
+            wait "$pid" 2>/dev/null || true
+        fi
+    done
+    [ -z "${log:-}" ] || rm -f "$log"
+}
+
+guest() { nsenter --target="$guest_holder" --net -- "$@"; }
+
+has_own_namespace() {
+    [ "$(readlink "/proc/$1/ns/net")" != "$(readlink "/proc/$$/ns/net")" ]
+}
+
+make_link() {
+    unshare --net sleep infinity &
+    guest_holder=$!
+    wait_for 5 has_own_namespace "$guest_holder" || fail "no namespace for the guest"
+    ip link set lo up
+    guest ip link set lo up
+    ip link add "$TAP" type veth peer name eth0 netns "$guest_holder"
+    echo 1 >"/proc/sys/net/ipv6/conf/$TAP/forwarding"
+    ip address add 2001:db8:1:1::1/64 dev "$TAP"
+    ip link set "$TAP" up
+    guest ip link set eth0 up
+}
+
+guest_addresses() {
+    guest ip -j -6 address show dev eth0 scope global |
+        jq -r '.[].addr_info[]? | select(.local) |
+            "\(.local)/\(.prefixlen)  valid \(.valid_life_time) s, preferred \(.preferred_life_time) s"'
+}
+
+guest_default_route() {
+    guest ip -j -6 route show default |
+        jq -r '.[] | "via \(.gateway), expires in \(.expires) s"'
+}
+
+guest_prefix_routes() {
+    guest ip -6 route show dev eth0 | grep '^2001:db8:1:1::/64' || true
+}
+
+is_configured() {
+    [ -n "$(guest_addresses)" ] && [ -n "$(guest_default_route)" ]
+}
+
+no_default_route() { [ -z "$(guest_default_route)" ]; }
+
+inside() {
+    AUTORA=$1
+    trap stop EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+
+    step "1. A router and a guest, each in a network namespace, and a link between them"
+    make_link
+    say "router  $TAP  2001:db8:1:1::1/64, forwarding on"
+    say "guest   eth0      up, with nothing configured"
+
+    step "2. The router serves the link"
+    say "autora --interface $TAP --interface-regex '$PATTERN'"
+    log=$(mktemp)
+    "$AUTORA" --interface "$TAP" --interface-regex "$PATTERN" 2>"$log" &
+    daemon=$!
+    local configured=yes
+    wait_for 20 is_configured || configured=no
+    sed 's/^/    | /' "$log"
+    [ "$configured" = yes ] || fail "the guest configured nothing within 20 s"
+
+    step "3. What the guest's kernel made of the Router Advertisement"
+    say "address        $(guest_addresses)"
+    say "default route  $(guest_default_route)"
+    local on_link
+    on_link=$(guest_prefix_routes)
+    say "route to the prefix itself: ${on_link:-none, all traffic goes through the router}"
+    if guest ping -6 -q -c 1 -W 5 2001:db8:1:1::1 >/dev/null; then
+        say "ping to 2001:db8:1:1::1: answered"
+    else
+        fail "the guest cannot reach 2001:db8:1:1::1"
+    fi
+
+    step "4. The router stops (SIGTERM) and takes its default route back"
+    kill -TERM "$daemon"
+    wait_for 10 no_default_route || fail "the default route is still there"
+    say "default route  none"
+    say "address        $(guest_addresses)"
+    wait "$daemon" || fail "autora ended with status $?"
+    daemon=
+
+    step "Done; the namespaces are gone with this script."
+}
+
+if [ "${1:-}" = --inside ]; then
+    inside "$2"
+else
+    prepare
+    enter
+fi

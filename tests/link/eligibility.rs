@@ -1,0 +1,244 @@
+//! Every reason for not advertising, over its real cause.
+
+use crate::harness::lab::PREFIX;
+use crate::harness::{Autora, Daemon, GUEST, Lab, NOISE, Rs, SOON, TAP};
+use crate::harness::{Capture, ms, secs};
+
+/// Breaks what the lab has right, sees the daemon say why it waits and stay
+/// silent even when asked, mends it, and sees it advertise at once.
+pub fn waits(broken: &str, words: &[&str], mended: &str) -> (Lab, Daemon, Capture) {
+    let lab = Lab::new();
+    let mut capture = lab.capture();
+    let mut agent = lab.agent();
+    lab.router.run(broken);
+    let mut daemon = Autora::slow().start(&lab.router);
+    daemon.expect_log(words, SOON);
+    // It has never advertised: nothing but the reason holds the answer back,
+    // which otherwise takes half a second at the most.
+    let _ = lab.guest.try_run(&format!("ip link set {GUEST} up"));
+    agent.send(&Rs::default());
+    capture.assert_silent_for(ms(800));
+    assert_eq!(daemon.log_count(words), 1, "said once:\n{}", daemon.text());
+
+    lab.router.run(mended);
+    lab.settle();
+    let ra = capture.ra_within(NOISE);
+    assert_eq!(ra.prefix, PREFIX);
+    (lab, daemon, capture)
+}
+
+pub fn sysctl(name: &str, value: u32) -> String {
+    format!("echo {value} >/proc/sys/net/ipv6/conf/{TAP}/{name}")
+}
+
+fn address(action: &str, rest: &str) -> String {
+    format!("ip address {action} {rest}")
+}
+
+fn on_tap(action: &str, what: &str) -> String {
+    address(action, &format!("{what} dev {TAP}"))
+}
+
+const OWN: &str = "2001:db8:1:1::1/64";
+
+#[test]
+fn forwarding_is_0() {
+    let command = format!("sysctl -w net.ipv6.conf.{TAP}.forwarding=1");
+    waits(
+        &sysctl("forwarding", 0),
+        &["forwarding is 0", &command],
+        &sysctl("forwarding", 1),
+    );
+}
+
+#[test]
+fn interface_is_down() {
+    waits(
+        &format!("ip link set {TAP} down"),
+        &["down"],
+        &format!("{}; ip link set {TAP} up", on_tap("add", &format!("{OWN} nodad"))),
+    );
+}
+
+#[test]
+fn no_carrier() {
+    let lab = Lab::new();
+    lab.guest.run(&format!("ip link set {GUEST} down"));
+    let mut daemon = Autora::slow().start(&lab.router);
+    daemon.expect_log(&["carrier"], SOON);
+    // A capture on a link that is down sees nothing: it begins with the mending.
+    let mut capture = lab.capture();
+    capture.assert_silent_for(ms(500));
+    lab.guest.run(&format!("ip link set {GUEST} up"));
+    lab.settle();
+    let _ = capture.ra_within(NOISE);
+}
+
+#[test]
+fn not_multicast() {
+    waits(
+        &format!("ip link set {TAP} multicast off"),
+        &["multicast"],
+        &format!("ip link set {TAP} multicast on"),
+    );
+}
+
+#[test]
+fn ipv6_is_disabled() {
+    let mended = format!(
+        "{}; {}",
+        sysctl("disable_ipv6", 0),
+        on_tap("add", &format!("{OWN} nodad"))
+    );
+    waits(&sysctl("disable_ipv6", 1), &["disable_ipv6"], &mended);
+}
+
+/// IPv6 needs 1280 bytes: the kernel takes it off such an interface.
+#[test]
+fn mtu_is_too_small_for_ipv6() {
+    let mended = format!(
+        "ip link set {TAP} mtu 1500; {}; {}",
+        sysctl("forwarding", 1),
+        on_tap("add", &format!("{OWN} nodad"))
+    );
+    waits(
+        &format!("ip link set {TAP} mtu 1200"),
+        &["not advertising"],
+        &mended,
+    );
+}
+
+#[test]
+fn no_link_local_address() {
+    let broken = format!("ip -6 address flush dev {TAP} scope link");
+    waits(&broken, &["link-local"], &on_tap("add", "fe80::5/64 nodad"));
+}
+
+/// Duplicate address detection that takes as long as the test lets it.
+fn endless_dad() -> String {
+    format!("{}; {}", sysctl("accept_dad", 1), sysctl("dad_transmits", 100))
+}
+
+#[test]
+fn link_local_address_is_tentative() {
+    let broken = format!(
+        "ip -6 address flush dev {TAP} scope link; {}; {}",
+        endless_dad(),
+        on_tap("add", "fe80::5/64")
+    );
+    let mended = format!(
+        "{}; {}",
+        on_tap("del", "fe80::5/64"),
+        on_tap("add", "fe80::6/64 nodad")
+    );
+    waits(&broken, &["link-local", "tentative"], &mended);
+}
+
+#[test]
+fn link_local_address_is_a_duplicate() {
+    let lab = Lab::new();
+    lab.guest
+        .run(&format!("ip address add fe80::5/64 dev {GUEST} nodad"));
+    lab.router.run(&format!(
+        "ip -6 address flush dev {TAP} scope link; {}; {}",
+        sysctl("accept_dad", 1),
+        on_tap("add", "fe80::5/64")
+    ));
+    lab.eventually("dadfailed", SOON, |lab| {
+        lab.router
+            .run(&format!("ip -6 address show dev {TAP}"))
+            .contains("dadfailed")
+    });
+    let mut capture = lab.capture();
+    let mut daemon = Autora::slow().start(&lab.router);
+    daemon.expect_log(&["link-local"], SOON);
+    capture.assert_silent_for(ms(500));
+    lab.router.run(&on_tap("add", "fe80::6/64 nodad"));
+    assert_eq!(capture.ra_within(SOON).source.to_string(), "fe80::6");
+}
+
+#[test]
+fn no_prefix_of_64_bits() {
+    let broken = format!(
+        "{}; {}; {}",
+        on_tap("del", OWN),
+        on_tap("add", "2001:db8:9::1/48 nodad"),
+        on_tap("add", "2001:db8:8::1/128 nodad")
+    );
+    waits(&broken, &["/64"], &on_tap("add", &format!("{OWN} nodad")));
+}
+
+#[test]
+fn two_prefixes_of_64_bits() {
+    waits(
+        &on_tap("add", "2001:db8:2:2::1/64 nodad"),
+        &["2001:db8:1:1::/64", "2001:db8:2:2::/64"],
+        &on_tap("del", "2001:db8:2:2::1/64"),
+    );
+}
+
+#[test]
+fn only_prefix_is_deprecated() {
+    waits(
+        &on_tap("change", &format!("{OWN} preferred_lft 0")),
+        &["deprecated"],
+        &on_tap(
+            "change",
+            &format!("{OWN} preferred_lft forever valid_lft forever"),
+        ),
+    );
+}
+
+#[test]
+fn only_prefix_is_tentative() {
+    let broken = format!(
+        "{}; {}; {}",
+        on_tap("del", OWN),
+        endless_dad(),
+        on_tap("add", OWN)
+    );
+    let mended = format!(
+        "{}; {}",
+        on_tap("del", OWN),
+        on_tap("add", "2001:db8:1:1::2/64 nodad")
+    );
+    waits(&broken, &["tentative"], &mended);
+}
+
+#[test]
+fn loopback() {
+    let lab = Lab::new();
+    lab.router.run("ip address add 2001:db8:5:5::1/64 dev lo");
+    let autora = Autora::slow()
+        .set("interface", "lo")
+        .set("interface-regex", "^lo$");
+    let mut daemon = autora.start(&lab.router);
+    daemon.expect_log(&["loopback"], SOON);
+    assert!(daemon.is_running());
+}
+
+/// The kernel sends no event when `accept_ra` changes: this is what the
+/// resynchronisation is for.
+pub fn resyncing() -> Autora {
+    Autora::slow().set("forwarding-resync-interval", "1s")
+}
+
+/// Each change is told, and each once.
+#[test]
+fn reasons_follow_each_other_in_the_log() {
+    let lab = Lab::new();
+    let (mut daemon, _capture) = lab.serve(&resyncing());
+    for _ in 0..2 {
+        lab.router.run(&sysctl("accept_ra", 2));
+        daemon.expect_log(&["accept_ra is 2"], SOON);
+        lab.router.run(&sysctl("accept_ra", 0));
+        daemon.expect_log(&["advertising 2001:db8:1:1::/64 from"], SOON);
+    }
+    lab.router.run(&sysctl("forwarding", 0));
+    daemon.expect_log(&["forwarding is 0"], SOON);
+    // Events that change no reason, and some resynchronisations.
+    lab.router.run(&on_tap("add", "2001:db8:1:1::9/64 nodad"));
+    std::thread::sleep(secs(2));
+    assert_eq!(daemon.log_count(&["accept_ra is 2"]), 2, "{}", daemon.text());
+    assert_eq!(daemon.log_count(&["forwarding is 0"]), 1, "{}", daemon.text());
+}

@@ -1,0 +1,215 @@
+//! Sends and captures frames from inside a namespace.
+//!
+//! A process with threads cannot enter a user namespace, so this test binary
+//! is started again inside, to run nothing but `serve` below.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, IoSliceMut, Write as _};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use nix::cmsg_space;
+use nix::ifaddrs::getifaddrs;
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recvmsg,
+    sendto, setsockopt, socket, sockopt,
+};
+use nix::sys::time::TimeSpec;
+
+use super::Rs;
+use super::capture::wall_clock;
+use super::feed::Feed;
+use super::namespace::Namespace;
+
+/// What the agent says begins with this; the rest is libtest's.
+pub const MARK: &str = "agent: ";
+
+/// The interface to send on, and the one to capture.
+const SEND: &str = "AUTORA_TEST_AGENT_SEND";
+pub const CAPTURE: &str = "AUTORA_TEST_AGENT_CAPTURE";
+
+pub struct Agent {
+    child: Child,
+    answers: Feed<String>,
+    seen: usize,
+}
+
+impl Agent {
+    pub fn start(namespace: &Namespace, interface: &str) -> Self {
+        Self::spawn(namespace.command(&own_path()), interface)
+    }
+
+    /// One that may do only what any local user may.
+    pub fn unprivileged(namespace: &Namespace) -> Self {
+        Self::spawn(namespace.unprivileged(&own_path()), "")
+    }
+
+    fn spawn(program: Command, interface: &str) -> Self {
+        let mut child = command(program)
+            .env(SEND, interface)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let answers = Feed::fill(move |push| stdout.lines().map_while(Result::ok).for_each(push));
+        Self {
+            child,
+            answers,
+            seen: 0,
+        }
+    }
+
+    pub fn send(&mut self, rs: &Rs) -> Duration {
+        self.send_times(rs, 1)
+    }
+
+    /// Returns when all have been sent, with the time before the first.
+    pub fn send_times(&mut self, rs: &Rs, count: u32) -> Duration {
+        let before = wall_clock();
+        let answer = self.request(&format!("send {count} {}", to_hex(&rs.frame())));
+        assert_eq!(answer, "sent");
+        before
+    }
+
+    /// Takes an abstract socket name, as a stream and as a datagram socket.
+    pub fn squat(&mut self, name: &str) -> String {
+        self.request(&format!("squat {name}"))
+    }
+
+    fn request(&mut self, line: &str) -> String {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+        let answer = |line: &String| Some(line.split_once(MARK)?.1.to_owned());
+        let found = self.answers.wait(self.seen, super::SOON, answer);
+        let (seen, answer) = found.expect("an answer of the agent");
+        self.seen = seen;
+        answer
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn own_path() -> String {
+    let path = std::env::current_exe().unwrap();
+    path.into_os_string().into_string().unwrap()
+}
+
+/// Makes a command for this binary run `serve` alone.
+pub fn command(mut program: Command) -> Command {
+    program.args(["harness::agent::serve", "--exact", "--ignored", "--nocapture"]);
+    program
+}
+
+#[test]
+#[ignore = "not a test: the harness runs it inside a namespace"]
+fn serve() {
+    if let Ok(interface) = std::env::var(CAPTURE) {
+        capture(&interface);
+    }
+    let Ok(interface) = std::env::var(SEND) else {
+        return;
+    };
+    let mut streams = Vec::new();
+    let mut datagrams = Vec::new();
+    for line in std::io::stdin().lines().map_while(Result::ok) {
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[..] {
+            ["send", count, hex] => {
+                send_frames(&interface, count.parse().unwrap(), &from_hex(hex));
+                println!("{MARK}sent");
+            }
+            ["squat", name] => {
+                let address = SocketAddr::from_abstract_name(name).unwrap();
+                let stream = UnixListener::bind_addr(&address);
+                let datagram = UnixDatagram::bind_addr(&address);
+                println!("{MARK}stream {} datagram {}", stream.is_ok(), datagram.is_ok());
+                streams.extend(stream);
+                datagrams.extend(datagram);
+            }
+            _ => println!("{MARK}what is {line:?}?"),
+        }
+    }
+}
+
+/// The kernel's own list of interfaces has the link-layer address to send to,
+/// which saves the test the making of one.
+fn link_address(interface: &str) -> LinkAddr {
+    let mut entries = getifaddrs().unwrap();
+    let found = entries.find_map(|entry| {
+        let of_interface = entry.interface_name == interface;
+        entry.address?.as_link_addr().copied().filter(|_| of_interface)
+    });
+    found.expect("the interface")
+}
+
+fn packet_socket(protocol: Option<SockProtocol>) -> OwnedFd {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    socket(AddressFamily::Packet, SockType::Raw, flags, protocol).unwrap()
+}
+
+fn send_frames(interface: &str, count: u32, frame: &[u8]) {
+    let to = link_address(interface);
+    let socket = packet_socket(None);
+    for _ in 0..count {
+        sendto(socket.as_raw_fd(), frame, &to, MsgFlags::empty()).unwrap();
+    }
+}
+
+/// Prints what arrives on the interface until it is killed.
+fn capture(interface: &str) {
+    let index = link_address(interface).ifindex();
+    let socket = packet_socket(Some(SockProtocol::EthAll));
+    // What the agent itself sends, in thousands, must not fill the buffer.
+    let packet_type = 0xffff_f000 + 4; // SKF_AD_OFF + SKF_AD_PKTTYPE
+    let filter = [
+        socket2::SockFilter::new(0x30, 0, 0, packet_type), // ldb
+        socket2::SockFilter::new(0x15, 0, 1, 4),           // jeq PACKET_OUTGOING
+        socket2::SockFilter::new(0x06, 0, 0, 0),           // ret: drop
+        socket2::SockFilter::new(0x06, 0, 0, 0xffff),      // ret: take
+    ];
+    socket2::SockRef::from(&socket).attach_filter(&filter).unwrap();
+    setsockopt(&socket, sockopt::ReceiveTimestampns, &true).unwrap();
+    println!("{MARK}listening");
+
+    let mut buffer = [0; 2048];
+    let mut space = cmsg_space!(TimeSpec);
+    loop {
+        let mut slices = [IoSliceMut::new(&mut buffer)];
+        let fd = socket.as_raw_fd();
+        // ENETDOWN when the link goes down: it may come back.
+        let flags = MsgFlags::empty();
+        let Ok(received) = recvmsg::<LinkAddr>(fd, &mut slices, Some(&mut space), flags) else {
+            continue;
+        };
+        let length = received.bytes;
+        let here = received.address.is_some_and(|from| from.ifindex() == index);
+        let time = received.cmsgs().unwrap().find_map(|message| match message {
+            ControlMessageOwned::ScmTimestampns(time) => Some(time),
+            _ => None,
+        });
+        if let Some(time) = time.filter(|_| here) {
+            let (seconds, nanoseconds) = (time.tv_sec(), time.tv_nsec());
+            println!("{MARK}{seconds}.{nanoseconds:09} {}", to_hex(&buffer[..length]));
+        }
+    }
+}
+
+pub fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+pub fn from_hex(text: &str) -> Vec<u8> {
+    let digits = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+    (0..text.len()).step_by(2).map(digits).collect()
+}

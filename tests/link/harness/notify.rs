@@ -1,0 +1,108 @@
+//! The other end of `sd_notify(3)`, as systemd would hold it.
+
+use std::io::IoSliceMut;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use nix::cmsg_space;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+
+use super::feed::Feed;
+
+/// One message: its lines and when it came, and how many file descriptors
+/// came with it.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub at: Instant,
+    pub text: String,
+    pub descriptors: usize,
+}
+
+pub struct Notify {
+    pub path: PathBuf,
+    messages: Feed<Message>,
+    directory: PathBuf,
+    seen: usize,
+}
+
+impl Notify {
+    pub fn new(name: &str) -> Self {
+        let directory = super::lab::scratch(name);
+        let path = directory.join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        let messages = Feed::fill(move |push| {
+            while let Some(message) = receive(&socket) {
+                push(message);
+            }
+        });
+        Self {
+            path,
+            messages,
+            directory,
+            seen: 0,
+        }
+    }
+
+    /// The next message with a line that starts with `assignment`.
+    pub fn expect(&mut self, assignment: &str, within: Duration) -> Message {
+        let found = self.messages.wait(self.seen, within, |message| {
+            let mut lines = message.text.lines();
+            let wanted = lines.any(|line| line.starts_with(assignment));
+            wanted.then(|| message.clone())
+        });
+        let Some((seen, message)) = found else {
+            panic!("no {assignment} within {within:?}: {:#?}", self.messages.all());
+        };
+        self.seen = seen;
+        message
+    }
+
+    /// Takes all that is there as looked at.
+    pub fn skip(&mut self) {
+        self.seen = self.messages.all().len();
+    }
+
+    pub fn all(&self) -> Vec<Message> {
+        self.messages.all()
+    }
+}
+
+impl Drop for Notify {
+    fn drop(&mut self) {
+        // Ends the thread: a message that no daemon would send.
+        let _ = UnixDatagram::unbound().and_then(|socket| socket.send_to(b"", &self.path));
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// Closes what file descriptors come along at once, as systemd does when it
+/// has read the message: for a barrier that is the answer.
+fn receive(socket: &UnixDatagram) -> Option<Message> {
+    let mut buffer = [0; 4096];
+    let mut slices = [IoSliceMut::new(&mut buffer)];
+    let mut space = cmsg_space!([i32; 8]);
+    let received = recvmsg::<()>(
+        socket.as_raw_fd(),
+        &mut slices,
+        Some(&mut space),
+        MsgFlags::MSG_CMSG_CLOEXEC,
+    );
+    let received = received.ok()?;
+    let length = received.bytes;
+    let mut descriptors = 0;
+    for message in received.cmsgs().unwrap() {
+        if let ControlMessageOwned::ScmRights(list) = message {
+            descriptors += list.len();
+            for descriptor in list {
+                let _ = nix::unistd::close(descriptor);
+            }
+        }
+    }
+    (length > 0).then(|| Message {
+        at: Instant::now(),
+        text: String::from_utf8_lossy(&buffer[..length]).into_owned(),
+        descriptors,
+    })
+}

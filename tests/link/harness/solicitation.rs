@@ -1,0 +1,94 @@
+//! Router Solicitations, good and bad, as the frames that a guest sends.
+
+use std::net::Ipv6Addr;
+
+use super::lab::GUEST_LL;
+
+const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
+const GUEST_MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
+
+/// Source Link-Layer Address option (RFC 4861, 4.6.1).
+pub const SLLAO: [u8; 8] = [1, 1, 2, 0, 0, 0, 0, 2];
+
+#[derive(Clone)]
+pub struct Rs {
+    /// 133, or 134 for a guest that claims to be a router.
+    pub kind: u8,
+    pub source: Ipv6Addr,
+    pub hop_limit: u8,
+    pub code: u8,
+    pub reserved: [u8; 4],
+    pub options: Vec<u8>,
+    pub checksum_good: bool,
+    pub atomic_fragment: bool,
+    pub vlan: bool,
+}
+
+impl Default for Rs {
+    /// A good one, as Linux sends it.
+    fn default() -> Self {
+        Self {
+            kind: 133,
+            source: GUEST_LL,
+            hop_limit: 255,
+            code: 0,
+            reserved: [0; 4],
+            options: SLLAO.to_vec(),
+            checksum_good: true,
+            atomic_fragment: false,
+            vlan: false,
+        }
+    }
+}
+
+impl Rs {
+    pub fn frame(&self) -> Vec<u8> {
+        let mut message = vec![self.kind, self.code, 0, 0];
+        message.extend(self.reserved);
+        message.extend(&self.options);
+        let mut checksum = checksum(self.source, &message);
+        if !self.checksum_good {
+            checksum ^= 0x0100;
+        }
+        message[2..4].copy_from_slice(&checksum.to_be_bytes());
+
+        let mut payload = Vec::new();
+        if self.atomic_fragment {
+            // Next header, reserved, offset 0 and no more fragments, identification.
+            payload.extend([58, 0, 0, 0, 0, 0, 0, 1]);
+        }
+        payload.extend(message);
+
+        let mut frame = vec![0x33, 0x33, 0, 0, 0, 2];
+        frame.extend(GUEST_MAC);
+        if self.vlan {
+            frame.extend([0x81, 0x00, 0x00, 0x05]);
+        }
+        frame.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
+        frame.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
+        frame.push(if self.atomic_fragment { 44 } else { 58 });
+        frame.push(self.hop_limit);
+        frame.extend(self.source.octets());
+        frame.extend(ALL_ROUTERS.octets());
+        frame.extend(payload);
+        frame
+    }
+}
+
+/// RFC 4443, 2.3, with the pseudo-header of RFC 8200, 8.1.
+fn checksum(source: Ipv6Addr, message: &[u8]) -> u16 {
+    let mut data = source.octets().to_vec();
+    data.extend(ALL_ROUTERS.octets());
+    data.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
+    data.extend([0, 0, 0, 58]);
+    data.extend(message);
+    let words = data.chunks(2).map(|pair| {
+        let low = pair.get(1).copied().unwrap_or(0);
+        u32::from(u16::from_be_bytes([pair[0], low]))
+    });
+    let mut sum: u32 = words.sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !u16::try_from(sum).unwrap()
+}

@@ -1,0 +1,180 @@
+//! What systemd sees: notifications, the runtime directory, the privileges.
+
+use nix::sys::signal::Signal;
+
+use crate::failures::drop_egress;
+use crate::harness::capture::wall_clock;
+use crate::harness::lab::{PREFIX, scratch};
+use crate::harness::notify::Notify;
+use crate::harness::{Autora, Lab, MIN_DELAY_BETWEEN_RAS, NOISE, SOON, TAP, ms, secs};
+use crate::timing::assert_rate_limit;
+
+fn notifying(autora: Autora, notify: &Notify) -> Autora {
+    autora.env("NOTIFY_SOCKET", notify.path.to_str().unwrap())
+}
+
+#[test]
+fn ready_status_and_stopping() {
+    let lab = Lab::new();
+    let mut notify = Notify::new("ready");
+    let (mut daemon, _capture) = lab.serve(&notifying(Autora::slow(), &notify));
+    notify.expect("READY=1", SOON);
+    let all = notify.all();
+    let status = all
+        .iter()
+        .find(|message| message.text.contains("2001:db8:1:1::/64"));
+    assert!(status.is_some(), "what is advertised: {all:#?}");
+
+    lab.router
+        .run(&format!("echo 0 >/proc/sys/net/ipv6/conf/{TAP}/forwarding"));
+    let message = notify.expect("STATUS=", SOON);
+    assert!(message.text.contains("forwarding is 0"), "{message:?}");
+    daemon.signal(Signal::SIGTERM);
+    notify.expect("STOPPING=1", SOON);
+    assert_eq!(daemon.exit_within(SOON), 0);
+}
+
+#[test]
+fn ready_when_it_has_to_wait_too() {
+    let lab = Lab::new();
+    let mut notify = Notify::new("waiting");
+    lab.router.run(&format!("ip link set {TAP} down"));
+    let _daemon = notifying(Autora::slow(), &notify).start(&lab.router);
+    notify.expect("READY=1", SOON);
+    let all = notify.all();
+    assert!(
+        all.iter()
+            .any(|m| m.text.contains("STATUS=") && m.text.contains("down")),
+        "{all:?}"
+    );
+}
+
+/// systemd must know that the service is stopping before it sees an interface
+/// of that name again, or it takes the start request for a running unit.
+#[test]
+fn stopping_and_a_barrier_when_the_interface_goes() {
+    let lab = Lab::new();
+    let mut notify = Notify::new("barrier");
+    let (mut daemon, _capture) = lab.serve(&notifying(Autora::slow(), &notify));
+    lab.router.run(&format!("ip link delete {TAP}"));
+    notify.expect("STOPPING=1", SOON);
+    let barrier = notify.expect("BARRIER=1", SOON);
+    assert_eq!(barrier.descriptors, 1, "{barrier:?}");
+    assert_eq!(daemon.exit_within(SOON), 0);
+}
+
+#[test]
+fn watchdog_at_least_every_half_of_its_time() {
+    let lab = Lab::new();
+    let mut notify = Notify::new("watchdog");
+    let autora = notifying(Autora::slow(), &notify).env("WATCHDOG_USEC", "1000000");
+    let (daemon, _capture) = lab.serve(&autora);
+    notify.expect("READY=1", SOON);
+    let mut last = notify.expect("WATCHDOG=1", ms(500) + NOISE).at;
+    for _ in 0..4 {
+        let at = notify.expect("WATCHDOG=1", ms(500) + NOISE).at;
+        assert!(at - last <= ms(500) + ms(100), "{:?}", at - last);
+        last = at;
+    }
+    // From the loop alone: a process that hangs does not send it.
+    daemon.signal(Signal::SIGSTOP);
+    let count = notify.all().len();
+    std::thread::sleep(secs(1));
+    assert!(notify.all().len() <= count + 1);
+}
+
+/// It proves that guests are served, not merely that a process lives; one that
+/// has nothing to advertise is well.
+#[test]
+fn watchdog_stops_while_an_advertisement_is_overdue_and_not_while_waiting() {
+    let lab = Lab::new();
+    let mut notify = Notify::new("overdue");
+    let autora = notifying(Autora::fast(), &notify).env("WATCHDOG_USEC", "1000000");
+    let (_daemon, mut capture) = lab.serve(&autora);
+    lab.router.run(&drop_egress());
+    // The longest interval, and the 3 s that the next one may be held back.
+    std::thread::sleep(secs(4) + MIN_DELAY_BETWEEN_RAS + NOISE);
+    let overdue = notify.all().len();
+    std::thread::sleep(ms(1500));
+    let later = notify.all();
+    let pinged = later[overdue..].iter().any(|m| m.text.contains("WATCHDOG=1"));
+    assert!(!pinged, "{later:#?}");
+
+    lab.router
+        .run(&format!("echo 0 >/proc/sys/net/ipv6/conf/{TAP}/forwarding"));
+    notify.skip();
+    notify.expect("WATCHDOG=1", secs(1));
+    lab.router.run(&format!(
+        "nft delete table netdev t; echo 1 >/proc/sys/net/ipv6/conf/{TAP}/forwarding"
+    ));
+    assert_eq!(capture.ra_within(secs(10)).prefix, PREFIX);
+    notify.skip();
+    notify.expect("WATCHDOG=1", secs(1));
+}
+
+/// `WATCHDOG_PID` names another process: the watchdog is not ours.
+#[test]
+fn watchdog_of_another_process_is_left_alone() {
+    let lab = Lab::new();
+    let notify = Notify::new("watchdog-pid");
+    let autora = notifying(Autora::slow(), &notify)
+        .env("WATCHDOG_USEC", "600000")
+        .env("WATCHDOG_PID", "1");
+    let (_daemon, _capture) = lab.serve(&autora);
+    std::thread::sleep(secs(1));
+    let all = notify.all();
+    assert!(!all.iter().any(|m| m.text.contains("WATCHDOG=1")), "{all:?}");
+}
+
+#[test]
+fn restart_keeps_the_three_seconds() {
+    let lab = Lab::new();
+    let directory = scratch("runtime");
+    let autora = Autora::slow().env("RUNTIME_DIRECTORY", directory.to_str().unwrap());
+    let (mut daemon, mut capture) = lab.serve(&autora);
+    daemon.signal(Signal::SIGHUP);
+    assert_eq!(daemon.exit_within(SOON), 0);
+    let again = wall_clock();
+    let _second = autora.start(&lab.router);
+    let ra = capture.ra_within(MIN_DELAY_BETWEEN_RAS + SOON);
+    assert!(
+        ra.at.saturating_sub(again) < MIN_DELAY_BETWEEN_RAS + NOISE,
+        "{ra:?}"
+    );
+    assert_rate_limit(&capture);
+    let withdrawn = capture.ras().iter().any(|ra| ra.router_lifetime == 0);
+    assert!(!withdrawn, "guests keep their default route");
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+/// Garbage, or a time that lies in the future: never a reason for silence.
+#[test]
+fn kept_time_that_makes_no_sense_is_ignored() {
+    let lab = Lab::new();
+    let directory = scratch("garbage");
+    let autora = Autora::slow().env("RUNTIME_DIRECTORY", directory.to_str().unwrap());
+    let (daemon, mut capture) = lab.serve(&autora);
+    drop(daemon);
+    for content in [&b"\xff\xfe not a number"[..], b"", b"99999999999999999999999999"] {
+        let files = std::fs::read_dir(&directory).unwrap();
+        let files: Vec<_> = files.map(|entry| entry.unwrap().path()).collect();
+        assert!(!files.is_empty(), "the time of the last RA is kept");
+        for file in files {
+            std::fs::write(file, content).unwrap();
+        }
+        let _daemon = autora.start(&lab.router);
+        let _ = capture.ra_within(MIN_DELAY_BETWEEN_RAS + NOISE);
+    }
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn no_privilege_is_left_after_the_start() {
+    let lab = Lab::new();
+    let (daemon, _capture) = lab.serve(&Autora::slow());
+    for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+        assert_eq!(daemon.proc_status(set), "0000000000000000", "{set}");
+    }
+    assert_eq!(daemon.proc_status("NoNewPrivs"), "1");
+    assert_eq!(daemon.proc_status("Threads"), "1");
+}

@@ -1,0 +1,178 @@
+//! Which solicitations are answered, and when.
+
+use crate::harness::lab::GUEST_LL;
+use crate::harness::solicitation::SLLAO;
+use crate::harness::{Autora, Lab, MAX_RA_DELAY_TIME, MIN_DELAY_BETWEEN_RAS, NOISE, Rs, SOON, ms};
+use crate::timing::{assert_rate_limit, gaps};
+
+/// Longer than an answer may take, and than the noise of the machine.
+const ANSWER: std::time::Duration = ms(800);
+
+#[test]
+fn answered_within_half_a_second_but_three_seconds_after_the_last() {
+    let lab = Lab::new();
+    let mut agent = lab.agent();
+    let (_daemon, mut capture) = lab.serve(&Autora::slow());
+    // At once after the first RA: held back until 3 s have passed.
+    agent.send(&Rs::default());
+    let _ = capture.ra_within(MIN_DELAY_BETWEEN_RAS + NOISE);
+    assert_rate_limit(&capture);
+    let held_back = gaps(&capture.ras())[0];
+    assert!(held_back < MIN_DELAY_BETWEEN_RAS + NOISE, "{held_back:?}");
+
+    // Later: after the random delay alone.
+    std::thread::sleep(MIN_DELAY_BETWEEN_RAS);
+    let asked = agent.send(&Rs::default());
+    let ra = capture.ra_within(ANSWER);
+    let delay = ra.at.saturating_sub(asked);
+    assert!(delay < MAX_RA_DELAY_TIME + NOISE, "{delay:?}");
+}
+
+#[test]
+fn twenty_solicitations_get_one_answer() {
+    let lab = Lab::new();
+    let mut agent = lab.agent();
+    let (_daemon, mut capture) = lab.serve(&Autora::slow());
+    std::thread::sleep(MIN_DELAY_BETWEEN_RAS);
+    agent.send_times(&Rs::default(), 20);
+    let _ = capture.ra_within(ANSWER);
+    capture.assert_silent_for(MIN_DELAY_BETWEEN_RAS + ANSWER);
+}
+
+/// A guest that sends as fast as it can costs no more than one that asks once.
+#[test]
+fn flood_is_not_even_read() {
+    let lab = Lab::new();
+    let mut agent = lab.agent();
+    let (daemon, mut capture) = lab.serve(&Autora::slow());
+    capture.skip();
+    let switches = || -> u64 {
+        let count = daemon.proc_status("voluntary_ctxt_switches");
+        count.parse().unwrap()
+    };
+    let before = switches();
+    agent.send_times(&Rs::default(), 20_000);
+    let _ = capture.ra_within(SOON);
+    let woken = switches() - before;
+    assert!(woken < 50, "{woken} wake-ups");
+    assert_rate_limit(&capture);
+}
+
+/// RFC 4861, 6.1.1, and RFC 6980.
+#[test]
+fn invalid_ones_are_dropped_and_good_odd_ones_are_answered() {
+    let good = Rs::default;
+    let options = |bytes: &[u8]| Rs {
+        options: [&SLLAO, bytes].concat(),
+        ..good()
+    };
+    let invalid = [
+        (
+            "hop limit 254",
+            Rs {
+                hop_limit: 254,
+                ..good()
+            },
+        ),
+        (
+            "bad checksum",
+            Rs {
+                checksum_good: false,
+                ..good()
+            },
+        ),
+        ("code 1", Rs { code: 1, ..good() }),
+        ("option of length 0", options(&[200, 0, 0, 0, 0, 0, 0, 0])),
+        ("option past the end", options(&[200, 2, 0, 0, 0, 0, 0, 0])),
+        ("trailing byte", options(&[200])),
+        (
+            ":: with a source link-layer address",
+            Rs {
+                source: "::".parse().unwrap(),
+                ..good()
+            },
+        ),
+        (
+            "atomic fragment",
+            Rs {
+                atomic_fragment: true,
+                ..good()
+            },
+        ),
+        ("tagged for a VLAN", Rs { vlan: true, ..good() }),
+    ];
+    let odd = [
+        (
+            ":: without option",
+            Rs {
+                source: "::".parse().unwrap(),
+                options: Vec::new(),
+                ..good()
+            },
+        ),
+        (
+            "reserved bits and an unknown option",
+            Rs {
+                reserved: [0xff; 4],
+                options: [SLLAO, [200, 1, 0, 0, 0, 0, 0, 0]].concat(),
+                ..good()
+            },
+        ),
+    ];
+
+    let lab = Lab::new();
+    let mut agent = lab.agent();
+    let heartbeat = Autora::slow().set("heartbeat-interval", "10s");
+    let (mut daemon, mut capture) = lab.serve(&heartbeat);
+    std::thread::sleep(MIN_DELAY_BETWEEN_RAS);
+    for (what, rs) in invalid {
+        agent.send(&rs);
+        let answer = capture.try_ra_within(ANSWER);
+        assert!(answer.is_none(), "answered: {what}");
+    }
+    for (what, rs) in odd {
+        agent.send(&rs);
+        let answer = capture.try_ra_within(MIN_DELAY_BETWEEN_RAS + ANSWER);
+        assert!(answer.is_some(), "not answered: {what}");
+    }
+    // What the kernel's filter lets through is counted by reason; the line is
+    // written at the first wake-up after its time.
+    daemon.expect_log(
+        &["1 dropped (", "checksum", "code", "3 dropped (", "option"],
+        SOON,
+    );
+}
+
+/// A guest that claims to be a router is told of, once.
+#[test]
+fn advertisement_from_the_guest_is_warned_of_once() {
+    let lab = Lab::new();
+    let mut agent = lab.agent();
+    let (mut daemon, _capture) = lab.serve(&Autora::slow());
+    let rogue = Rs {
+        kind: 134,
+        options: vec![0; 8],
+        ..Rs::default()
+    };
+    agent.send_times(&rogue, 3);
+    let words = [&GUEST_LL.to_string(), "Router Advertisements"];
+    daemon.expect_log(&words, SOON);
+    agent.send_times(&rogue, 3);
+    std::thread::sleep(ms(300));
+    assert_eq!(daemon.log_count(&words), 1, "{}", daemon.text());
+}
+
+/// A unicast answer would need a neighbour entry, of which a host has few.
+#[test]
+fn answer_goes_to_all_nodes_and_leaves_no_neighbour_entry() {
+    let lab = Lab::new();
+    let mut agent = lab.agent();
+    let (_daemon, mut capture) = lab.serve(&Autora::slow());
+    agent.send(&Rs {
+        options: Vec::new(),
+        ..Rs::default()
+    });
+    let _ = capture.ra_within(MIN_DELAY_BETWEEN_RAS + ANSWER);
+    let neighbours = lab.router.run("ip -6 neighbour show");
+    assert!(!neighbours.contains("lladdr"), "{neighbours}");
+}

@@ -1,0 +1,97 @@
+//! When advertisements are sent without being asked for.
+
+use std::time::Duration;
+
+use crate::harness::{Autora, Capture, Lab, MIN_DELAY_BETWEEN_RAS, NOISE, Ra, SOON, TAP, ms, secs};
+
+/// The 3 s, less what may pass between a send and its capture.
+const AT_LEAST: Duration = ms(2980);
+
+/// The gaps between RAs.
+pub fn gaps(ras: &[Ra]) -> Vec<Duration> {
+    ras.windows(2)
+        .map(|pair| pair[1].at.abs_diff(pair[0].at))
+        .collect()
+}
+
+pub fn assert_rate_limit(capture: &Capture) {
+    let ras = capture.ras();
+    for gap in gaps(&ras) {
+        assert!(gap >= AT_LEAST, "{gap:?}: {ras:#?}");
+    }
+}
+
+#[test]
+fn first_advertisement_is_sent_at_start() {
+    let lab = Lab::new();
+    let mut capture = lab.capture();
+    let _daemon = Autora::slow().start(&lab.router);
+    // The start of a process in a namespace counts here too.
+    let _ = capture.ra_within(ms(1000));
+}
+
+#[test]
+fn intervals_lie_between_min_and_max() {
+    let lab = Lab::new();
+    let (daemon, mut capture) = lab.serve(&Autora::fast());
+    for _ in 0..3 {
+        let _ = capture.ra_within(SOON);
+    }
+    let gaps = gaps(&capture.ras());
+    for gap in &gaps {
+        assert!((AT_LEAST..secs(4) + NOISE).contains(gap), "{gap:?}");
+    }
+    let spread = gaps.iter().max().unwrap().abs_diff(*gaps.iter().min().unwrap());
+    assert!(spread > ms(1), "the intervals are drawn at random: {gaps:?}");
+    assert_eq!(
+        daemon.log_count(&[]),
+        1,
+        "no line for each packet:\n{}",
+        daemon.text()
+    );
+}
+
+/// `MAX_INITIAL_RTR_ADVERT_INTERVAL` (RFC 4861, 6.2.4); with simulated time the
+/// unit tests look at the third one and those after it.
+#[test]
+fn second_advertisement_comes_within_16_seconds_at_the_longest_interval() {
+    let lab = Lab::new();
+    let (_daemon, mut capture) = lab.serve(&Autora::slow());
+    let _ = capture.ra_within(secs(16) + NOISE);
+    let gap = gaps(&capture.ras())[0];
+    assert!(gap <= secs(16) + NOISE, "{gap:?}");
+}
+
+#[test]
+fn change_of_what_is_advertised_is_announced_at_once() {
+    let lab = Lab::new();
+    let (_daemon, mut capture) = lab.serve(&Autora::slow());
+    std::thread::sleep(MIN_DELAY_BETWEEN_RAS);
+    lab.router.run(&format!(
+        "ip address change 2001:db8:1:1::1/64 dev {TAP} valid_lft 1000 preferred_lft 500"
+    ));
+    let ra = capture.ra_within(MIN_DELAY_BETWEEN_RAS + NOISE);
+    assert!((990..=1000).contains(&ra.valid), "{ra:?}");
+    assert!((490..=500).contains(&ra.preferred), "{ra:?}");
+    assert_rate_limit(&capture);
+}
+
+/// DHCPv6-PD hands out prefixes whose lifetimes run (RFC 9096, 3.4).
+#[test]
+fn lifetimes_never_exceed_what_remains_of_the_address() {
+    let lab = Lab::new();
+    lab.router.run(&format!(
+        "ip address change 2001:db8:1:1::1/64 dev {TAP} valid_lft 600 preferred_lft 300"
+    ));
+    let (_daemon, mut capture) = lab.serve(&Autora::fast());
+    let first = capture.ras()[0].clone();
+    assert!((595..=600).contains(&first.valid), "{first:?}");
+    assert!((295..=300).contains(&first.preferred), "{first:?}");
+    let second = capture.ra_within(SOON);
+    assert!((2..=5).contains(&(first.valid - second.valid)), "{second:?}");
+    assert!((2..=5).contains(&(first.preferred - second.preferred)));
+    lab.eventually("the guest has no more than the router", SOON, |lab| {
+        let lifetimes = lab.guest_address(crate::harness::lab::PREFIX);
+        lifetimes.is_some_and(|(_, valid, preferred)| valid < 600 && preferred < 300)
+    });
+}

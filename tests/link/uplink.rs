@@ -1,0 +1,171 @@
+//! An interface that is this host's own way out, or another daemon's.
+
+use std::process::Stdio;
+
+use crate::eligibility::{resyncing, sysctl, waits};
+use crate::harness::capture::{Frame, wall_clock};
+use crate::harness::lab::{GUEST_LL, PREFIX, scratch};
+use crate::harness::{Autora, Lab, MIN_DELAY_BETWEEN_RAS, NOISE, Rs, SOON, TAP, ms, secs};
+
+/// Another interface, which a default route may well go out of.
+const UP0: &str = "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up";
+
+#[test]
+fn interface_accepts_advertisements_itself() {
+    let lab = Lab::new();
+    let mut capture = lab.capture();
+    let mut agent = lab.agent();
+    lab.router.run(&sysctl("accept_ra", 2));
+    let mut daemon = resyncing().start(&lab.router);
+    let words = ["accept_ra is 2", &format!("net.ipv6.conf.{TAP}.accept_ra=")];
+    daemon.expect_log(&words, SOON);
+    agent.send(&Rs::default());
+    capture.assert_silent_for(ms(1500));
+    assert_eq!(daemon.log_count(&words), 1, "said once:\n{}", daemon.text());
+    lab.router.run(&sysctl("accept_ra", 1));
+    let _ = capture.ra_within(secs(1) + NOISE);
+}
+
+#[test]
+fn default_route_goes_out_of_it() {
+    let route = format!("default via {GUEST_LL} dev {TAP}");
+    waits(
+        &format!("ip -6 route add {route}"),
+        &["default route"],
+        &format!("ip -6 route del {route}"),
+    );
+}
+
+#[test]
+fn default_route_in_another_table_goes_out_of_it() {
+    let route = format!("default via {GUEST_LL} dev {TAP} table 100");
+    waits(
+        &format!("ip -6 route add {route}; ip -6 rule add pref 100 lookup 100"),
+        &["default route"],
+        &format!("ip -6 route del {route}"),
+    );
+}
+
+#[test]
+fn one_of_several_next_hops_of_the_default_route_goes_out_of_it() {
+    let hops = format!("nexthop via fe80::9 dev up0 nexthop via {GUEST_LL} dev {TAP}");
+    waits(
+        &format!("{UP0}; ip -6 route add default {hops}"),
+        &["default route"],
+        "ip -6 route flush default",
+    );
+}
+
+#[test]
+fn next_hop_object_of_the_default_route_goes_out_of_it() {
+    waits(
+        &format!("ip nexthop add id 7 via {GUEST_LL} dev {TAP}; ip -6 route add default nhid 7"),
+        &["default route"],
+        "ip -6 route del default nhid 7",
+    );
+}
+
+#[test]
+fn default_route_out_of_another_interface_is_no_obstacle() {
+    let lab = Lab::new();
+    lab.router.run(&format!(
+        "{UP0}
+         ip -6 route add default via fe80::9 dev up0
+         ip -6 route add default from 2001:db8:1::/48 via fe80::9 dev up0
+         ip -6 route add default via fe80::9 dev up0 table 100
+         ip -6 rule add pref 100 lookup 100
+         ip -6 route add unreachable default metric 4096
+         ip -6 route add 2001:db8:77::/48 via {GUEST_LL} dev {TAP}"
+    ));
+    let _ = lab.serve(&Autora::slow());
+}
+
+#[test]
+fn default_route_that_comes_and_goes_while_it_advertises() {
+    let lab = Lab::new();
+    let (mut daemon, mut capture) = lab.serve(&Autora::fast());
+    lab.eventually("default route", SOON, |lab| lab.default_route().is_some());
+    lab.router
+        .run(&format!("ip -6 route add default via {GUEST_LL} dev {TAP}"));
+    // Checked before each send; an uplink is silence, not a withdrawal.
+    daemon.expect_log(&["default route"], secs(5));
+    capture.assert_silent_for(secs(5));
+    assert!(lab.default_route().is_some());
+    lab.router
+        .run(&format!("ip -6 route del default via {GUEST_LL} dev {TAP}"));
+    let ra = capture.ra_within(secs(5));
+    assert_eq!(ra.router_lifetime, 180);
+}
+
+/// It is one way out among others, and not even the preferred one.
+#[test]
+fn worse_default_route_beside_another_goes_out_of_it() {
+    let route = format!("default via {GUEST_LL} dev {TAP} metric 4000");
+    waits(
+        &format!("{UP0}; ip -6 route add default via fe80::9 dev up0; ip -6 route add {route}"),
+        &["default route"],
+        &format!("ip -6 route del {route}"),
+    );
+}
+
+/// As multihoming installs them.
+#[test]
+fn default_route_for_one_source_goes_out_of_it() {
+    let route = format!("default from 2001:db8:1::/48 via {GUEST_LL} dev {TAP}");
+    waits(
+        &format!("{UP0}; ip -6 route add default via fe80::9 dev up0; ip -6 route add {route}"),
+        &["default route"],
+        &format!("ip -6 route del {route}"),
+    );
+}
+
+/// Another daemon's advertisements show in the kernel's counters (package
+/// radvd). It yields until that one has been silent for three of its own
+/// longest intervals.
+#[test]
+fn yields_to_another_daemon_until_that_is_silent() {
+    let lab = Lab::new();
+    let directory = scratch("radvd");
+    let config = directory.join("radvd.conf");
+    std::fs::write(
+        &config,
+        format!(
+            "interface {TAP} {{ AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4;
+               prefix 2001:db8:1:1::/64 {{ AdvOnLink off; }}; }};"
+        ),
+    )
+    .unwrap();
+    let (mut daemon, capture) = lab.serve(&Autora::fast());
+    let radvd = lab
+        .router
+        .command("radvd")
+        .args(["--nodaemon", "--logmethod=stderr"])
+        .arg(format!("--config={}", config.display()))
+        .arg(format!("--pidfile={}", directory.join("pid").display()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut radvd = radvd.unwrap();
+    daemon.expect_log(&["another"], secs(9));
+    let yielded = wall_clock();
+    let is_theirs = |frame: &Frame| frame.is_ra() && frame.bytes.len() != 54 + 48;
+    assert!(
+        capture.frame_within(SOON, is_theirs).is_some(),
+        "radvd advertises"
+    );
+    std::thread::sleep(secs(5));
+    radvd.kill().unwrap();
+    radvd.wait().unwrap();
+    let frames = capture.frames();
+    let last_of_theirs = frames.iter().rfind(|frame| is_theirs(frame)).unwrap().at;
+    let is_ours = |frame: &Frame| frame.is_ra() && !is_theirs(frame) && frame.at > yielded;
+    let back = capture.frame_within(secs(70), is_ours).expect("back again").at;
+    let silence = back.abs_diff(last_of_theirs);
+    assert!(silence >= ms(11_950), "{silence:?}");
+    assert!(silence < secs(17), "{silence:?}:\n{}", daemon.text());
+    lab.eventually("the address", MIN_DELAY_BETWEEN_RAS + NOISE, |lab| {
+        lab.guest_address(PREFIX).is_some()
+    });
+    std::fs::remove_dir_all(directory).unwrap();
+}

@@ -1,0 +1,74 @@
+#!/bin/bash
+# Sets up what the tests need on a Debian machine and runs all of them.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=tests/setup.sh
+. "$ROOT/tests/setup.sh"
+cd "$ROOT"
+
+passed=0
+failed=0
+broken=()
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# stage NAME COMMAND... runs a stage and counts it: the tests that it reports
+# ("N passed, N failed", or cargo's "N passed; N failed"), else itself as one.
+stage() {
+    local name=$1 status=0 begin=$SECONDS counts here=0 wrong=0
+    shift
+    printf '\n== %s\n' "$name"
+    "$@" 2>&1 | tee "$output" || status=$?
+    counts=$(sed -n -E 's/^(test result: .*[.] )?([0-9]+) passed[;,] ([0-9]+) failed.*/\2 \3/p' "$output")
+    if [ -n "$counts" ]; then
+        read -r here wrong < <(awk '{ p += $1; f += $2 } END { print p, f }' <<<"$counts")
+    elif [ "$status" -eq 0 ]; then
+        here=1
+    fi
+    # A stage can go wrong without a test that failed: it did not compile.
+    if [ "$status" -ne 0 ] && [ "$wrong" -eq 0 ]; then
+        wrong=1
+    fi
+    [ "$wrong" -eq 0 ] || broken+=("$name")
+    passed=$((passed + here))
+    failed=$((failed + wrong))
+    printf '== %s: %s in %s s\n' "$name" \
+        "$([ "$wrong" -eq 0 ] && echo passed || echo FAILED)" $((SECONDS - begin))
+}
+
+check_scripts() {
+    local scripts
+    mapfile -t scripts < <({
+        find . -name '*.sh' -not -path './target/*'
+        grep -rlE '^#!/bin/(ba)?sh' --exclude-dir=target --exclude-dir=.git .
+    } | sort -u)
+    # SC2317: it does not see that a trap calls a function.
+    shellcheck --external-sources --exclude=SC2317 "${scripts[@]}"
+}
+
+echo "== set-up"
+install_tools ip=iproute2 unshare=util-linux tcpdump=tcpdump nft=nftables radvd=radvd \
+    jq=jq ping=iputils-ping sysctl=procps shellcheck=shellcheck python3=python3
+need_rust cargo rustfmt rust-clippy
+if ! { cargo fmt --version && cargo clippy --version; } >/dev/null; then
+    fail "cargo fmt and cargo clippy are needed: Debian's rustfmt and rust-clippy," \
+        "or: rustup component add rustfmt clippy"
+fi
+
+stage "formatting" cargo fmt --check
+stage "clippy" cargo clippy --locked --all-targets -- -D warnings
+stage "shell scripts" check_scripts
+stage "unit and link tests" cargo test --locked --no-fail-fast
+stage "a guest between named namespaces (ns-smoke.sh)" tests/ns-smoke.sh
+stage "the demonstration (demo.sh)" tests/demo.sh
+stage "release build" cargo build --release --locked
+stage "conformance" as_root tests/conformance/run.py
+stage "booted systems (Debian 12 and 13)" tests/system/run.sh
+
+printf '\nIn %s s' "$SECONDS"
+[ ${#broken[@]} -eq 0 ] || printf '; failed:%s' "$(printf ' [%s]' "${broken[@]}")"
+printf '\n%s passed, %s failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]
