@@ -1,0 +1,200 @@
+//! What the kernel sends: the readers of `rtnetlink::message` find in any bytes
+//! exactly what the macros of rtnetlink(3) find (`NLMSG_OK`, `RTA_OK`, …),
+//! as written down here a second time, with offsets.
+//!
+//! An input is an interface index and a datagram.
+
+#![no_main]
+
+use std::net::Ipv6Addr;
+
+use autora::ifname::IfName;
+use autora::lifetime::Lifetime;
+use autora::link::{Address, Hardware, Ipv6Settings};
+use autora::rtnetlink::message::{LinkRecord, is_default_route, leads_elsewhere, messages, parse_address};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| {
+    let Some((index, datagram)) = input.split_first_chunk() else {
+        return;
+    };
+    let index = u32::from_ne_bytes(*index);
+    let found: Vec<_> = messages(datagram)
+        .map(|m| (m.kind, m.flags, m.sequence, m.body))
+        .collect();
+    assert_eq!(found, reference_messages(datagram));
+    // A header that lies must not keep the fuzzer from the bodies.
+    let whole = datagram.get(16..).unwrap_or_default();
+    for body in found.iter().map(|m| m.3).chain([whole]) {
+        assert_eq!(LinkRecord::parse(body), reference_link(body));
+        assert_eq!(parse_address(body), reference_address(body));
+        assert_eq!(leads_elsewhere(body), reference_rule(body));
+        compare_default_route(body, index);
+    }
+});
+
+fn reference_messages(datagram: &[u8]) -> Vec<(u16, u16, u32, &[u8])> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while datagram.len().saturating_sub(at) >= 16 {
+        let length = word(datagram, at) as usize;
+        if length < 16 || length > datagram.len() - at {
+            break;
+        }
+        found.push((
+            half(datagram, at + 4),
+            half(datagram, at + 6),
+            word(datagram, at + 8),
+            &datagram[at + 16..at + length],
+        ));
+        at += (length + 3) & !3;
+    }
+    found
+}
+
+/// Types, without their flag bits, and values.
+fn attributes(bytes: &[u8], header: usize) -> Vec<(u16, &[u8])> {
+    let mut found = Vec::new();
+    let mut at = header;
+    while bytes.len().saturating_sub(at) >= 4 {
+        let length = usize::from(half(bytes, at));
+        if length < 4 || length > bytes.len() - at {
+            break;
+        }
+        found.push((half(bytes, at + 2) & 0x3fff, &bytes[at + 4..at + length]));
+        at += (length + 3) & !3;
+    }
+    found
+}
+
+/// Of an attribute that is there several times the last one counts.
+fn last<'a>(attributes: &[(u16, &'a [u8])], wanted: u16) -> Option<&'a [u8]> {
+    attributes.iter().rfind(|a| a.0 == wanted).map(|a| a.1)
+}
+
+/// Whether one of an attribute's occurrences is shorter than it has to be.
+fn short(attributes: &[(u16, &[u8])], wanted: u16, length: usize) -> bool {
+    attributes.iter().any(|a| a.0 == wanted && a.1.len() < length)
+}
+
+fn reference_link(body: &[u8]) -> Option<LinkRecord> {
+    if body.len() < 16 {
+        return None;
+    }
+    let all = attributes(body, 16);
+    if short(&all, 47, 4) {
+        return None;
+    }
+    let name = last(&all, 3)?;
+    let name_end = name.iter().position(|&byte| byte == 0).unwrap_or(name.len());
+    let mac = last(&all, 1).filter(|mac| mac.len() == 6);
+    let kind = half(body, 2);
+    Some(LinkRecord {
+        ifindex: word(body, 4),
+        flags: word(body, 8),
+        hardware: match (kind, mac) {
+            (1, Some(mac)) => Hardware::Ethernet([mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]]),
+            (0xfffe, _) => Hardware::Bare,
+            _ => Hardware::Other(kind),
+        },
+        name: IfName::new(&name[..name_end]).ok()?,
+        carrier_ups: last(&all, 47).map_or(0, |value| word(value, 0)),
+        ipv6: last(&all, 26).and_then(reference_settings),
+    })
+}
+
+fn reference_settings(families: &[u8]) -> Option<Ipv6Settings> {
+    let first = |bytes, wanted| {
+        let all = attributes(bytes, 0);
+        all.iter().find(|a| a.0 == wanted).map(|a| a.1)
+    };
+    let conf = first(first(families, 10)?, 2)?;
+    (conf.len() >= 27 * 4).then(|| Ipv6Settings {
+        forwarding: signed(conf, 0),
+        accept_ra: signed(conf, 12),
+        disable_ipv6: signed(conf, 104),
+    })
+}
+
+fn reference_address(body: &[u8]) -> Option<(u32, Address)> {
+    if body.len() < 8 || body[0] != 10 {
+        return None;
+    }
+    let all = attributes(body, 8);
+    let wrong = |wanted| all.iter().any(|a| a.0 == wanted && a.1.len() != 16);
+    if wrong(1) || wrong(2) || short(&all, 8, 4) || short(&all, 6, 12) {
+        return None;
+    }
+    let address = |value: &[u8]| Ipv6Addr::from(<[u8; 16]>::try_from(value).unwrap());
+    let on_link = address(last(&all, 1)?);
+    let times = last(&all, 6);
+    let lifetime = |at| times.map_or(Lifetime::INFINITE, |value| Lifetime::from_bits(word(value, at)));
+    let address = Address {
+        local: last(&all, 2).map_or(on_link, address),
+        on_link,
+        prefix_len: body[1],
+        flags: last(&all, 8).map_or(u32::from(body[2]), |value| word(value, 0)),
+        preferred: lifetime(0),
+        valid: lifetime(4),
+        created: times.map_or(0, |value| word(value, 8)),
+    };
+    Some((word(body, 4), address))
+}
+
+fn reference_rule(body: &[u8]) -> bool {
+    let all = attributes(body, 12);
+    let by_interface = last(&all, 19).is_some_and(|value| value.first() == Some(&1));
+    let tables = all.iter().filter(|a| a.0 == 15 && a.1.len() >= 4);
+    let in_header = body.get(4).map_or(0, |&table| u32::from(table));
+    let table = tables.last().map_or(in_header, |a| word(a.1, 0));
+    !by_interface && ![0, 253, 254, 255].contains(&table)
+}
+
+/// A route that the rules know must be found, or autora would advertise on an
+/// uplink. Of malformed next hops it may believe more than there is: it errs
+/// to the silent side.
+fn compare_default_route(body: &[u8], index: u32) {
+    let found = is_default_route(body, index);
+    if body.len() < 12 || body[0] != 10 || body[1] != 0 || body[7] != 1 {
+        assert!(!found);
+        return;
+    }
+    let all = attributes(body, 12);
+    let goes_out = |(kind, value): &(u16, &[u8])| match kind {
+        4 => value.len() >= 4 && word(value, 0) == index,
+        9 => next_hops(value).contains(&index),
+        _ => false,
+    };
+    let has_hops = all.iter().any(|a| a.0 == 9);
+    let expected = all.iter().any(goes_out);
+    assert!(found || !expected);
+    assert!(has_hops || found == expected);
+    // What it believes stands somewhere in the bytes.
+    assert!(!found || body.windows(4).any(|bytes| bytes == index.to_ne_bytes()));
+}
+
+fn next_hops(bytes: &[u8]) -> Vec<u32> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while bytes.len().saturating_sub(at) >= 8 {
+        let length = usize::from(half(bytes, at));
+        if length < 8 || length > bytes.len() - at {
+            break;
+        }
+        found.push(word(bytes, at + 4));
+        at += (length + 3) & !3;
+    }
+    found
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+fn signed(bytes: &[u8], at: usize) -> i32 {
+    i32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+fn half(bytes: &[u8], at: usize) -> u16 {
+    u16::from_ne_bytes([bytes[at], bytes[at + 1]])
+}

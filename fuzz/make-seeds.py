@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Writes the seeds anew: packets from the RFCs, messages of this machine's kernel, lines from systemd.exec(5).
+
+    unshare --net fuzz/make-seeds.py    (root: it makes interfaces)
+"""
+
+import os
+import socket
+import struct
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "tests", "conformance"))
+
+import wire  # noqa: E402
+
+FIX_CHECKSUM, FIX_LENGTH, FIX_HEADER = 1, 2, 4
+RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE, RTM_GETRULE = 18, 22, 26, 34
+NLM_F_REQUEST, NLM_F_DUMP = 1, 0x300
+SOL_NETLINK, NETLINK_GET_STRICT_CHK = 270, 12
+
+
+def write(target, seeds):
+    directory = os.path.join(HERE, "seeds", target)
+    os.makedirs(directory, exist_ok=True)
+    for name, content in seeds.items():
+        with open(os.path.join(directory, name), "wb") as file:
+            file.write(content)
+
+
+def solicitations():
+    host, mac = "fe80::5054:ff:fe12:3456", "52:54:00:12:34:56"
+
+    def packet(src, rest, kind=wire.ND_RS, code=0, extension=b""):
+        message = wire.icmp(src, wire.ALL_ROUTERS, kind, code, rest)
+        next_header = wire.EXT_FRAGMENT if extension else wire.ICMPV6
+        return wire.ipv6(src, wire.ALL_ROUTERS, extension + message, next_header)
+
+    reserved = bytes(4)
+    nonce = wire.option(wire.OPT_NONCE, bytes(6))
+    plain = {
+        "plain": packet(host, reserved),
+        "with-address": packet(host, reserved + wire.sllao(mac)),
+        "unspecified": packet("::", reserved),
+        "unspecified-with-address": packet("::", reserved + wire.sllao(mac)),
+        "three-options": packet(host, reserved + wire.sllao(mac) + nonce + wire.option(200, bytes(20))),
+        "reserved-bits": packet(host, b"\xff" * 4),
+        "global-source": packet("2001:db8::1", reserved),
+        "option-length-0": packet(host, reserved + bytes(8)),
+        "option-past-the-end": packet(host, reserved + b"\x01\x02" + bytes(6)),
+        "left-over": packet(host, reserved + b"\x01"),
+        "code-1": packet(host, reserved, code=1),
+        "fragment": packet(host, reserved, extension=wire.fragment_header(wire.ICMPV6)),
+        "neighbour": packet(host, reserved + wire.ip_bytes(host), kind=wire.ND_NS),
+        "advertisement": wire.ipv6(host, wire.ALL_NODES, wire.ra_packet(host, 1800, "2001:db8:1::")),
+    }
+    seeds = {f"{name}-as-it-is": bytes([0]) + raw for name, raw in plain.items()}
+    mended = bytes([FIX_CHECKSUM | FIX_LENGTH | FIX_HEADER])
+    seeds |= {f"{name}-mended": mended + raw for name, raw in plain.items()}
+    write("solicitation", seeds)
+
+
+def ask(kind, body, dump=True):
+    """The kernel's answer, one datagram; a dump's first."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as sock:
+        sock.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
+        flags = NLM_F_REQUEST | (NLM_F_DUMP if dump else 0)
+        sock.send(struct.pack("=IHHII", 16 + len(body), kind, flags, 1, 0) + body)
+        return sock.recv(65536)
+
+
+def kernel_messages():
+    for line in (
+        "link add tap-vm-1 type veth peer name guest0",
+        "link set guest0 up",
+        "link set lo up",
+        "link set tap-vm-1 up",
+        "addr add 2001:db8:1::1/64 dev tap-vm-1 valid_lft 1000 preferred_lft 500 nodad",
+        "addr add 2001:db8:2::1 peer 2001:db8:3::1/64 dev tap-vm-1",
+        "route add default via fe80::1 dev tap-vm-1",
+        "route add default table 100 nexthop via fe80::2 dev tap-vm-1 nexthop via fe80::3 dev tap-vm-1 weight 2",
+        "route add unreachable default metric 5000",
+        "rule add from 2001:db8::/32 table 100",
+        "rule add from 2001:db8::/32 table 70000",
+    ):
+        subprocess.run(["ip", "-6", *line.split()], check=True)
+    index = socket.if_nametoindex("tap-vm-1")
+    number = struct.pack("=I", index)
+    link = struct.pack("=BxHiIIHHI", 0, 0, index, 0, 0, 8, 29, 8)
+    family = bytes([socket.AF_INET6])
+    write(
+        "rtnetlink",
+        {
+            "link": number + ask(RTM_GETLINK, link, dump=False),
+            "addresses": number + ask(RTM_GETADDR, family + bytes(3) + number),
+            "routes": number + ask(RTM_GETROUTE, family + bytes(11)),
+            "rules": number + ask(RTM_GETRULE, family + bytes(11)),
+        },
+    )
+
+
+def environment_files():
+    lines = {
+        "plain": b"P=^tap-[0-9]+$\n",
+        "quotes": b"P='a'\"b\"c\nQ=\"x\\\"y\"\n",
+        "continued": b"P=a\\\nb\nP='open\nQ=1\n",
+        "comments": b"# old:\\\nP=a\n; P=b\n",
+        "blanks": b"  P \t=  ^tap$ \t \r\nP=a\\ \n",
+        "escapes": b"P=\"^tap\\d\\$\\\\\"\n",
+        "latin": b"# \xff\nP=\xc3\xa9\nQ=\xff\n",
+    }
+    write("environment_file", lines)
+
+
+if __name__ == "__main__":
+    solicitations()
+    kernel_messages()
+    environment_files()

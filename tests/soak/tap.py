@@ -1,0 +1,109 @@
+"""A tap that lives as long as the descriptor of its guest's side, and a daemon that says when it is ready."""
+
+import fcntl
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+import wire
+from checks import AUTORA, die_with_parent
+
+TUNSETIFF, TUNSETIFINDEX = 0x400454CA, 0x400454DA
+IFF_TAP, IFF_NO_PI = 2, 0x1000
+
+
+class Tap:
+    """Made with a given index, if there is one; `close` deletes it."""
+
+    def __init__(self, namespace, name, index=None):
+        with namespace:
+            self.fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+            if index:
+                fcntl.ioctl(self.fd, TUNSETIFINDEX, struct.pack("=I", index))
+            fcntl.ioctl(self.fd, TUNSETIFF, struct.pack("=16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
+        namespace.ip(f"link set {name} up", f"addr add 2001:db8:1::1/64 dev {name} nodad")
+
+    def next_ra(self, timeout):
+        """The next advertisement that the guest receives, or None."""
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) > 0:
+            if not select.select([self.fd], [], [], left)[0]:
+                break
+            ra = wire.parse_ra(os.read(self.fd, 65536), time.monotonic())
+            if ra:
+                return ra
+        return None
+
+    def empty(self):
+        """Throw away what the guest has not read."""
+        while select.select([self.fd], [], [], 0)[0]:
+            os.read(self.fd, 65536)
+
+    def close(self):
+        os.close(self.fd)
+
+
+class Autora:
+    """One instance, started in a namespace as systemd would."""
+
+    def __init__(self, namespace, name, directory, *options, prefix=()):
+        self.ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        path = os.path.join(directory, "notify")
+        if os.path.exists(path):
+            os.unlink(path)
+        self.ready.bind(path)
+        self.log = os.path.join(directory, "log")
+        with namespace, open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [*prefix, AUTORA, "--interface", name, "--interface-regex", "^tap-", *options],
+                env={"PATH": os.environ["PATH"], "NOTIFY_SOCKET": path, "RUNTIME_DIRECTORY": directory},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=die_with_parent,
+            )
+        self.pid = self.process.pid
+
+    def is_ready(self, timeout=5.0):
+        """Whether it says READY=1 in time."""
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) > 0:
+            self.ready.settimeout(left)
+            try:
+                if b"READY=1" in self.ready.recv(4096):
+                    return True
+            except TimeoutError:
+                break
+        return False
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def end(self, timeout=5.0):
+        """Its exit status; None, and killed, if it does not end."""
+        ended = os.pidfd_open(self.pid)
+        deadline = time.monotonic() + timeout
+        readable = []
+        while ended not in readable and (left := deadline - time.monotonic()) > 0:
+            readable, _, _ = select.select([ended, self.ready], [], [], left)
+            if self.ready in readable:
+                # Its barrier is a descriptor that has to be received, and closed by that.
+                self.ready.recv(4096)
+        os.close(ended)
+        if ended not in readable:
+            self.process.kill()
+            self.process.wait()
+        self.ready.close()
+        return self.process.wait() if ended in readable else None
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        return self.end()
+
+    def log_text(self):
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return file.read()

@@ -1,0 +1,82 @@
+#!/bin/sh
+# Makes the guest: Debian's cloud kernel, and an initramfs of busybox, autora and the two scripts beside this one.
+# Prints the directory that holds `vmlinuz` and `initramfs`. The packages are fetched once and unpacked into the
+# cache, not installed. Needs root.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${AUTORA_TEST_CACHE:-/var/cache/autora-tests}
+# Counted up when the part that is kept changes.
+image=$cache/vm-1
+
+# The package that the metapackage stands for at the moment.
+kernel_package() {
+    apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-.*\)/\1/p' | head -n 1
+}
+
+# fetch PACKAGE: unpacks the newest version under ./PACKAGE
+fetch() {
+    apt-get -qq -o APT::Sandbox::User=root -o Acquire::Retries=3 download "$1"
+    mkdir "$1"
+    dpkg-deb --extract "$1"_*.deb "$1"
+}
+
+if [ ! -d "$image" ]; then
+    echo "fetching Debian's cloud kernel and busybox for the guest into $image (once)" >&2
+    mkdir -p "$cache"
+    new=$(mktemp -d "$cache/vm.new.XXXXXX")
+    trap 'rm -rf "$new"' EXIT
+    cd "$new"
+    kernel=$(kernel_package)
+    if [ -z "$kernel" ]; then
+        apt-get -qq update
+        kernel=$(kernel_package)
+    fi
+    if [ -z "$kernel" ]; then
+        echo "apt knows no linux-image-cloud-amd64: this needs Debian on amd64" >&2
+        exit 1
+    fi
+    fetch "$kernel"
+    fetch busybox-static
+    mkdir image image/modules
+    cp "$kernel"/boot/vmlinuz-* image/vmlinuz
+    find busybox-static -path '*/bin/busybox' -exec cp {} image/busybox ';'
+    # Where /lib is a part of /usr, the package says so.
+    root=$kernel
+    [ -d "$root/lib/modules" ] || root=$kernel/usr
+    version=$(ls "$root/lib/modules")
+    # Debian 13 compresses modules.
+    find "$root/lib/modules" -name '*.ko.xz' -exec xz --decompress {} +
+    # What the network card needs, each module behind those that it depends on.
+    "$new/image/busybox" depmod -n -b "$new/$root" "$version" 2>/dev/null |
+        awk -F '[: ]+' '/\/virtio_(net|pci)\.ko:/ { for (i = NF; i; i--) if ($i && !seen[$i]++) print $i }' |
+        while read -r module; do
+            cp "$root/lib/modules/$version/$module" image/modules/
+            basename "$module"
+        done >image/modules/order
+    if ! grep -q virtio_net image/modules/order; then
+        echo "no virtio_net among the modules of $kernel" >&2
+        exit 1
+    fi
+    mv image "$image"
+    cd /
+fi
+
+# The initramfs holds the scripts and autora as they are now.
+tree=$(mktemp -d)
+trap 'rm -rf "$tree" ${new:+"$new"}' EXIT
+mkdir "$tree/bin" "$tree/dev" "$tree/proc" "$tree/sys"
+cp "$image/busybox" "$tree/bin/busybox"
+ln -s busybox "$tree/bin/sh"
+cp -r "$image/modules" "$tree/modules"
+install -m 755 "$here/init" "$here/router" "$tree"
+autora=${AUTORA:-$here/../../target/release/autora}
+cp "$autora" "$tree/bin/autora"
+# Its loader and libraries, if it is not static.
+ldd "$autora" 2>/dev/null | grep -o '/[^ ]*' | while read -r library; do
+    mkdir -p "$tree${library%/*}"
+    cp -L "$library" "$tree$library"
+done
+(cd "$tree" && find . | cpio --quiet --create --format=newc) | gzip -1 >"$image/initramfs.new"
+mv "$image/initramfs.new" "$image/initramfs"
+echo "$image"
