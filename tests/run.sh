@@ -50,6 +50,8 @@ check_scripts() {
 }
 
 echo "== set-up"
+install_tools rdisc6=ndisc6 dnsmasq=dnsmasq-base dhcpcd=dhcpcd-base kea-dhcp6=kea-dhcp6-server \
+    strace=strace qemu-system-x86_64=qemu-system-x86 cpio=cpio xz=xz-utils g++=g++
 install_tools ip=iproute2 unshare=util-linux tcpdump=tcpdump nft=nftables radvd=radvd \
     jq=jq ping=iputils-ping sysctl=procps shellcheck=shellcheck python3=python3
 need_rust cargo rustfmt rust-clippy
@@ -66,6 +68,10 @@ stage "a guest between named namespaces (ns-smoke.sh)" tests/ns-smoke.sh
 stage "the demonstration (demo.sh)" tests/demo.sh
 stage "release build" cargo build --release --locked
 stage "conformance" as_root tests/conformance/run.py
+stage "scenarios with real software" as_root tests/scenarios/run.py
+stage "a virtual machine" as_root tests/vm/run.sh
+stage "endurance" as_root tests/soak/run.sh
+stage "fuzzing" tests/fuzz/run.sh
 stage "booted systems (Debian 12 and 13)" tests/system/run.sh
 
 printf '\nIn %s s' "$SECONDS"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # Runs each fuzz target, or the ones that are named, for AUTORA_FUZZ_SECONDS (20 unless set) on its seeds and on
-# what earlier runs found (fuzz/corpus). A finding stays in fuzz/artifacts. Ends with 'N passed, N failed'.
+# what earlier runs found (tests/fuzz/corpus). A finding stays in tests/fuzz/artifacts. Ends with 'N passed, N failed'.
 #
 # Needs a stable Rust compiler and g++ (libFuzzer is C++). The coverage flags are those that cargo-fuzz sets, so
-# `cargo fuzz run -s none TARGET` does the same where cargo-fuzz is installed.
+# `cargo fuzz run --fuzz-dir tests/fuzz -s none TARGET` does the same where cargo-fuzz is installed.
 set -eu
 
 cd "$(dirname "$0")"
@@ -30,7 +30,7 @@ for target; do
             "$(grep -o 'cov: [0-9]* ft: [0-9]* corp: [0-9]*' "$log" | tail -n 1)"
     else
         failed=$((failed + 1))
-        echo "FAILED  $target: the input is in fuzz/artifacts/$target"
+        echo "FAILED  $target: the input is in tests/fuzz/artifacts/$target"
         grep -A 30 'panicked at\|ERROR' "$log" || cat "$log"
     fi
 done

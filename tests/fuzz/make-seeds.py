@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the seeds anew: packets from the RFCs, messages of this machine's kernel, lines from systemd.exec(5).
 
-    unshare --net fuzz/make-seeds.py    (root: it makes interfaces)
+    unshare --net tests/fuzz/make-seeds.py    (root: it makes interfaces)
 """
 
 import os
