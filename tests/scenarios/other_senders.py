@@ -158,4 +158,5 @@ def guest_ra_guard():
     check(not victim.addresses("eth0", "2001:db8:bad::") and len(victim.default_routes()) == 1, "the rogue was believed")
     check(len(advertisements(dump)) == len(ours(dump)), "the guest's advertisements passed")
     host.run("nft", "delete", "table", "bridge", "guard")
-    wait("without the filter they would", lambda: victim.addresses("eth0", "2001:db8:bad::"), 8)
+    check("guard" not in host.run("nft", "list", "ruleset"), "the filter is still there")
+    wait("without the filter they would", lambda: victim.addresses("eth0", "2001:db8:bad::"), 16)
