@@ -8,6 +8,7 @@ use rand::rngs::SmallRng;
 use super::*;
 use crate::config::Config;
 use crate::config::tests::settings;
+use crate::lifetime::Lifetime;
 use crate::prefix::Prefix64;
 
 const DAY: Duration = Duration::from_secs(86_400);

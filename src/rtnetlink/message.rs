@@ -1,4 +1,4 @@
-//! rtnetlink messages, to and from bytes (rtnetlink(7), `linux/rtnetlink.h`).
+//! rtnetlink messages, from bytes (rtnetlink(7), `linux/rtnetlink.h`).
 
 use std::net::Ipv6Addr;
 
@@ -11,123 +11,31 @@ use crate::link::{Address, Hardware, Ipv6Settings};
 /// The length of `struct nlmsghdr`.
 pub(super) const HEADER_LEN: usize = 16;
 /// Where `nlmsg_seq` stands in it.
-const SEQUENCE_AT: usize = 8;
+pub(super) const SEQUENCE_AT: usize = 8;
 /// `nla_type` carries two flags in its upper bits.
 const ATTRIBUTE_TYPE: u16 = 0x3fff;
 /// `AF_INET6` as the one byte that address family has in these messages.
-const INET6: u8 = 10;
+pub(super) const INET6: u8 = 10;
 
 // Values that the libc crate does not have for every target.
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_AF_SPEC: u16 = 26;
-const IFLA_EXT_MASK: u16 = 29;
 const IFLA_CARRIER_UP_COUNT: u16 = 47;
 const IFLA_INET6_CONF: u16 = 2;
-const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_CACHEINFO: u16 = 6;
 const IFA_FLAGS: u16 = 8;
-const RTA_OIF: u16 = 4;
+pub(super) const RTA_OIF: u16 = 4;
 const RTA_MULTIPATH: u16 = 9;
 const FRA_TABLE: u16 = 15;
 const FRA_L3MDEV: u16 = 19;
-const RTM_F_FIB_MATCH: u32 = 0x2000;
 const RTN_UNICAST: u8 = 1;
 /// Indices into `IFLA_INET6_CONF` (`linux/ipv6.h`).
 const DEVCONF_FORWARDING: usize = 0;
 const DEVCONF_ACCEPT_RA: usize = 3;
 const DEVCONF_DISABLE_IPV6: usize = 26;
-
-/// A request that can be sent again and again, each time under a new
-/// sequence number.
-#[derive(Debug)]
-pub(super) struct Request {
-    bytes: Vec<u8>,
-    dump: bool,
-}
-
-impl Request {
-    fn new(kind: u16, dump: bool, body: &[u8]) -> Self {
-        let flags = libc::NLM_F_REQUEST | if dump { libc::NLM_F_DUMP } else { 0 };
-        let len = u32::try_from(HEADER_LEN + body.len()).unwrap_or(u32::MAX);
-        let mut bytes = Vec::with_capacity(HEADER_LEN + body.len());
-        bytes.extend(len.to_ne_bytes());
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(u16::try_from(flags).unwrap_or_default().to_ne_bytes());
-        bytes.extend([0; 8]); // sequence and port, the latter the kernel's to fill
-        bytes.extend(body);
-        Self { bytes, dump }
-    }
-
-    /// One interface, without its traffic counters.
-    pub(super) fn link(ifindex: u32) -> Self {
-        let mut body = vec![0; 16];
-        body.splice(4..8, ifindex.to_ne_bytes());
-        put(&mut body, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-        Self::new(libc::RTM_GETLINK, false, &body)
-    }
-
-    /// The IPv6 addresses of one interface. `NETLINK_GET_STRICT_CHK` makes
-    /// the kernel heed the index.
-    pub(super) fn addresses(ifindex: u32) -> Self {
-        let mut body = vec![INET6, 0, 0, 0];
-        body.extend(ifindex.to_ne_bytes());
-        Self::new(libc::RTM_GETADDR, true, &body)
-    }
-
-    /// The route that packets to `::` would take out of one interface: only a
-    /// default route can match. The cost does not grow with the table.
-    pub(super) fn default_route(ifindex: u32) -> Self {
-        let mut body = vec![0; 12];
-        body.splice(0..1, [INET6]);
-        body.splice(8..12, RTM_F_FIB_MATCH.to_ne_bytes());
-        put(&mut body, RTA_OIF, ifindex);
-        Self::new(libc::RTM_GETROUTE, false, &body)
-    }
-
-    /// All routes of the main table.
-    pub(super) fn main_table() -> Self {
-        let mut body = vec![0; 12];
-        body.splice(0..1, [INET6]);
-        body.splice(4..5, [libc::RT_TABLE_MAIN]);
-        Self::new(libc::RTM_GETROUTE, true, &body)
-    }
-
-    /// The rules that choose among routing tables.
-    pub(super) fn rules() -> Self {
-        let mut body = vec![0; 12];
-        body.splice(0..1, [INET6]);
-        Self::new(libc::RTM_GETRULE, true, &body)
-    }
-
-    /// All routes of all tables out of one interface.
-    pub(super) fn routes(ifindex: u32) -> Self {
-        let mut body = vec![0; 12];
-        body.splice(0..1, [INET6]);
-        put(&mut body, RTA_OIF, ifindex);
-        Self::new(libc::RTM_GETROUTE, true, &body)
-    }
-
-    /// The message under the number `sequence`.
-    pub(super) fn numbered(&mut self, sequence: u32) -> &[u8] {
-        if let Some(field) = self.bytes.get_mut(SEQUENCE_AT..SEQUENCE_AT + 4) {
-            field.copy_from_slice(&sequence.to_ne_bytes());
-        }
-        &self.bytes
-    }
-
-    pub(super) fn is_dump(&self) -> bool {
-        self.dump
-    }
-}
-
-fn put(body: &mut Vec<u8>, kind: u16, value: u32) {
-    body.extend(8_u16.to_ne_bytes());
-    body.extend(kind.to_ne_bytes());
-    body.extend(value.to_ne_bytes());
-}
 
 /// One message of a datagram.
 #[derive(Clone, Copy, Debug)]

@@ -5,6 +5,7 @@
 
 mod events;
 pub mod message;
+mod request;
 mod socket;
 
 #[cfg(test)]
@@ -21,7 +22,8 @@ use nix::libc;
 
 use crate::ifname::IfName;
 use crate::link::{Address, Link};
-use message::{LinkRecord, Request, is_default_route, is_for_a_source, leads_elsewhere, parse_address};
+use message::{LinkRecord, is_default_route, is_for_a_source, leads_elsewhere, parse_address};
+use request::Request;
 use socket::Socket;
 
 /// A dump that is interrupted by a change is asked for again this often.

@@ -11,7 +11,8 @@ use nix::sys::socket::{
     setsockopt, socket,
 };
 
-use super::message::{Message, Request, i32_at, messages};
+use super::message::{Message, i32_at, messages};
+use super::request::Request;
 
 /// The size that iproute2 uses: no link record is longer.
 const BUFFER: usize = 32 * 1024;

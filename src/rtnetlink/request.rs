@@ -1,0 +1,99 @@
+//! rtnetlink requests, to bytes (rtnetlink(7), `linux/rtnetlink.h`).
+
+use nix::libc;
+
+use super::message::{HEADER_LEN, INET6, RTA_OIF, SEQUENCE_AT};
+
+// Values that the libc crate does not have for every target.
+const IFLA_EXT_MASK: u16 = 29;
+const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
+const RTM_F_FIB_MATCH: u32 = 0x2000;
+
+/// A request that can be sent again and again, each time under a new
+/// sequence number.
+#[derive(Debug)]
+pub(super) struct Request {
+    bytes: Vec<u8>,
+    dump: bool,
+}
+
+impl Request {
+    fn new(kind: u16, dump: bool, body: &[u8]) -> Self {
+        let flags = libc::NLM_F_REQUEST | if dump { libc::NLM_F_DUMP } else { 0 };
+        let len = u32::try_from(HEADER_LEN + body.len()).unwrap_or(u32::MAX);
+        let mut bytes = Vec::with_capacity(HEADER_LEN + body.len());
+        bytes.extend(len.to_ne_bytes());
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(u16::try_from(flags).unwrap_or_default().to_ne_bytes());
+        bytes.extend([0; 8]); // sequence and port, the latter the kernel's to fill
+        bytes.extend(body);
+        Self { bytes, dump }
+    }
+
+    /// One interface, without its traffic counters.
+    pub(super) fn link(ifindex: u32) -> Self {
+        let mut body = vec![0; 16];
+        body.splice(4..8, ifindex.to_ne_bytes());
+        put(&mut body, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        Self::new(libc::RTM_GETLINK, false, &body)
+    }
+
+    /// The IPv6 addresses of one interface. `NETLINK_GET_STRICT_CHK` makes
+    /// the kernel heed the index.
+    pub(super) fn addresses(ifindex: u32) -> Self {
+        let mut body = vec![INET6, 0, 0, 0];
+        body.extend(ifindex.to_ne_bytes());
+        Self::new(libc::RTM_GETADDR, true, &body)
+    }
+
+    /// The route that packets to `::` would take out of one interface: only a
+    /// default route can match. The cost does not grow with the table.
+    pub(super) fn default_route(ifindex: u32) -> Self {
+        let mut body = vec![0; 12];
+        body.splice(0..1, [INET6]);
+        body.splice(8..12, RTM_F_FIB_MATCH.to_ne_bytes());
+        put(&mut body, RTA_OIF, ifindex);
+        Self::new(libc::RTM_GETROUTE, false, &body)
+    }
+
+    /// All routes of the main table.
+    pub(super) fn main_table() -> Self {
+        let mut body = vec![0; 12];
+        body.splice(0..1, [INET6]);
+        body.splice(4..5, [libc::RT_TABLE_MAIN]);
+        Self::new(libc::RTM_GETROUTE, true, &body)
+    }
+
+    /// The rules that choose among routing tables.
+    pub(super) fn rules() -> Self {
+        let mut body = vec![0; 12];
+        body.splice(0..1, [INET6]);
+        Self::new(libc::RTM_GETRULE, true, &body)
+    }
+
+    /// All routes of all tables out of one interface.
+    pub(super) fn routes(ifindex: u32) -> Self {
+        let mut body = vec![0; 12];
+        body.splice(0..1, [INET6]);
+        put(&mut body, RTA_OIF, ifindex);
+        Self::new(libc::RTM_GETROUTE, true, &body)
+    }
+
+    /// The message under the number `sequence`.
+    pub(super) fn numbered(&mut self, sequence: u32) -> &[u8] {
+        if let Some(field) = self.bytes.get_mut(SEQUENCE_AT..SEQUENCE_AT + 4) {
+            field.copy_from_slice(&sequence.to_ne_bytes());
+        }
+        &self.bytes
+    }
+
+    pub(super) fn is_dump(&self) -> bool {
+        self.dump
+    }
+}
+
+fn put(body: &mut Vec<u8>, kind: u16, value: u32) {
+    body.extend(8_u16.to_ne_bytes());
+    body.extend(kind.to_ne_bytes());
+    body.extend(value.to_ne_bytes());
+}
