@@ -35,9 +35,16 @@ def play(name):
     for directory in ("/etc", "/var"):
         subprocess.run(["mount", "--bind", directory, directory], check=True)
         subprocess.run(["mount", "-o", "remount,bind,ro", directory], check=True)
+    # This tree may stand in a place that is about to be covered.
+    kept = {path: os.open(path, os.O_PATH) for path in (stage.TREE, os.path.dirname(stage.BINARY))}
     for directory in ("/run", "/tmp", "/var/lib/dhcpcd"):
         if os.path.isdir(directory):
             subprocess.run(["mount", "-t", "tmpfs", "tmpfs", directory], check=True)
+    for path, handle in kept.items():
+        if not os.path.isdir(path):
+            os.makedirs(path)
+            bind = ["mount", "--no-canonicalize", "--bind", f"/proc/self/fd/{handle}", path]
+            subprocess.run(bind, check=True, pass_fds=[handle])
     os.makedirs(stage.WORK)
     # dhcpcd, radvd and tcpdump give up root and must still write there.
     os.chmod(stage.WORK, 0o1777)
