@@ -19,12 +19,15 @@ if [ ! -d "$kernel" ]; then
         cat "$new/log" >&2
         exit 1
     }
-    modules=$new/tree/usr/lib/modules
-    [ -d "$modules" ] || modules=$new/tree/lib/modules
+    # Debian 13 has everything under /usr, but the loader of its programs is named without it.
+    for directory in lib lib64; do
+        [ -e "$new/tree/$directory" ] || ln -s "usr/$directory" "$new/tree/$directory"
+    done
+    modules=$new/tree/lib/modules
     version=$(ls "$modules")
     mkdir -p "$new/kernel/early"
     # That of the suite, which has come with the kernel.
-    chroot "$new/tree" depmod "$version"
+    PATH=$PATH:/usr/sbin:/sbin chroot "$new/tree" depmod "$version"
     # Each module behind those that it depends on.
     for module in virtio_pci virtio_blk ext4; do
         sed -n "s,^\(.*/$module\.ko[.a-z]*\):\(.*\),\1\2,p" "$modules/$version/modules.dep"
