@@ -26,24 +26,21 @@ if [ ! -d "$kernel" ]; then
     modules=$new/tree/lib/modules
     version=$(ls "$modules")
     mkdir -p "$new/kernel/early"
+    # Debian 13 compresses modules, which costs time in the machine and a library that the tree lacks.
+    find "$modules" -name '*.ko.xz' -exec xz --decompress {} +
     # That of the suite, which has come with the kernel.
     PATH=$PATH:/usr/sbin:/sbin chroot "$new/tree" depmod "$version"
     # Each module behind those that it depends on.
     for module in virtio_pci virtio_blk ext4; do
-        sed -n "s,^\(.*/$module\.ko[.a-z]*\):\(.*\),\1\2,p" "$modules/$version/modules.dep"
-    done | awk '{ for (i = NF; i; i--) if (!seen[$i]++) print $i }' >"$new/order"
-    while read -r module; do
-        cp "$modules/$version/$module" "$new/kernel/early/"
-        module=$(basename "$module")
-        case $module in
-        # Debian 13 compresses modules.
-        *.xz) xz --decompress "$new/kernel/early/$module" ;;
-        esac
-        echo "${module%.xz}"
-    done <"$new/order" >"$new/kernel/early/order"
+        sed -n "s,^\(.*/$module\.ko\):\(.*\),\1\2,p" "$modules/$version/modules.dep"
+    done | awk '{ for (i = NF; i; i--) if (!seen[$i]++) print $i }' |
+        while read -r module; do
+            cp "$modules/$version/$module" "$new/kernel/early/"
+            basename "$module"
+        done >"$new/kernel/early/order"
     find "$new/tree" -path '*/bin/busybox' -type f -exec cp {} "$new/kernel/early/busybox" ';'
     cp "$new/tree/boot/vmlinuz-$version" "$new/kernel/vmlinuz"
-    truncate --size=512M "$new/kernel/modules.img"
+    truncate --size=1G "$new/kernel/modules.img"
     mke2fs -q -F -t ext4 -O ^has_journal -d "$modules" "$new/kernel/modules.img"
     mv "$new/kernel" "$kernel"
 fi
