@@ -1,13 +1,17 @@
 #!/bin/bash
 # Boots Debian 12 and 13 with the freshly built package and runs the cases in them.
 #
-#   tests/system/run.sh [--suite bookworm|trixie] [CASE-FILE]...
+#   tests/system/run.sh [--vm] [--suite bookworm|trixie] [CASE-FILE]...
+#
+# It boots containers. With --vm it boots virtual machines with Debian's own kernel.
 set -eu -o pipefail
 
 cd "$(dirname "$0")"
 suites=(bookworm trixie)
+boot=boot.sh
 while [ $# -gt 0 ]; do
     case $1 in
+    --vm) boot=vm.sh ;;
     --suite)
         suites=("$2")
         shift
@@ -23,7 +27,7 @@ as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
     elif command -v sudo >/dev/null; then
-        sudo --preserve-env=AUTORA_TEST_CACHE "$@"
+        sudo --preserve-env=AUTORA_TEST_CACHE,AUTORA_TEST_SLOW "$@"
     else
         echo "This step needs root, and there is no sudo: $*" >&2
         exit 1
@@ -35,7 +39,14 @@ need() {
     command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || missing+=("$2")
 }
 need mmdebstrap mmdebstrap
-need systemd-nspawn systemd-container
+if [ "$boot" = vm.sh ]; then
+    need qemu-system-x86_64 qemu-system-x86
+    need mke2fs e2fsprogs
+    need cpio cpio
+    need xz xz-utils
+else
+    need systemd-nspawn systemd-container
+fi
 need dh debhelper
 need dpkg-buildpackage dpkg-dev
 need lintian lintian
@@ -82,7 +93,7 @@ for suite in "${suites[@]}"; do
         # It installs the package itself, in a running system.
         [ "$case" != package.sh ] || root=$plain
         status=0
-        as_root ./boot.sh "$root" "$work/debs" "$case" | tee "$work/log" || status=$?
+        as_root "./$boot" "$root" "$work/debs" "$case" | tee "$work/log" || status=$?
         passed=$((passed + $(grep -c '^ok  ' "$work/log" || true)))
         bad=$(grep -c '^FAILED  ' "$work/log" || true)
         # A boot that ends without the word of a case has failed as well.

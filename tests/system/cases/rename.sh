@@ -1,8 +1,12 @@
 # shellcheck shell=bash
 # The name or the namespace of an interface changes.
 
+# Linux renames an interface that is up since 6.2; before, it must be down, which also takes its address away.
 rename() {
-    ip link set "$1" name "$2"
+    if ! ip link set "$1" name "$2"; then
+        printf '%s\n' "link set $1 down" "link set $1 name $2" \
+            "addr add 2001:db8:1::1/64 dev $2 nodad" "link set $2 up" | ip -batch -
+    fi
 }
 
 case_into_the_pattern() {

@@ -8,9 +8,9 @@ fail() {
 trap 'echo "failed at line $LINENO: $BASH_COMMAND" >&2' ERR
 
 # until_true SECONDS COMMAND...: what is waited for here (a route, a unit, a process) has no event in common,
-# so it looks again every 20 ms.
+# so it looks again every 20 ms. A slow machine has AUTORA_TEST_SLOW times as many seconds.
 until_true() {
-    local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+    local end=$((${EPOCHREALTIME/./} + $1 * ${AUTORA_TEST_SLOW:-1} * 1000000))
     shift
     while ! "$@" >/dev/null 2>&1; do
         if ((${EPOCHREALTIME/./} > end)); then
