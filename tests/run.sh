@@ -71,7 +71,7 @@ stage "conformance" as_root tests/conformance/run.py
 stage "scenarios with real software" as_root tests/scenarios/run.py
 stage "a virtual machine" as_root tests/vm/run.sh
 stage "endurance" as_root tests/soak/run.sh
-stage "fuzzing" tests/fuzz/run.sh
+stage "fuzzing" env AUTORA_FUZZ_SECONDS=10 tests/fuzz/run.sh
 stage "booted systems (Debian 12 and 13)" tests/system/run.sh
 
 printf '\nIn %s s' "$SECONDS"
