@@ -32,8 +32,10 @@ cp "$debs"/*.deb "$out/initramfs/autora-debs/"
 cp "$tests/inside/vm-init" "$out/initramfs/init"
 (cd "$out/initramfs" && find . | cpio --quiet --create --format=newc) | gzip -1 >"$out/initramfs.gz"
 
-# The kernel hands "autora_case" to the environment of init. A panic reboots, which ends QEMU.
-timeout 150m qemu-system-x86_64 "$@" -machine q35 -smp 1 -m 1024 -nodefaults -no-user-config -no-reboot -display none \
+# The kernel hands "autora_case" to the environment of init. A panic reboots, which ends QEMU, as does an interrupt
+# from the terminal or the end of this script.
+setpriv --pdeathsig TERM timeout --foreground 150m qemu-system-x86_64 "$@" -machine q35 -smp 1 -m 1024 \
+    -nodefaults -no-user-config -no-reboot -display none \
     -kernel "$kernel/vmlinuz" -initrd "$out/initramfs.gz" \
     -append "console=ttyS0 quiet panic=-1 mitigations=off autora_case=$case systemd.show_status=no \
 systemd.setenv=AUTORA_CASE=$case systemd.setenv=AUTORA_TEST_SLOW=$slow" \
