@@ -10,6 +10,8 @@
 set -eu -o pipefail
 
 cd "$(dirname "$0")"
+# shellcheck source=tests/setup.sh
+. ../setup.sh
 suites=(bookworm trixie)
 boot=boot.sh
 while [ $# -gt 0 ]; do
@@ -54,7 +56,7 @@ need dh debhelper
 need dpkg-buildpackage dpkg-dev
 need lintian lintian
 if [ "${#missing[@]}" -gt 0 ]; then
-    as_root apt-get install --yes --no-install-recommends "${missing[@]}"
+    install_packages "${missing[@]}"
 fi
 
 work=$(mktemp -d)
