@@ -66,8 +66,9 @@ make_link() {
     guest ip link set eth0 up
 }
 
+# An address counts once duplicate address detection is over: before that the guest cannot use it.
 guest_addresses() {
-    guest ip -j -6 address show dev eth0 scope global |
+    guest ip -j -6 address show dev eth0 scope global -tentative |
         jq -r '.[].addr_info[]? | select(.local) |
             "\(.local)/\(.prefixlen)  valid \(.valid_life_time) s, preferred \(.preferred_life_time) s"'
 }
@@ -114,7 +115,7 @@ inside() {
     local on_link
     on_link=$(guest_prefix_routes)
     say "route to the prefix itself: ${on_link:-none, all traffic goes through the router}"
-    if guest ping -6 -q -c 1 -W 5 2001:db8:1:1::1 >/dev/null; then
+    if wait_for 5 guest ping -6 -q -c 1 -W 1 2001:db8:1:1::1 >/dev/null; then
         say "ping to 2001:db8:1:1::1: answered"
     else
         fail "the guest cannot reach 2001:db8:1:1::1"
