@@ -210,8 +210,9 @@ class Node:
         found = self.net.ip_json("route", "get", destination)
         return found[0].get("prefsrc") if found else None
 
-    def pings(self, destination, count=1):
-        return subprocess_ok(self, "ping", "-6", "-n", "-q", "-c", str(count), "-i", "0.2", "-W", "2", destination)
+    def pings(self, destination):
+        """Whether it answers within 4 s: the first packets may get lost while neighbours are looked for."""
+        return subprocess_ok(self, "ping", "-6", "-n", "-q", "-c", "1", "-i", "0.5", "-w", "4", destination)
 
 
 def subprocess_ok(node, *argv):
