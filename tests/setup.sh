@@ -17,7 +17,7 @@ as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
     elif command -v sudo >/dev/null; then
-        sudo -- "$@"
+        sudo --preserve-env=AUTORA_TEST_CACHE,AUTORA_TEST_SLOW -- "$@"
     else
         fail "this needs root: run it as root, or install sudo: $*"
     fi

@@ -28,36 +28,12 @@ done
 cases=("$@")
 [ $# -gt 0 ] || mapfile -t cases < <(find cases -name '*.sh' -printf '%f\n' | sort)
 
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo --preserve-env=AUTORA_TEST_CACHE,AUTORA_TEST_SLOW "$@"
-    else
-        echo "This step needs root, and there is no sudo: $*" >&2
-        exit 1
-    fi
-}
-
-missing=()
-need() {
-    command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || missing+=("$2")
-}
-need mmdebstrap mmdebstrap
 if [ "$boot" = vm.sh ]; then
-    need qemu-system-x86_64 qemu-system-x86
-    need mke2fs e2fsprogs
-    need cpio cpio
-    need xz xz-utils
+    install_tools qemu-system-x86_64=qemu-system-x86 mke2fs=e2fsprogs cpio=cpio xz=xz-utils
 else
-    need systemd-nspawn systemd-container
+    install_tools systemd-nspawn=systemd-container
 fi
-need dh debhelper
-need dpkg-buildpackage dpkg-dev
-need lintian lintian
-if [ "${#missing[@]}" -gt 0 ]; then
-    install_packages "${missing[@]}"
-fi
+install_tools mmdebstrap=mmdebstrap dh=debhelper dpkg-buildpackage=dpkg-dev lintian=lintian
 
 work=$(mktemp -d)
 mounted=()
