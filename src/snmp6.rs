@@ -11,8 +11,8 @@ use crate::ifname::IfName;
 const DIRECTORY: &str = "/proc/self/net/dev_snmp6";
 /// The line appears with the first one.
 const FIELD: &[u8] = b"Icmp6OutType134";
-/// Lines have 44 bytes.
-const CHUNK: usize = 1024;
+/// Half of the file, of lines of 44 bytes.
+const CHUNK: usize = 2048;
 
 /// Reads how many Router Advertisements raw sockets of this host sent on an
 /// interface since it exists; packet sockets are not counted.

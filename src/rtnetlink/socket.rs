@@ -16,7 +16,7 @@ use super::request::Request;
 
 /// Room for what the kernel usually has to say of one interface. It grows for
 /// an interface with more: every instance pays for its buffers for ever.
-const BUFFER: usize = 4096;
+const BUFFER: usize = 2048;
 
 #[derive(Clone, Copy)]
 struct StrictChecking;
