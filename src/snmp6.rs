@@ -20,27 +20,44 @@ const CHUNK: usize = 2048;
 pub struct ForeignCount {
     /// Kept, so that no reading takes memory.
     path: PathBuf,
+    /// The count that was found last, and how many `ICMPv6` messages in all had
+    /// been sent before it was read.
+    found: Option<(u64, u64)>,
 }
 
 impl ForeignCount {
-    /// For whatever interface.
+    /// For one interface, whatever its name.
     #[must_use]
     pub fn new() -> Self {
         let mut path = PathBuf::from(DIRECTORY);
         path.reserve(16);
-        Self { path }
+        Self { path, found: None }
     }
 
-    /// The present count for the interface `name`.
+    /// The present count for the interface, which is called `name`, and on
+    /// which so many `ICMPv6` messages in all were sent, as far as is known.
+    ///
+    /// The kernel counts an advertisement in both. As long as no message was
+    /// sent none of them was an advertisement, and the file, which costs more
+    /// than everything else that is read, need not be.
     ///
     /// # Errors
     /// When the file cannot be read, as while IPv6 does not run on the
     /// interface, or is not understood (`InvalidData`).
-    pub fn read(&mut self, name: &IfName) -> io::Result<u64> {
+    pub fn read(&mut self, name: &IfName, icmpv6_sent: Option<u64>) -> io::Result<u64> {
+        match (self.found.take(), icmpv6_sent) {
+            (Some((count, before)), Some(now)) if before == now => {
+                self.found = Some((count, before));
+                return Ok(count);
+            }
+            _ => {}
+        }
         self.path.push(name.as_os_str());
         let file = File::open(&self.path);
         self.path.pop();
-        find(file?)
+        let count = find(file?)?;
+        self.found = icmpv6_sent.map(|sent| (count, sent));
+        Ok(count)
     }
 }
 

@@ -1,14 +1,15 @@
 //! One subscription that only wakes for the interface's own events.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::socket::{MsgFlags, recv};
 use socket2::{SockFilter, SockRef};
 
-use super::message::{messages, u32_at};
-use super::socket::Socket;
+use super::message::{HEADER_LEN, TYPE_AT, u16_at, u32_at};
+use super::socket::{join, open};
 use crate::bpf;
 
 /// `RTMGRP_*` bits of the groups link, IPv6 address, IPv6 route, IPv6 link
@@ -31,7 +32,7 @@ pub struct News {
 /// The events of one interface.
 #[derive(Debug)]
 pub struct Events {
-    socket: Socket,
+    socket: OwnedFd,
     ifindex: u32,
 }
 
@@ -41,47 +42,44 @@ impl Events {
     /// # Errors
     /// When the socket cannot be had.
     pub fn subscribe(ifindex: u32) -> io::Result<Self> {
-        let socket = Socket::open()?;
+        let socket = open()?;
         // Before joining, so that nothing slips in.
         SockRef::from(&socket).attach_filter(&filter(ifindex))?;
-        socket.join(GROUPS)?;
+        join(&socket, GROUPS)?;
         Ok(Self { socket, ifindex })
     }
 
-    /// Takes all events that wait. Draining before the state is read makes
+    /// Takes all events that wait. A notification never holds more than one
+    /// message, and its start says all that matters. Draining before the state is read makes
     /// sure that a change during the reading is noticed.
     ///
     /// # Errors
     /// When the socket fails for good.
     pub fn drain(&mut self) -> io::Result<News> {
         let mut news = News::default();
+        let mut start = [0; HEADER_LEN + 8];
         loop {
-            let datagram = match self.socket.receive() {
-                Ok(datagram) => datagram,
-                Err(error) => match error.raw_os_error().map(Errno::from_raw) {
-                    Some(Errno::EAGAIN) => return Ok(news),
-                    Some(Errno::EINTR) => continue,
-                    // Events were lost, or one was longer than any before:
-                    // anything may have happened.
-                    Some(Errno::ENOBUFS) | None => {
-                        news.any = true;
-                        news.routes = true;
-                        continue;
-                    }
-                    Some(_) => return Err(error),
-                },
-            };
-            for message in messages(datagram) {
-                news.any = true;
-                match message.kind {
-                    // With AF_BRIDGE it only left its bridge.
-                    libc::RTM_DELLINK => {
-                        news.gone |=
-                            message.body.first() == Some(&0) && u32_at(message.body, 4) == Some(self.ifindex);
-                    }
-                    libc::RTM_NEWROUTE | libc::RTM_DELROUTE => news.routes = true,
-                    _ => {}
+            match recv(self.socket.as_raw_fd(), &mut start, MsgFlags::empty()) {
+                Ok(_) => {}
+                Err(Errno::EAGAIN) => return Ok(news),
+                Err(Errno::EINTR) => continue,
+                // Events were lost: anything may have happened.
+                Err(Errno::ENOBUFS) => {
+                    news.any = true;
+                    news.routes = true;
+                    continue;
                 }
+                Err(errno) => return Err(errno.into()),
+            }
+            news.any = true;
+            match u16_at(&start, TYPE_AT) {
+                // With AF_BRIDGE it only left its bridge.
+                Some(libc::RTM_DELLINK) => {
+                    let family = start.get(HEADER_LEN);
+                    news.gone |= family == Some(&0) && u32_at(&start, HEADER_LEN + 4) == Some(self.ifindex);
+                }
+                Some(libc::RTM_NEWROUTE | libc::RTM_DELROUTE) => news.routes = true,
+                _ => {}
             }
         }
     }
@@ -93,9 +91,7 @@ impl AsFd for Events {
     }
 }
 
-/// A classic BPF program over a netlink message. A notification never holds
-/// more than one, so looking at the first is enough. Without it each of a
-/// thousand instances would wake for every event of every other interface.
+/// A classic BPF program over a netlink message. Without it each of a thousand instances would wake for every event of every other interface.
 #[rustfmt::skip]
 fn filter(ifindex: u32) -> [SockFilter; 24] {
     // Offsets from the start of struct nlmsghdr.

@@ -10,6 +10,8 @@ use crate::link::{Address, Hardware, Ipv6Settings};
 
 /// The length of `struct nlmsghdr`.
 pub(super) const HEADER_LEN: usize = 16;
+/// Where `nlmsg_type` stands in it.
+pub(super) const TYPE_AT: usize = 4;
 /// Where `nlmsg_seq` stands in it.
 pub(super) const SEQUENCE_AT: usize = 8;
 /// `nla_type` carries two flags in its upper bits.
@@ -23,6 +25,7 @@ const IFLA_IFNAME: u16 = 3;
 const IFLA_AF_SPEC: u16 = 26;
 const IFLA_CARRIER_UP_COUNT: u16 = 47;
 const IFLA_INET6_CONF: u16 = 2;
+const IFLA_INET6_ICMP6STATS: u16 = 6;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_CACHEINFO: u16 = 6;
@@ -36,6 +39,8 @@ const RTN_UNICAST: u8 = 1;
 const DEVCONF_FORWARDING: usize = 0;
 const DEVCONF_ACCEPT_RA: usize = 3;
 const DEVCONF_DISABLE_IPV6: usize = 26;
+/// Index into `IFLA_INET6_ICMP6STATS` (`linux/snmp.h`).
+const ICMP6_MIB_OUTMSGS: usize = 3;
 
 /// One message of a datagram.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +61,7 @@ pub fn messages(datagram: &[u8]) -> impl Iterator<Item = Message<'_>> {
     std::iter::from_fn(move || {
         let len = usize::try_from(u32_at(rest, 0)?).ok()?;
         let message = Message {
-            kind: u16_at(rest, 4)?,
+            kind: u16_at(rest, TYPE_AT)?,
             flags: u16_at(rest, 6)?,
             sequence: u32_at(rest, SEQUENCE_AT)?,
             body: rest.get(HEADER_LEN..len)?,
@@ -78,6 +83,12 @@ fn attributes(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     })
 }
 
+fn attribute(bytes: &[u8], wanted: u16) -> Option<&[u8]> {
+    attributes(bytes)
+        .find(|&(kind, _)| kind == wanted)
+        .map(|(_, value)| value)
+}
+
 /// What `RTM_NEWLINK` says of an interface.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LinkRecord {
@@ -93,6 +104,9 @@ pub struct LinkRecord {
     pub carrier_ups: u32,
     /// `IFLA_AF_SPEC`, `AF_INET6`, `IFLA_INET6_CONF`
     pub ipv6: Option<Ipv6Settings>,
+    /// `IFLA_AF_SPEC`, `AF_INET6`, `IFLA_INET6_ICMP6STATS`: how many `ICMPv6`
+    /// messages of all kinds went out of it, those of packet sockets aside.
+    pub icmpv6_sent: Option<u64>,
 }
 
 impl LinkRecord {
@@ -102,13 +116,18 @@ impl LinkRecord {
         let mut name = None;
         let mut mac = None;
         let mut carrier_ups = 0;
-        let mut ipv6 = None;
+        let (mut ipv6, mut icmpv6_sent) = (None, None);
         for (kind, value) in attributes(body.get(16..)?) {
             match kind {
                 IFLA_ADDRESS => mac = value.try_into().ok(),
                 IFLA_IFNAME => name = IfName::new(value.split(|&b| b == 0).next()?).ok(),
                 IFLA_CARRIER_UP_COUNT => carrier_ups = u32_at(value, 0)?,
-                IFLA_AF_SPEC => ipv6 = inet6_settings(value),
+                IFLA_AF_SPEC => {
+                    let inet6 = attribute(value, u16::from(INET6)).unwrap_or_default();
+                    ipv6 = settings(inet6);
+                    icmpv6_sent = attribute(inet6, IFLA_INET6_ICMP6STATS)
+                        .and_then(|counters| u64_at(counters, ICMP6_MIB_OUTMSGS * 8));
+                }
                 _ => {}
             }
         }
@@ -124,17 +143,13 @@ impl LinkRecord {
             name: name?,
             carrier_ups,
             ipv6,
+            icmpv6_sent,
         })
     }
 }
 
-fn inet6_settings(af_spec: &[u8]) -> Option<Ipv6Settings> {
-    let find = |bytes, wanted| {
-        attributes(bytes)
-            .find(|&(kind, _)| kind == wanted)
-            .map(|(_, value)| value)
-    };
-    let conf = find(find(af_spec, u16::from(INET6))?, IFLA_INET6_CONF)?;
+fn settings(inet6: &[u8]) -> Option<Ipv6Settings> {
+    let conf = attribute(inet6, IFLA_INET6_CONF)?;
     let setting = |index: usize| i32_at(conf, index * 4);
     Some(Ipv6Settings {
         forwarding: setting(DEVCONF_FORWARDING)?,
@@ -248,10 +263,14 @@ pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().map(|b| u32::from_ne_bytes(*b))
 }
 
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..)?.first_chunk().map(|b| u64::from_ne_bytes(*b))
+}
+
 pub(super) fn i32_at(bytes: &[u8], at: usize) -> Option<i32> {
     bytes.get(at..)?.first_chunk().map(|b| i32::from_ne_bytes(*b))
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..)?.first_chunk().map(|b| u16::from_ne_bytes(*b))
 }

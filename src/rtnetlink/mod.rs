@@ -75,7 +75,7 @@ impl Reader {
     /// When the socket cannot be had.
     pub fn new(ifindex: u32) -> io::Result<Self> {
         Ok(Self {
-            socket: Socket::for_requests()?,
+            socket: Socket::new()?,
             link: Request::link(ifindex),
             addresses: Request::addresses(ifindex),
             default_route: Request::default_route(ifindex),
@@ -102,13 +102,13 @@ impl Reader {
         let mut addresses = self.last.take().map_or_else(Vec::new, |link| link.addresses);
         self.read_addresses(&mut addresses).map_err(failed("addresses"))?;
         let default_route = self.has_default_route().map_err(failed("routes"))?;
-        // Without IPv6 on the interface there is no such file either.
-        let foreign_ras = match record.ipv6 {
-            Some(_) => {
-                let count = self.foreign_count.read(&record.name);
-                count.map_err(failed("/proc/self/net/dev_snmp6"))?
-            }
-            None => 0,
+        let foreign_ras = if record.ipv6.is_some() {
+            let count = self.foreign_count.read(&record.name, record.icmpv6_sent);
+            count.map_err(failed("/proc/self/net/dev_snmp6"))?
+        } else {
+            // There is no such file, and when IPv6 comes back the kernel counts from zero.
+            self.foreign_count = ForeignCount::new();
+            0
         };
         Ok(self.last.insert(Link {
             ifindex: record.ifindex,
@@ -210,7 +210,7 @@ impl Reader {
     /// are any; its socket is closed upon the rest.
     fn has_routes_by_source() -> io::Result<bool> {
         let mut found = false;
-        Socket::for_requests()?.ask_for_first_part(&mut Request::main_table(), |message| {
+        Socket::new()?.ask_for_first_part(&mut Request::main_table(), |message| {
             found |= message.kind == libc::RTM_NEWROUTE && is_for_a_source(message.body);
         })?;
         Ok(found)

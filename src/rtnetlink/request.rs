@@ -5,8 +5,6 @@ use nix::libc;
 use super::message::{HEADER_LEN, INET6, RTA_OIF, SEQUENCE_AT};
 
 // Values that the libc crate does not have for every target.
-const IFLA_EXT_MASK: u16 = 29;
-const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 const RTM_F_FIB_MATCH: u32 = 0x2000;
 
 /// A request that can be sent again and again, each time under a new
@@ -30,11 +28,10 @@ impl Request {
         Self { bytes, dump }
     }
 
-    /// One interface, without its traffic counters.
+    /// One interface.
     pub(super) fn link(ifindex: u32) -> Self {
         let mut body = vec![0; 16];
         body.splice(4..8, ifindex.to_ne_bytes());
-        put(&mut body, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
         Self::new(libc::RTM_GETLINK, false, &body)
     }
 

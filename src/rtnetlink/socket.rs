@@ -1,7 +1,7 @@
 //! A netlink socket that talks to the kernel and to nobody else.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::libc;
 use nix::setsockopt_impl;
@@ -28,7 +28,26 @@ setsockopt_impl!(
     SetBool
 );
 
-/// Requests, or events; one buffer for all that is received.
+/// A socket that has yet to [`join`].
+pub(super) fn open() -> io::Result<OwnedFd> {
+    let fd = socket(
+        AddressFamily::Netlink,
+        SockType::Raw,
+        SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+        SockProtocol::NetlinkRoute,
+    )?;
+    Ok(fd)
+}
+
+/// Joins multicast groups (a bit mask). Being connected to the kernel keeps
+/// messages of other processes out.
+pub(super) fn join(socket: &OwnedFd, groups: u32) -> io::Result<()> {
+    bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
+    connect(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
+    Ok(())
+}
+
+/// Asks the kernel; one buffer for all that it answers.
 #[derive(Debug)]
 pub(super) struct Socket {
     fd: OwnedFd,
@@ -37,34 +56,15 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn for_requests() -> io::Result<Self> {
-        let socket = Self::open()?;
-        setsockopt(&socket.fd, StrictChecking, &true)?;
-        socket.join(0)?;
-        Ok(socket)
-    }
-
-    /// A socket that has yet to [`Socket::join`].
-    pub(super) fn open() -> io::Result<Self> {
-        let fd = socket(
-            AddressFamily::Netlink,
-            SockType::Raw,
-            SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
-            SockProtocol::NetlinkRoute,
-        )?;
+    pub(super) fn new() -> io::Result<Self> {
+        let fd = open()?;
+        setsockopt(&fd, StrictChecking, &true)?;
+        join(&fd, 0)?;
         Ok(Self {
             fd,
             sequence: 0,
             buffer: vec![0; BUFFER],
         })
-    }
-
-    /// Joins multicast groups (a bit mask). Being connected to the kernel
-    /// keeps messages of other processes out.
-    pub(super) fn join(&self, groups: u32) -> io::Result<()> {
-        bind(self.fd.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
-        connect(self.fd.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
-        Ok(())
     }
 
     /// Sends a request and passes each part of the answer to `read`.
@@ -114,8 +114,9 @@ impl Socket {
         }
     }
 
-    /// Sends a request for a dump, passes the first datagram of the answer to
-    /// `read`, and is done with: the rest would come before any other answer.
+    /// Sends a request for a dump, passes to `read` the beginning of the
+    /// answer, as much as fits, and is done with: the rest would come before
+    /// any other answer.
     ///
     /// # Errors
     /// What the kernel answered.
@@ -125,7 +126,8 @@ impl Socket {
         mut read: impl FnMut(Message),
     ) -> io::Result<()> {
         send(self.fd.as_raw_fd(), request.numbered(1), MsgFlags::empty())?;
-        for message in messages(self.receive()?) {
+        let received = recv(self.fd.as_raw_fd(), &mut self.buffer, MsgFlags::empty())?;
+        for message in messages(self.buffer.get(..received).unwrap_or_default()) {
             if i32::from(message.kind) == libc::NLMSG_ERROR {
                 let errno = i32_at(message.body, 0).unwrap_or(0);
                 return Err(io::Error::from_raw_os_error(-errno));
@@ -140,18 +142,12 @@ impl Socket {
     /// # Errors
     /// What the kernel says; `Interrupted`, without an `errno`, if the
     /// datagram was longer than the buffer, which then grows.
-    pub(super) fn receive(&mut self) -> io::Result<&[u8]> {
+    fn receive(&mut self) -> io::Result<&[u8]> {
         let received = recv(self.fd.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_TRUNC)?;
         if received > self.buffer.len() {
             self.buffer.resize(received, 0);
             return Err(io::ErrorKind::Interrupted.into());
         }
         Ok(self.buffer.get(..received).unwrap_or_default())
-    }
-}
-
-impl AsFd for Socket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
     }
 }

@@ -8,7 +8,8 @@ use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeader, AddressMessage, CacheInfo as AddressCacheInfo,
 };
 use netlink_packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, Inet6DevConf, LinkAttribute, LinkFlags, LinkHeader, LinkLayerType, LinkMessage,
+    AfSpecInet6, AfSpecUnspec, Icmp6Stats, Inet6DevConf, LinkAttribute, LinkFlags, LinkHeader, LinkLayerType,
+    LinkMessage,
 };
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteNextHop, RouteType,
@@ -29,6 +30,8 @@ fn link() -> LinkMessage {
     conf.forwarding = 1;
     conf.accept_ra = 2;
     conf.disable_ipv6 = 3;
+    let mut sent = Icmp6Stats::default();
+    sent.out_msgs = 17;
     let mut message = LinkMessage::default();
     message.header = LinkHeader {
         index: 0x0102_0304,
@@ -41,7 +44,10 @@ fn link() -> LinkMessage {
         LinkAttribute::Mtu(1500),
         LinkAttribute::Address(vec![2, 0, 0, 0, 0, 9]),
         LinkAttribute::CarrierUpCount(7),
-        LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![AfSpecInet6::DevConf(conf)])]),
+        LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![
+            AfSpecInet6::DevConf(conf),
+            AfSpecInet6::Icmp6Stats(sent),
+        ])]),
     ];
     message
 }
@@ -75,6 +81,7 @@ fn a_link_record_is_read() {
     assert_eq!(record.hardware, Hardware::Ethernet([2, 0, 0, 0, 0, 9]));
     assert_eq!(record.carrier_ups, 7);
     assert_eq!(record.flags, 1 | 64);
+    assert_eq!(record.icmpv6_sent, Some(17));
     let ipv6 = record.ipv6.unwrap();
     assert_eq!((ipv6.forwarding, ipv6.accept_ra, ipv6.disable_ipv6), (1, 2, 3));
 }

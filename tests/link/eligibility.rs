@@ -255,8 +255,19 @@ fn many_names_and_addresses_are_read_whole() {
          done"
     ));
     let (mut daemon, _capture) = lab.serve(&Autora::slow());
-    assert!(daemon.is_running());
     // The last address comes in a later part of the answer than the first.
     lab.router.run(&on_tap("add", "2001:db8:1:2::1/64 nodad"));
     daemon.expect_log(&["2 usable /64 prefixes"], SOON);
+}
+
+#[test]
+fn many_routes_and_rules_of_the_host_do_not_hinder() {
+    let lab = Lab::new();
+    lab.router.run(
+        "for n in $(seq 200); do
+             ip route add 2001:db8:f:$n::/64 dev lo
+             ip -6 rule add from 2001:db8:f:$n::/64 table main
+         done",
+    );
+    let (_daemon, _capture) = lab.serve(&Autora::slow());
 }
