@@ -1,11 +1,13 @@
 //! Options and environment variables. The command line wins.
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use log::LevelFilter;
 
 use crate::config::Settings;
@@ -13,10 +15,16 @@ use crate::config::Settings;
 /// The pattern that matches no name.
 pub const SERVES_NOTHING: &str = "^$";
 
+/// The package's version, where a package is built.
+const VERSION: &str = match option_env!("AUTORA_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};
+
 /// Advertises one interface's /64 to the guest behind it (RFC 4861 router
 /// discovery), while the interface is fit for it, and is silent otherwise.
 #[derive(Debug, Parser)]
-#[command(name = "autora", version, max_term_width = 100)]
+#[command(name = "autora", version = VERSION, max_term_width = 100)]
 pub struct Cli {
     /// What to do instead of serving an interface.
     #[command(subcommand)]
@@ -142,14 +150,46 @@ impl From<LogLevel> for LevelFilter {
     }
 }
 
+/// A value that does not parse, said as of one that is out of its bounds; `None` for any other error.
+#[must_use]
+pub fn bad_value(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else {
+        return None;
+    };
+    let reason = match (error.kind(), error.get(ContextKind::ValidValue)) {
+        (ErrorKind::ValueValidation, _) => error.source()?.to_string(),
+        (ErrorKind::InvalidValue, Some(ContextValue::Strings(valid))) if !valid.is_empty() => {
+            format!("it must be one of {}", valid.join(", "))
+        }
+        _ => return None,
+    };
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let option = argument.split(' ').next()?;
+    let command = Cli::command();
+    let variable = command
+        .get_arguments()
+        .find(|arg| arg.get_long().is_some() && arg.get_long() == option.strip_prefix("--"))
+        .and_then(Arg::get_env)
+        .map(|variable| format!(" ({})", variable.to_string_lossy()));
+    Some(format!(
+        "{option}{} is {value:?}: {reason}",
+        variable.unwrap_or_default()
+    ))
+}
+
 /// A sum of numbers with units. `humantime` takes a bare `0`; a duration here
 /// always says its unit.
 fn duration(text: &str) -> Result<Duration, String> {
-    const FORM: &str = "a duration needs a unit, as in 20s, 1500ms, 3m, 2h, 1d or 1h30m";
+    const FORM: &str = "a duration is a number with its unit, as in 20s, 1500ms, 3m, 2h, 1d or 1h30m";
     if text == "0" {
         return Err(FORM.to_owned());
     }
-    humantime::parse_duration(text).map_err(|error| format!("{error}; {FORM}"))
+    humantime::parse_duration(text).map_err(|error| match error {
+        humantime::DurationError::NumberOverflow => "it is too long".to_owned(),
+        _ => FORM.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -160,6 +200,27 @@ mod tests {
     fn the_definition_is_consistent() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_value_that_does_not_parse_is_named_with_its_variable() {
+        let refused = |argument: &str| bad_value(&Cli::try_parse_from(["autora", argument]).unwrap_err());
+        assert_eq!(
+            refused("--max-ra-interval=20").unwrap(),
+            "--max-ra-interval (AUTORA_MAX_RA_INTERVAL) is \"20\": a duration is a number with its unit, \
+             as in 20s, 1500ms, 3m, 2h, 1d or 1h30m"
+        );
+        assert_eq!(
+            refused("--router-lifetime=584554530872y").unwrap(),
+            "--router-lifetime (AUTORA_ROUTER_LIFETIME) is \"584554530872y\": it is too long"
+        );
+        assert_eq!(
+            refused("--log-level=loud").unwrap(),
+            "--log-level (AUTORA_LOG) is \"loud\": it must be one of off, error, warn, info, debug, trace"
+        );
+        for leave_to_clap in ["--help", "--version", "--nonsense", "match", "--interface"] {
+            assert_eq!(refused(leave_to_clap), None, "{leave_to_clap}");
+        }
     }
 
     #[test]

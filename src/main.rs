@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use autora::cli::{Cli, Command, Options, SERVES_NOTHING};
+use autora::cli::{self, Cli, Command, Options, SERVES_NOTHING};
 use autora::config::Config;
 use autora::daemon::Daemon;
 use autora::dry_run;
@@ -19,24 +19,36 @@ use clap::Parser;
 use log::LevelFilter;
 
 fn main() -> ExitCode {
-    let result = match Cli::parse() {
-        Cli {
+    let result = match Cli::try_parse() {
+        Err(error) => misunderstood(&error),
+        Ok(Cli {
             command:
                 Some(Command::Match {
                     environment_file,
                     name,
                 }),
             options,
-        } => matches(&environment_file, options.interface_regex, name.as_bytes()),
-        Cli {
+        }) => matches(&environment_file, options.interface_regex, name.as_bytes()),
+        Ok(Cli {
             command: None,
             options,
-        } => run(options),
+        }) => run(options),
     };
     result.unwrap_or_else(|failure| {
-        log::error!("{}", failure.message);
+        log::error!(
+            MESSAGE_ID = failure.message_id().id(), AUTORA_EXIT_STATUS = failure.status;
+            "{}", failure.message
+        );
         ExitCode::from(failure.status)
     })
+}
+
+/// A value that does not parse is reported like one that is out of its bounds; for the rest, help
+/// included, clap speaks to whoever typed it.
+fn misunderstood(error: &clap::Error) -> Result<ExitCode, Failure> {
+    let message = cli::bad_value(error).unwrap_or_else(|| error.exit());
+    logging::init(LevelFilter::Error, None);
+    Err(Failure::new(exit::USAGE, message))
 }
 
 fn run(options: Options) -> Result<ExitCode, Failure> {

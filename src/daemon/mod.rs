@@ -19,6 +19,7 @@ use crate::exit::{End, Failure};
 use crate::foreign::ForeignWatch;
 use crate::ifname::IfName;
 use crate::link::Hardware;
+use crate::message_id::MessageId;
 use crate::router::{Purpose, Router, Transmission};
 use crate::rtnetlink::{Events, ReadError, Reader};
 use crate::service::Service;
@@ -86,6 +87,7 @@ impl Daemon {
             match wake.request {
                 Some(Request::Leave) => {
                     info!(
+                        MESSAGE_ID = MessageId::Leaving.id();
                         "{}: restarting or told to leave: guests keep what they were told",
                         self.name
                     );
@@ -93,7 +95,7 @@ impl Daemon {
                     return Ok(End::Done);
                 }
                 Some(Request::Stop) => {
-                    info!("{}: stopping", self.name);
+                    info!(MESSAGE_ID = MessageId::Stopping.id(); "{}: stopping", self.name);
                     Service::stopping("stopping: withdrawing the default route");
                     self.router.stop();
                 }
@@ -280,13 +282,18 @@ impl Daemon {
         match if_nametoindex(self.name.as_bytes()) {
             Ok(found) if Some(found) != index => {
                 info!(
+                    MESSAGE_ID = MessageId::InterfaceGone.id();
                     "{}: {what}, and there is a new one of the old name: start again",
                     self.name
                 );
                 End::Replaced
             }
             _ => {
-                info!("{}: {what}: nothing left to serve", self.name);
+                info!(
+                    MESSAGE_ID = MessageId::InterfaceGone.id();
+                    "{}: {what}: nothing left to serve",
+                    self.name
+                );
                 End::Done
             }
         }
