@@ -76,11 +76,11 @@ pub struct Options {
     #[arg(long, env = "AUTORA_ROUTER_LIFETIME", value_name = "D", default_value = "180s", value_parser = duration)]
     pub router_lifetime: Duration,
 
-    /// Most that is advertised as the prefix's valid lifetime
+    /// How long guests keep their address (the prefix's valid lifetime): 0s to 4294967295s (infinity)
     #[arg(long, env = "AUTORA_PIO_VALID_LIFETIME", value_name = "D", default_value = "86400s", value_parser = duration)]
     pub pio_valid_lifetime: Duration,
 
-    /// Most that is advertised as the prefix's preferred lifetime
+    /// How long guests use it for new connections (preferred lifetime): 0s to the valid lifetime
     #[arg(long, env = "AUTORA_PIO_PREFERRED_LIFETIME", value_name = "D", default_value = "14400s", value_parser = duration)]
     pub pio_preferred_lifetime: Duration,
 
@@ -92,7 +92,7 @@ pub struct Options {
     #[arg(long, env = "AUTORA_HEARTBEAT_INTERVAL", value_name = "D", default_value = "1h", value_parser = duration)]
     pub heartbeat_interval: Duration,
 
-    /// How much to log
+    /// How much to log; debug shows each advertisement
     #[arg(
         long,
         env = "AUTORA_LOG",
@@ -103,7 +103,7 @@ pub struct Options {
     )]
     pub log_level: LogLevel,
 
-    /// Open no raw socket and send nothing: show each packet, or all interfaces
+    /// Send nothing and need no privilege: show each packet or, without --interface, report on all interfaces
     #[arg(long, env = "AUTORA_DRY_RUN", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub dry_run: bool,
 }

@@ -110,14 +110,14 @@ fn only_match(pattern: &Pattern) -> Result<IfName, Failure> {
 fn matches(files: &[PathBuf], option: String, name: &[u8]) -> Result<ExitCode, Failure> {
     logging::init(LevelFilter::Error, None);
     let refused = |what: String| Failure::new(exit::CONFIG, what);
-    let source = if files.is_empty() {
-        option
+    let (source, place) = if files.is_empty() {
+        (option, String::new())
     } else {
         pattern_in(files).map_err(refused)?
     };
     let pattern = Pattern::new(&source).map_err(|reason| {
         refused(format!(
-            "--interface-regex (AUTORA_INTERFACE_REGEX) is {source:?}: {reason}"
+            "--interface-regex (AUTORA_INTERFACE_REGEX) is {source:?}: {reason}{place}"
         ))
     })?;
     // What is no name of an interface matches nothing.
@@ -126,14 +126,15 @@ fn matches(files: &[PathBuf], option: String, name: &[u8]) -> Result<ExitCode, F
 }
 
 /// The pattern that an instance with these files gets from systemd: the last
-/// one counts, and a file that cannot be read is skipped.
-fn pattern_in(files: &[PathBuf]) -> Result<String, String> {
+/// one counts, and a file that cannot be read is skipped. With it, words that say where it stands.
+fn pattern_in(files: &[PathBuf]) -> Result<(String, String), String> {
     let mut pattern = None;
     for file in files {
         let contents = fs::read(file).unwrap_or_default();
         let found = environment_file::lookup(&contents, "AUTORA_INTERFACE_REGEX")
             .map_err(|error| format!("{}: {error}", file.display()))?;
-        pattern = found.or(pattern);
+        let place = || format!(" (in {})", file.display());
+        pattern = found.map(|found| (found, place())).or(pattern);
     }
-    Ok(pattern.unwrap_or_else(|| SERVES_NOTHING.to_owned()))
+    Ok(pattern.unwrap_or_else(|| (SERVES_NOTHING.to_owned(), String::new())))
 }

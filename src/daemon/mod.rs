@@ -88,14 +88,14 @@ impl Daemon {
                 Some(Request::Leave) => {
                     info!(
                         MESSAGE_ID = MessageId::Leaving.id();
-                        "{}: restarting or told to leave: guests keep what they were told",
+                        "{}: told to leave, as for a restart: guests keep what they were told",
                         self.name
                     );
                     Service::stopping("leaving without a withdrawal");
                     return Ok(End::Done);
                 }
                 Some(Request::Stop) => {
-                    info!(MESSAGE_ID = MessageId::Stopping.id(); "{}: stopping", self.name);
+                    info!(MESSAGE_ID = MessageId::Stopping.id(); "{}: told to stop: guests that have a default route by it lose it", self.name);
                     Service::stopping("stopping: withdrawing the default route");
                     self.router.stop();
                 }
@@ -229,7 +229,8 @@ impl Daemon {
         if let Some(file) = &self.state_file {
             if let Err(error) = file.write(&state) {
                 warn!(
-                    "{}: cannot write $RUNTIME_DIRECTORY: {error}; a restart may send too soon",
+                    "{}: cannot write to $RUNTIME_DIRECTORY ({error}): after a restart an advertisement may come \
+                     too soon; look at it with df and ls -l",
                     self.name
                 );
                 self.state_file = None;
@@ -283,7 +284,7 @@ impl Daemon {
             Ok(found) if Some(found) != index => {
                 info!(
                     MESSAGE_ID = MessageId::InterfaceGone.id();
-                    "{}: {what}, and there is a new one of the old name: start again",
+                    "{}: {what}, and there is a new one of the old name: ending, to be started again for that",
                     self.name
                 );
                 End::Replaced

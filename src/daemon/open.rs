@@ -44,7 +44,10 @@ impl Daemon {
         let ifindex = if_nametoindex(name.as_bytes()).map_err(|errno| match errno {
             Errno::ENODEV => Failure::new(
                 exit::NO_INPUT,
-                format!("{name}: no such interface in this network namespace: see ip link"),
+                format!(
+                    "{name}: no such interface in this network namespace: see ip link{}",
+                    hint(&name)
+                ),
             ),
             _ => os(errno.into()),
         })?;
@@ -60,7 +63,9 @@ impl Daemon {
                     record.name
                 )));
             }
-            Err(ReadError::Gone) => return Err(missing("the interface went away".to_owned())),
+            Err(ReadError::Gone) => {
+                return Err(missing("the interface went away during the start".to_owned()));
+            }
             Err(ReadError::Failed { error, .. }) => return Err(os(error)),
         };
         let transport = if dry_run {
@@ -74,7 +79,7 @@ impl Daemon {
         } else {
             open_state(&name, ifindex, now)
         };
-        privilege::drop_all()?;
+        privilege::drop_all(&name)?;
 
         let max_ra_interval = config.ra.max_interval();
         let silence = max_ra_interval * FOREIGN_SILENCE;
@@ -101,12 +106,28 @@ impl Daemon {
     }
 }
 
+/// systemd-escape writes dashes as `\x2d`, which stands for itself here.
+fn hint(name: &IfName) -> String {
+    let shown = name.to_string();
+    if shown.contains(r"\x2d") {
+        format!(
+            "; a dash is typed as it is: autora@{}.service",
+            shown.replace(r"\x2d", "-")
+        )
+    } else {
+        String::new()
+    }
+}
+
 fn open_state(name: &IfName, ifindex: u32, now: Instant) -> (Option<StateFile>, State) {
     match StateFile::open(ifindex, now) {
         Ok(Some((file, state))) => (Some(file), state),
         Ok(None) => (None, State::default()),
         Err(error) => {
-            warn!("{name}: cannot open a file in $RUNTIME_DIRECTORY: {error}; a restart may send too soon");
+            warn!(
+                "{name}: cannot open a file in $RUNTIME_DIRECTORY ({error}): after a restart an advertisement may come \
+                 too soon; look at it with df and ls -l"
+            );
             (None, State::default())
         }
     }

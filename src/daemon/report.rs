@@ -181,7 +181,7 @@ impl Report {
         warn!(
             MESSAGE_ID = MessageId::ForeignAdvertisement.id(), AUTORA_SOURCE = source.as_str();
             "{name}: {source} sends Router Advertisements on this link as well: if it is a guest, drop them \
-             with RA guard{more}");
+             (RA guard; in nftables: icmpv6 type nd-router-advert drop){more}");
     }
 
     /// Logs the counters if it is time to; to be called on every wake-up.

@@ -96,8 +96,8 @@ impl Reader {
     /// When the interface is gone, or any part of its state cannot be read.
     pub fn read(&mut self) -> Result<Link, ReadError> {
         let record = self.record()?;
-        let addresses = self.addresses(record.ifindex).map_err(failed("addresses"))?;
-        let default_route = self.has_default_route().map_err(failed("routes"))?;
+        let addresses = self.addresses(record.ifindex).map_err(failed("its addresses"))?;
+        let default_route = self.has_default_route().map_err(failed("the routes"))?;
         // Without IPv6 on the interface there is no such file either.
         let foreign_ras = match record.ipv6 {
             Some(_) => foreign_ras(&record.name).map_err(failed("/proc/self/net/dev_snmp6"))?,
@@ -129,9 +129,9 @@ impl Reader {
         });
         match (answer, record) {
             (Err(error), _) if error.raw_os_error() == Some(libc::ENODEV) => Err(ReadError::Gone),
-            (Err(error), _) => Err(failed("link")(error)),
+            (Err(error), _) => Err(failed("its link")(error)),
             (Ok(()), Some(record)) => Ok(record),
-            (Ok(()), None) => Err(failed("link")(io::ErrorKind::InvalidData.into())),
+            (Ok(()), None) => Err(failed("its link")(io::ErrorKind::InvalidData.into())),
         }
     }
 
