@@ -113,6 +113,28 @@ const ZSH: &str = r#"
     print -r -- "$all" | sed -n 's/.*<<\(..*\)>>.*/\1/p'
 "#;
 
+/// A name can hold nearly everything: it is offered in quotes, and nothing in it is run.
+#[test]
+fn bash_quotes_the_names_of_interfaces() {
+    let script = r#"
+        mount -t sysfs sysfs /sys
+        ip link add 'x$(id>&2)' type veth peer name 'x`id>&2`;*'
+        . "$1"
+        for COMP_WORDS in "--interface x" "match x"; do
+            COMP_WORDS=(autora $COMP_WORDS) COMP_CWORD=2
+            _autora autora "${COMP_WORDS[2]}" "${COMP_WORDS[1]}"
+            printf '%s\n' "${COMPREPLY[@]}"
+        done
+    "#;
+    let file = path("completions/autora");
+    let offered = said("unshare", &["-rnm", "bash", "-c", script, "bash", &file]);
+    let names = ["x\\$\\(id\\>\\&2\\)", "x\\`id\\>\\&2\\`\\;\\*"];
+    let mut offered: Vec<_> = offered.lines().collect();
+    offered.sort_unstable();
+    let [dollar, backtick] = names;
+    assert_eq!(offered, [dollar, dollar, backtick, backtick]);
+}
+
 const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
 
 #[test]
@@ -148,6 +170,16 @@ fn interfaces_are_offered_where_one_is_meant() {
                 "{shell}: {words:?}"
             );
         }
+        // bash takes the sign for a word.
+        let joined: &[&str] = match shell {
+            "bash" => &["autora", "--log-level", "=", "de"],
+            _ => &["autora", "--log-level=de"],
+        };
+        let joined = offered(shell, joined);
+        assert!(
+            joined.len() == 1 && joined[0].ends_with("debug"),
+            "{shell}: {joined:?}"
+        );
         let durations = offered(shell, &["autora", "--max-ra-interval", ""]);
         assert!(durations.is_empty(), "{shell}: {durations:?}");
     }
