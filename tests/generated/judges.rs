@@ -7,7 +7,8 @@ use std::process::{Command, Output, Stdio};
 use super::contrib;
 
 fn run(program: &str, arguments: &[&str]) -> Output {
-    Command::new(program)
+    Command::new("timeout")
+        .args(["--foreground", "60", program])
         .args(arguments)
         .env("LC_ALL", "C.UTF-8")
         .env("TERM", "dumb")
@@ -48,7 +49,7 @@ fn the_manual_pages_are_clean() {
 fn the_shells_can_read_the_completions() {
     said("bash", &["-n", &path("completions/autora")]);
     said("zsh", &["-n", &path("completions/_autora")]);
-    said("fish", &["-n", &path("completions/autora.fish")]);
+    said("fish", &["--no-config", "-n", &path("completions/autora.fish")]);
 }
 
 /// What each shell offers behind the words.
