@@ -12,6 +12,8 @@ fn run(program: &str, arguments: &[&str]) -> Output {
         .args(arguments)
         .env("LC_ALL", "C.UTF-8")
         .env("TERM", "dumb")
+        // fish makes directories there.
+        .env("HOME", env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::null())
         .output()
         .unwrap_or_else(|error| panic!("{program}: {error}"))
