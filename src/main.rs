@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 
 use autora::cli::{self, Cli, Command, Options, SERVES_NOTHING};
 use autora::config::Config;
@@ -19,36 +19,42 @@ use clap::Parser;
 use log::LevelFilter;
 
 fn main() -> ExitCode {
-    let result = match Cli::try_parse() {
-        Err(error) => misunderstood(&error),
-        Ok(Cli {
+    let result = match parse() {
+        Cli {
             command:
                 Some(Command::Match {
                     environment_file,
                     name,
                 }),
             options,
-        }) => matches(&environment_file, options.interface_regex, name.as_bytes()),
-        Ok(Cli {
+        } => matches(&environment_file, options.interface_regex, name.as_bytes()),
+        Cli {
             command: None,
             options,
-        }) => run(options),
+        } => run(options),
     };
     result.unwrap_or_else(|failure| {
-        log::error!(
-            MESSAGE_ID = failure.message_id().id(), AUTORA_EXIT_STATUS = failure.status;
-            "{}", failure.message
-        );
+        report(&failure);
         ExitCode::from(failure.status)
     })
 }
 
+fn report(failure: &Failure) {
+    log::error!(
+        MESSAGE_ID = failure.message_id().id(), AUTORA_EXIT_STATUS = failure.status;
+        "{}", failure.message
+    );
+}
+
 /// A value that does not parse is reported like one that is out of its bounds; for the rest, help
 /// included, clap speaks to whoever typed it.
-fn misunderstood(error: &clap::Error) -> Result<ExitCode, Failure> {
-    let message = cli::bad_value(error).unwrap_or_else(|| error.exit());
-    logging::init(LevelFilter::Error, None);
-    Err(Failure::new(exit::USAGE, message))
+fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| {
+        let message = cli::bad_value(&error).unwrap_or_else(|| error.exit());
+        logging::init(LevelFilter::Error, None);
+        report(&Failure::new(exit::USAGE, message));
+        process::exit(exit::USAGE.into())
+    })
 }
 
 fn run(options: Options) -> Result<ExitCode, Failure> {

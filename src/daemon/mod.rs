@@ -95,7 +95,10 @@ impl Daemon {
                     return Ok(End::Done);
                 }
                 Some(Request::Stop) => {
-                    info!(MESSAGE_ID = MessageId::Stopping.id(); "{}: told to stop: withdrawing what guests were told", self.name);
+                    info!(
+                        MESSAGE_ID = MessageId::Stopping.id();
+                        "{}: told to stop: withdrawing what guests were told", self.name
+                    );
                     Service::stopping("stopping: withdrawing the default route");
                     self.router.stop();
                 }
