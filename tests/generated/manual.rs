@@ -73,7 +73,8 @@ fn commands() -> String {
     for sub in command().get_subcommands() {
         writeln!(text, ".SS autora {} {}", escaped(sub.get_name()), arguments(sub)).unwrap();
         let about = sub.get_long_about().or(sub.get_about()).unwrap_or_default();
-        text += &paragraphs(&about.to_string());
+        // An indented paragraph would begin an entry here.
+        text += &paragraphs(&about.to_string()).replace(".IP\n", ".PP\n");
         text += &own_options(sub).map(option).collect::<String>();
     }
     let command = command();
@@ -201,13 +202,21 @@ fn dots(arg: &Arg) -> &'static str {
     }
 }
 
-/// Text of clap as roff, each paragraph after the first on its own and each with its full stop.
+/// Text of clap as roff, what is between backticks in bold, each paragraph after the first on its own and each with its full stop.
 fn paragraphs(text: &str) -> String {
     let mut roff = String::new();
     for (i, paragraph) in text.split("\n\n").enumerate() {
         let stop = if paragraph.ends_with(['.', ':']) { "" } else { "." };
         let gap = if i == 0 { "" } else { ".IP\n" };
-        writeln!(roff, "{gap}{}{stop}", escaped(&paragraph.replace('\n', " "))).unwrap();
+        let code = paragraph
+            .split('`')
+            .map(escaped)
+            .enumerate()
+            .map(|(i, text)| match i % 2 {
+                0 => text,
+                _ => format!("\\fB{text}\\fR"),
+            });
+        writeln!(roff, "{gap}{}{stop}", code.collect::<String>().replace('\n', " ")).unwrap();
     }
     roff
 }
@@ -221,7 +230,6 @@ fn escaped(text: &str) -> String {
             '-' => roff += "\\-",
             '^' => roff += "\\(ha",
             '~' => roff += "\\(ti",
-            '`' => roff += "\\(ga",
             '\'' => roff += "\\(aq",
             '"' => roff += "\\(dq",
             c => roff.push(c),
