@@ -12,7 +12,7 @@ use autora::daemon::Daemon;
 use autora::dry_run;
 use autora::environment_file;
 use autora::exit::{self, Failure};
-use autora::ifname::IfName;
+use autora::ifname::{IfName, escaped_dashes};
 use autora::logging;
 use autora::pattern::Pattern;
 use clap::Parser;
@@ -73,7 +73,10 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
         let given = options.interface.as_deref().unwrap_or_default();
         Failure::new(
             exit::CONFIG,
-            format!("--interface (AUTORA_INTERFACE) is {given:?}: {error}"),
+            format!(
+                "--interface (AUTORA_INTERFACE) is {given:?}: {error}{}",
+                escaped_dashes(&given.to_string_lossy())
+            ),
         )
     })?;
     let name = match name {

@@ -13,7 +13,7 @@ use crate::budget::Budget;
 use crate::config::Config;
 use crate::exit::{self, Failure};
 use crate::foreign::ForeignWatch;
-use crate::ifname::IfName;
+use crate::ifname::{IfName, escaped_dashes};
 use crate::privilege;
 use crate::router::Router;
 use crate::rtnetlink::{Events, ReadError, Reader};
@@ -46,7 +46,7 @@ impl Daemon {
                 exit::NO_INPUT,
                 format!(
                     "{name}: no such interface in this network namespace: see ip link{}",
-                    hint(&name)
+                    escaped_dashes(&name.to_string())
                 ),
             ),
             _ => os(errno.into()),
@@ -103,19 +103,6 @@ impl Daemon {
             max_ra_interval,
             resync_interval: config.resync_interval,
         })
-    }
-}
-
-/// systemd-escape writes dashes as `\x2d`, which stands for itself here.
-fn hint(name: &IfName) -> String {
-    let shown = name.to_string();
-    if shown.contains(r"\x2d") {
-        format!(
-            "; a dash is typed as it is: autora@{}.service",
-            shown.replace(r"\x2d", "-")
-        )
-    } else {
-        String::new()
     }
 }
 
