@@ -97,7 +97,7 @@ impl Daemon {
                 Some(Request::Stop) => {
                     info!(
                         MESSAGE_ID = MessageId::Stopping.id();
-                        "{}: told to stop: withdrawing what guests were told", self.name
+                        "{}: told to stop", self.name
                     );
                     Service::stopping("stopping: withdrawing the default route");
                     self.router.stop();

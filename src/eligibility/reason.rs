@@ -101,7 +101,7 @@ impl Reason {
 }
 
 /// For what is never to be served.
-const LEAVE_OUT: &str = "take it out of AUTORA_INTERFACE_REGEX, then systemctl reload autora";
+const LEAVE_OUT: &str = "keep it out of AUTORA_INTERFACE_REGEX (systemctl reload autora applies that)";
 
 struct Explanation<'a> {
     reason: &'a Reason,
