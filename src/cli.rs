@@ -1,12 +1,13 @@
 //! Options and environment variables. The command line wins.
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
-use clap::error::ErrorKind;
-use clap::{ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use log::LevelFilter;
 
 use crate::config::Settings;
@@ -14,15 +15,16 @@ use crate::config::Settings;
 /// The pattern that matches no name.
 pub const SERVES_NOTHING: &str = "^$";
 
+/// The package's version, where a package is built.
+const VERSION: &str = match option_env!("AUTORA_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};
+
 /// Advertises one interface's /64 to the guest behind it (RFC 4861 router
 /// discovery), while the interface is fit for it, and is silent otherwise.
 #[derive(Debug, Parser)]
-#[command(
-    name = "autora",
-    version,
-    max_term_width = 100,
-    disable_help_subcommand = true
-)]
+#[command(name = "autora", version = VERSION, max_term_width = 100, disable_help_subcommand = true)]
 pub struct Cli {
     /// What to do instead of serving an interface.
     #[command(subcommand)]
@@ -33,52 +35,16 @@ pub struct Cli {
 }
 
 /// Anything but serving.
-#[derive(Debug)]
+#[derive(Debug, Subcommand)]
 pub enum Command {
-    /// `autora match`
-    Match(Match),
-}
-
-/// By hand, as the derived one would build the options of all commands at each
-/// start: an instance, which has no use for them, would keep the memory.
-impl Subcommand for Command {
-    fn augment_subcommands(command: clap::Command) -> clap::Command {
-        command.subcommands([clap::Command::new("match")
-            .about("Exit with 0 if NAME matches the pattern, with 1 if not")
-            .defer(Match::augment_args)])
-    }
-
-    fn augment_subcommands_for_update(command: clap::Command) -> clap::Command {
-        Self::augment_subcommands(command)
-    }
-
-    fn has_subcommand(name: &str) -> bool {
-        matches!(name, "match")
-    }
-}
-
-impl FromArgMatches for Command {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        match matches.subcommand() {
-            Some(("match", matches)) => Match::from_arg_matches(matches).map(Self::Match),
-            _ => Err(clap::Error::new(ErrorKind::InvalidSubcommand)),
-        }
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
-}
-
-/// Asks whether a name matches the pattern.
-#[derive(Debug, Args)]
-pub struct Match {
-    /// Take the pattern from this file, read as systemd reads an environment file; the last one wins
-    #[arg(long, value_name = "FILE")]
-    pub environment_file: Vec<PathBuf>,
-    /// The name of an interface
-    pub name: OsString,
+    /// Exit with 0 if NAME matches the pattern, with 1 if not
+    Match {
+        /// Take the pattern from this file, read as systemd reads an environment file; the last one wins
+        #[arg(long, value_name = "FILE")]
+        environment_file: Vec<PathBuf>,
+        /// The name of an interface
+        name: OsString,
+    },
 }
 
 /// One field per option; the help text is the reference.
@@ -110,11 +76,11 @@ pub struct Options {
     #[arg(long, env = "AUTORA_ROUTER_LIFETIME", value_name = "D", default_value = "180s", value_parser = duration)]
     pub router_lifetime: Duration,
 
-    /// Most that is advertised as the prefix's valid lifetime
+    /// How long guests keep their address (the prefix's valid lifetime): 0s to 4294967295s (infinity)
     #[arg(long, env = "AUTORA_PIO_VALID_LIFETIME", value_name = "D", default_value = "86400s", value_parser = duration)]
     pub pio_valid_lifetime: Duration,
 
-    /// Most that is advertised as the prefix's preferred lifetime
+    /// How long guests use it for new connections (preferred lifetime): 0s to the valid lifetime
     #[arg(long, env = "AUTORA_PIO_PREFERRED_LIFETIME", value_name = "D", default_value = "14400s", value_parser = duration)]
     pub pio_preferred_lifetime: Duration,
 
@@ -126,7 +92,7 @@ pub struct Options {
     #[arg(long, env = "AUTORA_HEARTBEAT_INTERVAL", value_name = "D", default_value = "1h", value_parser = duration)]
     pub heartbeat_interval: Duration,
 
-    /// How much to log
+    /// How much to log; debug shows each advertisement
     #[arg(
         long,
         env = "AUTORA_LOG",
@@ -137,7 +103,7 @@ pub struct Options {
     )]
     pub log_level: LogLevel,
 
-    /// Open no raw socket and send nothing: show each packet, or all interfaces
+    /// Send nothing and need no privilege: show each packet or, without --interface, report on all interfaces
     #[arg(long, env = "AUTORA_DRY_RUN", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub dry_run: bool,
 }
@@ -184,14 +150,46 @@ impl From<LogLevel> for LevelFilter {
     }
 }
 
+/// A value that does not parse, said as of one that is out of its bounds; `None` for any other error.
+#[must_use]
+pub fn bad_value(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else {
+        return None;
+    };
+    let reason = match (error.kind(), error.get(ContextKind::ValidValue)) {
+        (ErrorKind::ValueValidation, _) => error.source()?.to_string(),
+        (ErrorKind::InvalidValue, Some(ContextValue::Strings(valid))) if !valid.is_empty() => {
+            format!("it must be one of {}", valid.join(", "))
+        }
+        _ => return None,
+    };
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let option = argument.split(' ').next()?;
+    let command = Cli::command();
+    let variable = command
+        .get_arguments()
+        .find(|arg| arg.get_long().is_some() && arg.get_long() == option.strip_prefix("--"))
+        .and_then(Arg::get_env)
+        .map(|variable| format!(" ({})", variable.to_string_lossy()));
+    Some(format!(
+        "{option}{} is {value:?}: {reason}",
+        variable.unwrap_or_default()
+    ))
+}
+
 /// A sum of numbers with units. `humantime` takes a bare `0`; a duration here
 /// always says its unit.
 fn duration(text: &str) -> Result<Duration, String> {
-    const FORM: &str = "a duration needs a unit, as in 20s, 1500ms, 3m, 2h, 1d or 1h30m";
+    const FORM: &str = "a duration is a number with its unit, as in 20s, 1500ms, 3m, 2h, 1d or 1h30m";
     if text == "0" {
         return Err(FORM.to_owned());
     }
-    humantime::parse_duration(text).map_err(|error| format!("{error}; {FORM}"))
+    humantime::parse_duration(text).map_err(|error| match error {
+        humantime::DurationError::NumberOverflow => "it is too long".to_owned(),
+        _ => FORM.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -202,6 +200,27 @@ mod tests {
     fn the_definition_is_consistent() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_value_that_does_not_parse_is_named_with_its_variable() {
+        let refused = |argument: &str| bad_value(&Cli::try_parse_from(["autora", argument]).unwrap_err());
+        assert_eq!(
+            refused("--max-ra-interval=20").unwrap(),
+            "--max-ra-interval (AUTORA_MAX_RA_INTERVAL) is \"20\": a duration is a number with its unit, \
+             as in 20s, 1500ms, 3m, 2h, 1d or 1h30m"
+        );
+        assert_eq!(
+            refused("--router-lifetime=584554530872y").unwrap(),
+            "--router-lifetime (AUTORA_ROUTER_LIFETIME) is \"584554530872y\": it is too long"
+        );
+        assert_eq!(
+            refused("--log-level=loud").unwrap(),
+            "--log-level (AUTORA_LOG) is \"loud\": it must be one of off, error, warn, info, debug, trace"
+        );
+        for leave_to_clap in ["--help", "--version", "--nonsense", "match", "--interface"] {
+            assert_eq!(refused(leave_to_clap), None, "{leave_to_clap}");
+        }
     }
 
     #[test]

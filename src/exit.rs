@@ -3,8 +3,12 @@
 
 use std::process::ExitCode;
 
+use crate::message_id::MessageId;
+
 /// Stopped on request, or the interface went away.
 pub const OK: u8 = 0;
+/// The command line, or a variable in place of it, is not understood.
+pub const USAGE: u8 = 2;
 /// There is no such interface.
 pub const NO_INPUT: u8 = 66;
 /// The operating system failed in a way that cannot be outlived.
@@ -38,6 +42,17 @@ impl Failure {
     /// was attempted.
     pub fn os(doing: &str, error: impl Into<std::io::Error>) -> Self {
         Self::new(OS_ERROR, format!("{doing}: {}", error.into()))
+    }
+
+    /// Under which name the journal knows it.
+    #[must_use]
+    pub fn message_id(&self) -> MessageId {
+        match self.status {
+            NO_INPUT => MessageId::NoInterface,
+            NO_PERMISSION => MessageId::NoPermission,
+            USAGE | CONFIG => MessageId::ConfigRefused,
+            _ => MessageId::SystemFailed,
+        }
     }
 }
 

@@ -129,6 +129,18 @@ impl IfName {
     }
 }
 
+/// What to say of a name that somebody ran through `systemd-escape`, whose `\x2d` stands for itself here;
+/// nothing of any other.
+#[must_use]
+pub fn escaped_dashes(name: &str) -> String {
+    if name.contains(r"\x2d") {
+        let plain = name.replace(r"\x2d", "-");
+        format!("; a dash is typed as it is: autora@{plain}.service")
+    } else {
+        String::new()
+    }
+}
+
 /// Control characters and bytes that are not UTF-8 are shown escaped, so that
 /// a name cannot forge a line in a log.
 impl fmt::Display for IfName {
@@ -233,6 +245,13 @@ mod tests {
             );
             assert!(instance.bytes().all(unit_name_holds), "{instance}");
         }
+    }
+
+    #[test]
+    fn who_escaped_the_dashes_is_told() {
+        let said = "; a dash is typed as it is: autora@tap-vm-1.service";
+        assert_eq!(escaped_dashes(r"tap\x2dvm\x2d1"), said);
+        assert_eq!(escaped_dashes("tap-vm-1"), "");
     }
 
     #[test]

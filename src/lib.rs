@@ -21,6 +21,7 @@ pub mod ifname;
 pub mod lifetime;
 pub mod link;
 pub mod logging;
+pub mod message_id;
 pub mod pattern;
 pub mod prefix;
 pub mod privilege;

@@ -5,38 +5,56 @@ use std::hint::black_box;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 
-use autora::cli::{Cli, Command, Options, SERVES_NOTHING};
+use autora::cli::{self, Cli, Command, Options, SERVES_NOTHING};
 use autora::config::Config;
 use autora::daemon::Daemon;
 use autora::dry_run;
 use autora::environment_file;
 use autora::exit::{self, Failure};
-use autora::ifname::IfName;
+use autora::ifname::{IfName, escaped_dashes};
 use autora::logging;
 use autora::pattern::Pattern;
 use clap::Parser;
 use log::LevelFilter;
 
 fn main() -> ExitCode {
-    let result = match Cli::parse() {
+    let result = match parse() {
         Cli {
-            command: Some(Command::Match(command)),
+            command:
+                Some(Command::Match {
+                    environment_file,
+                    name,
+                }),
             options,
-        } => matches(
-            &command.environment_file,
-            options.interface_regex,
-            command.name.as_bytes(),
-        ),
+        } => matches(&environment_file, options.interface_regex, name.as_bytes()),
         Cli {
             command: None,
             options,
         } => run(options),
     };
     result.unwrap_or_else(|failure| {
-        log::error!("{}", failure.message);
+        report(&failure);
         ExitCode::from(failure.status)
+    })
+}
+
+fn report(failure: &Failure) {
+    log::error!(
+        MESSAGE_ID = failure.message_id().id(), AUTORA_EXIT_STATUS = failure.status;
+        "{}", failure.message
+    );
+}
+
+/// A value that does not parse is reported like one that is out of its bounds; for the rest, help
+/// included, clap speaks to whoever typed it.
+fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| {
+        let message = cli::bad_value(&error).unwrap_or_else(|| error.exit());
+        logging::init(LevelFilter::Error, None);
+        report(&Failure::new(exit::USAGE, message));
+        process::exit(exit::USAGE.into())
     })
 }
 
@@ -56,7 +74,10 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
         let given = options.interface.as_deref().unwrap_or_default();
         Failure::new(
             exit::CONFIG,
-            format!("--interface (AUTORA_INTERFACE) is {given:?}: {error}"),
+            format!(
+                "--interface (AUTORA_INTERFACE) is {given:?}: {error}{}",
+                escaped_dashes(&given.to_string_lossy())
+            ),
         )
     })?;
     let name = match name {
@@ -74,9 +95,9 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
     daemon.run().map(ExitCode::from)
 }
 
-/// Returns to the kernel what parsing the options and the pattern took, ten
-/// times what a running instance needs. glibc looks for unused pages at the end
-/// of its heap when a block of at least 64 KiB is freed, if the unit's
+/// Returns to the kernel what parsing the options and the pattern took, twice
+/// what a running instance needs. glibc looks for unused pages at the end of
+/// its heap when a block of at least 64 KiB is freed, if the unit's
 /// `GLIBC_TUNABLES` let it.
 fn give_back_memory() {
     drop(black_box(Vec::<u8>::with_capacity(64 * 1024)));
@@ -108,14 +129,14 @@ fn only_match(pattern: &Pattern) -> Result<IfName, Failure> {
 fn matches(files: &[PathBuf], option: String, name: &[u8]) -> Result<ExitCode, Failure> {
     logging::init(LevelFilter::Error, None);
     let refused = |what: String| Failure::new(exit::CONFIG, what);
-    let source = if files.is_empty() {
-        option
+    let (source, place) = if files.is_empty() {
+        (option, String::new())
     } else {
         pattern_in(files).map_err(refused)?
     };
     let pattern = Pattern::new(&source).map_err(|reason| {
         refused(format!(
-            "--interface-regex (AUTORA_INTERFACE_REGEX) is {source:?}: {reason}"
+            "--interface-regex (AUTORA_INTERFACE_REGEX) is {source:?}: {reason}{place}"
         ))
     })?;
     // What is no name of an interface matches nothing.
@@ -124,14 +145,15 @@ fn matches(files: &[PathBuf], option: String, name: &[u8]) -> Result<ExitCode, F
 }
 
 /// The pattern that an instance with these files gets from systemd: the last
-/// one counts, and a file that cannot be read is skipped.
-fn pattern_in(files: &[PathBuf]) -> Result<String, String> {
+/// one counts, and a file that cannot be read is skipped. With it, words that say where it stands.
+fn pattern_in(files: &[PathBuf]) -> Result<(String, String), String> {
     let mut pattern = None;
     for file in files {
         let contents = fs::read(file).unwrap_or_default();
         let found = environment_file::lookup(&contents, "AUTORA_INTERFACE_REGEX")
             .map_err(|error| format!("{}: {error}", file.display()))?;
-        pattern = found.or(pattern);
+        let place = || format!(" (in {})", file.display());
+        pattern = found.map(|found| (found, place())).or(pattern);
     }
-    Ok(pattern.unwrap_or_else(|| SERVES_NOTHING.to_owned()))
+    Ok(pattern.unwrap_or_else(|| (SERVES_NOTHING.to_owned(), String::new())))
 }

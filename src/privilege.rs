@@ -4,8 +4,10 @@ use caps::{CapSet, Capability, CapsHashSet};
 use nix::sys::prctl::set_no_new_privs;
 
 use crate::exit::Failure;
+use crate::ifname::IfName;
 
-/// Empties every capability set and bars any way to new privileges.
+/// Empties every capability set and bars any way to new privileges. `name` is the interface that an
+/// error is reported for.
 ///
 /// The bounding set can only be emptied by who has `CAP_SETPCAP`, as root by
 /// hand has; under systemd the unit bounds it to `CAP_NET_RAW`, which
@@ -13,12 +15,17 @@ use crate::exit::Failure;
 ///
 /// # Errors
 /// When a set cannot be emptied.
-pub fn drop_all() -> Result<(), Failure> {
-    set_no_new_privs().map_err(|error| Failure::os("cannot set no_new_privs", error))?;
+pub fn drop_all(name: &IfName) -> Result<(), Failure> {
+    set_no_new_privs().map_err(|error| {
+        Failure::os(
+            &format!("{name}: cannot bar new privileges (no_new_privs)"),
+            error,
+        )
+    })?;
     let failed = |error: caps::errors::CapsError| {
         Failure::new(
             crate::exit::OS_ERROR,
-            format!("cannot drop capabilities: {error}"),
+            format!("{name}: cannot give up its capabilities: {error}"),
         )
     };
     if caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP).map_err(failed)? {

@@ -43,9 +43,10 @@ impl Transport {
                     name.unit_instance()
                 ),
             ),
-            Some(nix::libc::ENODEV) => {
-                Failure::new(exit::NO_INPUT, format!("{name}: the interface went away"))
-            }
+            Some(nix::libc::ENODEV) => Failure::new(
+                exit::NO_INPUT,
+                format!("{name}: the interface went away during the start"),
+            ),
             _ => Failure::os(&format!("{name}: cannot open a packet socket"), error),
         };
         let claim = Claim::take(ifindex).map_err(|error| match error {

@@ -19,6 +19,7 @@ use crate::exit::{End, Failure};
 use crate::foreign::ForeignWatch;
 use crate::ifname::IfName;
 use crate::link::Hardware;
+use crate::message_id::MessageId;
 use crate::router::{Purpose, Router, Transmission};
 use crate::rtnetlink::{Events, ReadError, Reader};
 use crate::service::Service;
@@ -86,14 +87,18 @@ impl Daemon {
             match wake.request {
                 Some(Request::Leave) => {
                     info!(
-                        "{}: restarting or told to leave: guests keep what they were told",
+                        MESSAGE_ID = MessageId::Leaving.id();
+                        "{}: told to leave, as for a restart: guests keep what they were told",
                         self.name
                     );
                     Service::stopping("leaving without a withdrawal");
                     return Ok(End::Done);
                 }
                 Some(Request::Stop) => {
-                    info!("{}: stopping", self.name);
+                    info!(
+                        MESSAGE_ID = MessageId::Stopping.id();
+                        "{}: told to stop", self.name
+                    );
                     Service::stopping("stopping: withdrawing the default route");
                     self.router.stop();
                 }
@@ -227,7 +232,8 @@ impl Daemon {
         if let Some(file) = &self.state_file {
             if let Err(error) = file.write(&state) {
                 warn!(
-                    "{}: cannot write $RUNTIME_DIRECTORY: {error}; a restart may send too soon",
+                    "{}: cannot write to $RUNTIME_DIRECTORY ({error}): after a restart an advertisement may come \
+                     too soon; look at it with df and ls -l",
                     self.name
                 );
                 self.state_file = None;
@@ -280,13 +286,18 @@ impl Daemon {
         match if_nametoindex(self.name.as_bytes()) {
             Ok(found) if Some(found) != index => {
                 info!(
-                    "{}: {what}, and there is a new one of the old name: start again",
+                    MESSAGE_ID = MessageId::InterfaceGone.id();
+                    "{}: {what}, and there is a new one of the old name: ending, to be started again for that",
                     self.name
                 );
                 End::Replaced
             }
             _ => {
-                info!("{}: {what}: nothing left to serve", self.name);
+                info!(
+                    MESSAGE_ID = MessageId::InterfaceGone.id();
+                    "{}: {what}: nothing left to serve",
+                    self.name
+                );
                 End::Done
             }
         }

@@ -13,7 +13,7 @@ use crate::budget::Budget;
 use crate::config::Config;
 use crate::exit::{self, Failure};
 use crate::foreign::ForeignWatch;
-use crate::ifname::IfName;
+use crate::ifname::{IfName, escaped_dashes};
 use crate::privilege;
 use crate::router::Router;
 use crate::rtnetlink::{Events, ReadError, Reader};
@@ -44,7 +44,10 @@ impl Daemon {
         let ifindex = if_nametoindex(name.as_bytes()).map_err(|errno| match errno {
             Errno::ENODEV => Failure::new(
                 exit::NO_INPUT,
-                format!("{name}: no such interface in this network namespace: see ip link"),
+                format!(
+                    "{name}: no such interface in this network namespace: see ip link{}",
+                    escaped_dashes(&name.to_string())
+                ),
             ),
             _ => os(errno.into()),
         })?;
@@ -60,7 +63,9 @@ impl Daemon {
                     record.name
                 )));
             }
-            Err(ReadError::Gone) => return Err(missing("the interface went away".to_owned())),
+            Err(ReadError::Gone) => {
+                return Err(missing("the interface went away during the start".to_owned()));
+            }
             Err(ReadError::Failed { error, .. }) => return Err(os(error)),
         };
         let transport = if dry_run {
@@ -74,7 +79,7 @@ impl Daemon {
         } else {
             open_state(&name, ifindex, now)
         };
-        privilege::drop_all()?;
+        privilege::drop_all(&name)?;
 
         let max_ra_interval = config.ra.max_interval();
         let silence = max_ra_interval * FOREIGN_SILENCE;
@@ -106,7 +111,10 @@ fn open_state(name: &IfName, ifindex: u32, now: Instant) -> (Option<StateFile>, 
         Ok(Some((file, state))) => (Some(file), state),
         Ok(None) => (None, State::default()),
         Err(error) => {
-            warn!("{name}: cannot open a file in $RUNTIME_DIRECTORY: {error}; a restart may send too soon");
+            warn!(
+                "{name}: cannot open a file in $RUNTIME_DIRECTORY ({error}): after a restart an advertisement may come \
+                 too soon; look at it with df and ls -l"
+            );
             (None, State::default())
         }
     }

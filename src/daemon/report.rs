@@ -11,6 +11,7 @@ use crate::budget::Budget;
 use crate::counters::Counters;
 use crate::eligibility::{Reason, Verdict};
 use crate::ifname::IfName;
+use crate::message_id::MessageId;
 use crate::prefix::Prefix64;
 use crate::router::{Purpose, Transmission};
 use crate::time::Instant;
@@ -101,7 +102,9 @@ impl Report {
         match &self.standing {
             Some(Standing::Advertising { prefix, source }) => {
                 let (prefix, source) = (prefix.to_string(), source.to_string());
-                info!(AUTORA_PREFIX = prefix.as_str(), AUTORA_SOURCE = source.as_str();
+                info!(
+                    MESSAGE_ID = MessageId::Advertising.id(),
+                    AUTORA_PREFIX = prefix.as_str(), AUTORA_SOURCE = source.as_str();
                     "{name}: advertising {prefix} from {source}{skipped}");
             }
             Some(Standing::Waiting(reason)) => {
@@ -110,7 +113,12 @@ impl Report {
                 } else {
                     Level::Warn
                 };
-                log!(level, AUTORA_REASON = reason.key();
+                let message = if *reason == Reason::OtherDaemon {
+                    MessageId::Yielding
+                } else {
+                    MessageId::NotAdvertising
+                };
+                log!(level, MESSAGE_ID = message.id(), AUTORA_REASON = reason.key();
                     "{name}: not advertising: {}{skipped}", reason.explain(name));
             }
             None => {}
@@ -127,10 +135,11 @@ impl Report {
             self.counters.solicitations_answered += 1;
         }
         if self.send_error.take().is_some() {
-            info!("{name}: sending works again");
+            info!(MESSAGE_ID = MessageId::SendWorks.id(); "{name}: sending works again");
         }
         match tx.purpose {
             Purpose::Withdraw => info!(
+                MESSAGE_ID = MessageId::Withdrawing.id(),
                 AUTORA_PREFIX = tx.ra.prefix.prefix.to_string().as_str();
                 "{name}: withdrawing: router lifetime {}s, {} valid {}, preferred {}",
                 tx.ra.router_lifetime, tx.ra.prefix.prefix, tx.ra.prefix.valid, tx.ra.prefix.preferred
@@ -148,7 +157,7 @@ impl Report {
         if self.send_error != Some(errno) {
             self.send_error = Some(errno);
             warn!(
-                AUTORA_ERRNO = errno;
+                MESSAGE_ID = MessageId::SendFailed.id(), AUTORA_ERRNO = errno;
                 "{}: a Router Advertisement could not be sent ({error}): trying again, ever more slowly; \
                  look for a firewall's egress hook (nft list ruleset) or a full queue (tc -s qdisc)",
                 self.name
@@ -169,9 +178,10 @@ impl Report {
             _ => "",
         };
         let source = source.to_string();
-        warn!(AUTORA_SOURCE = source.as_str();
+        warn!(
+            MESSAGE_ID = MessageId::ForeignAdvertisement.id(), AUTORA_SOURCE = source.as_str();
             "{name}: {source} sends Router Advertisements on this link as well: if it is a guest, drop them \
-             with RA guard{more}");
+             (RA guard; in nftables: icmpv6 type nd-router-advert drop){more}");
     }
 
     /// Logs the counters if it is time to; to be called on every wake-up.

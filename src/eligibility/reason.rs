@@ -100,6 +100,9 @@ impl Reason {
     }
 }
 
+/// For what is never to be served.
+const LEAVE_OUT: &str = "keep it out of AUTORA_INTERFACE_REGEX (systemctl reload autora applies that)";
+
 struct Explanation<'a> {
     reason: &'a Reason,
     name: &'a IfName,
@@ -109,13 +112,18 @@ impl fmt::Display for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name;
         let dev = name.shell();
+        let sysctl = |setting, value| format!("sysctl -w {}={value}", name.sysctl(setting));
         match self.reason {
             Reason::Unreadable(error) => write!(f, "its state cannot be read ({error}): trying again"),
-            Reason::Loopback => write!(f, "it is the loopback interface: no guest is behind it"),
+            Reason::Loopback => write!(
+                f,
+                "it is the loopback interface, behind which is no guest: {LEAVE_OUT}"
+            ),
             Reason::LinkType(kind) => {
                 write!(
                     f,
-                    "it is neither Ethernet nor bare IP (ARPHRD {kind}): such links are not served"
+                    "only Ethernet and bare IP (tun) are served, and it is neither (ARPHRD {kind}; ip link show dev \
+                     {dev}): {LEAVE_OUT}"
                 )
             }
             Reason::Down => write!(f, "it is down: ip link set {dev} up"),
@@ -124,35 +132,31 @@ impl fmt::Display for Explanation<'_> {
             Reason::NoIpv6 => {
                 write!(
                     f,
-                    "the kernel runs no IPv6 on it: ip link set {dev} mtu 1500 (at least 1280)"
+                    "the kernel runs no IPv6 on it: ip link set {dev} mtu 1500 (at least 1280), or boot without \
+                     ipv6.disable=1"
                 )
             }
-            Reason::Ipv6Disabled => {
-                write!(
-                    f,
-                    "disable_ipv6 is set: sysctl -w {}=0",
-                    name.sysctl("disable_ipv6")
-                )
-            }
+            Reason::Ipv6Disabled => write!(f, "disable_ipv6 is set: {}", sysctl("disable_ipv6", 0)),
             Reason::AcceptsRas(value) => write!(
                 f,
-                "accept_ra is {value}, so it is an uplink of this host: if it is not, sysctl -w {}=0",
-                name.sysctl("accept_ra")
+                "accept_ra is {value}, so it is an uplink of this host: if it is not, {}",
+                sysctl("accept_ra", 0)
             ),
             Reason::DefaultRoute => write!(
                 f,
                 "an IPv6 default route goes out of it, so it is an uplink of this host: if it is not, \
-                 ip -6 route del default dev {dev}"
+                 ip -6 route del default dev {dev} (ip -6 route show table all default tells its table)"
             ),
             Reason::OtherDaemon => write!(
                 f,
                 "another program of this host sends Router Advertisements on it: yielding until it has been \
-                 silent for three maximum intervals; stop it (radvd, dnsmasq, systemd-networkd?) or this instance"
+                 silent for three maximum intervals; stop it (radvd, dnsmasq, systemd-networkd? ss -lwp lists programs \
+                 with such sockets), or this instance"
             ),
             Reason::NoLinkLocal => write!(
                 f,
-                "it has no link-local address: sysctl -w {}=0, or ip -6 address add fe80::1/64 dev {dev}",
-                name.sysctl("addr_gen_mode")
+                "it has no link-local address: {}, or ip -6 address add fe80::1/64 dev {dev}",
+                sysctl("addr_gen_mode", 0)
             ),
             Reason::LinkLocalTentative(address) => {
                 write!(
@@ -163,7 +167,7 @@ impl fmt::Display for Explanation<'_> {
             Reason::LinkLocalDuplicate(address) => write!(
                 f,
                 "its link-local address {address} is a duplicate: another node on the link has it; \
-                 give one of them another address"
+                 ip -6 address del {address}/64 dev {dev}, and add another one"
             ),
             Reason::SeveralPrefixes(prefixes) => {
                 write!(f, "it has {} usable /64 prefixes (", prefixes.len())?;
@@ -172,16 +176,12 @@ impl fmt::Display for Explanation<'_> {
                 }
                 write!(
                     f,
-                    ") and only one may be: ip -6 address del all but one, or deprecate the old one \
-                     (ip -6 address change ADDRESS/64 dev {dev} preferred_lft 0)"
+                    ") and only one may be: ip -6 address del ADDRESS/64 dev {dev} for all but one, or \
+                     ip -6 address change ADDRESS/64 dev {dev} preferred_lft 0 for the old ones"
                 )
             }
             Reason::NotForwarding(value) => {
-                write!(
-                    f,
-                    "forwarding is {value}: sysctl -w {}=1",
-                    name.sysctl("forwarding")
-                )
+                write!(f, "forwarding is {value}: {}", sysctl("forwarding", 1))
             }
             Reason::NoPrefix => {
                 write!(
@@ -197,12 +197,13 @@ impl fmt::Display for Explanation<'_> {
             }
             Reason::PrefixDuplicate(prefix) => write!(
                 f,
-                "the address in {prefix} is a duplicate: another node on the link has it; use another one"
+                "the address in {prefix} is a duplicate: another node on the link has it; \
+                 ip -6 address del ADDRESS/64 dev {dev}, and add another one"
             ),
             Reason::PrefixDeprecated(prefix) => write!(
                 f,
-                "its only /64, {prefix}, is deprecated: ip -6 address add a new one, or ip -6 address change \
-                 ADDRESS/64 dev {dev} preferred_lft forever"
+                "its only /64, {prefix}, is deprecated: ip -6 address add NEW-PREFIX::1/64 dev {dev}, or \
+                 ip -6 address change ADDRESS/64 dev {dev} preferred_lft forever"
             ),
         }
     }

@@ -100,8 +100,9 @@ impl Reader {
     pub fn read(&mut self) -> Result<&Link, ReadError> {
         let record = self.record()?;
         let mut addresses = self.last.take().map_or_else(Vec::new, |link| link.addresses);
-        self.read_addresses(&mut addresses).map_err(failed("addresses"))?;
-        let default_route = self.has_default_route().map_err(failed("routes"))?;
+        self.read_addresses(&mut addresses)
+            .map_err(failed("its addresses"))?;
+        let default_route = self.has_default_route().map_err(failed("the routes"))?;
         let foreign_ras = if record.ipv6.is_some() {
             let count = self.foreign_count.read(&record.name, record.icmpv6_sent);
             count.map_err(failed("/proc/self/net/dev_snmp6"))?
@@ -138,9 +139,9 @@ impl Reader {
         });
         match (answer, record) {
             (Err(error), _) if error.raw_os_error() == Some(libc::ENODEV) => Err(ReadError::Gone),
-            (Err(error), _) => Err(failed("link")(error)),
+            (Err(error), _) => Err(failed("its link")(error)),
             (Ok(()), Some(record)) => Ok(record),
-            (Ok(()), None) => Err(failed("link")(io::ErrorKind::InvalidData.into())),
+            (Ok(()), None) => Err(failed("its link")(io::ErrorKind::InvalidData.into())),
         }
     }
 

@@ -78,7 +78,7 @@ systemd_sees() {
 answer() {
     local status=0
     "$@" 2>/tmp/answer || status=$?
-    sed 's/^.* error: //' /tmp/answer
+    sed 's/^.* error: //; s/ (in [^()]*)$//' /tmp/answer
     echo "status $status"
 }
 

@@ -1,0 +1,74 @@
+//! The manual pages and the completions are made of the definitions that `--help` is made of, so that they
+//! cannot say something else. This compares the files in `contrib` with what they would be now;
+//!
+//! ```sh
+//! AUTORA_GENERATE=1 cargo test --test generated
+//! ```
+//!
+//! writes them. What no definition holds stands in `contrib/manual/*.in`.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod completions;
+mod judges;
+mod manual;
+mod reasons;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use autora::cli::Cli;
+use clap::{Command, CommandFactory};
+
+/// `autora help` only repeats `--help`.
+fn command() -> Command {
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    command
+}
+
+fn contrib(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib").join(file)
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(contrib(file)).unwrap_or_default()
+}
+
+#[test]
+fn what_is_generated_is_current() {
+    let generated = [
+        ("autora.8", manual::page(&read("manual/autora.8.in"))),
+        ("autora.5", manual::page(&read("manual/autora.5.in"))),
+        ("completions/autora", completions::bash()),
+        ("completions/_autora", completions::zsh()),
+        ("completions/autora.fish", completions::fish()),
+    ];
+    if std::env::var_os("AUTORA_GENERATE").is_some() {
+        for (file, text) in &generated {
+            // In one step, since the judges read them meanwhile.
+            let new = contrib(&format!("{file}.new"));
+            fs::write(&new, text).unwrap();
+            fs::rename(new, contrib(file)).unwrap();
+        }
+    }
+    let stale: Vec<_> = generated
+        .iter()
+        .filter(|(file, text)| read(file) != *text)
+        .map(|(file, _)| format!("contrib/{file}"))
+        .collect();
+    assert!(
+        stale.is_empty(),
+        "{} would be another now: AUTORA_GENERATE=1 cargo test --test generated",
+        stale.join(", ")
+    );
+}
+
+/// A reader of autora(5) finds every variable.
+#[test]
+fn the_reference_of_the_settings_is_whole() {
+    let source = read("manual/autora.5.in");
+    for variable in command().get_arguments().filter_map(clap::Arg::get_env) {
+        let line = format!("@VARIABLE {}@", variable.to_str().unwrap());
+        assert_eq!(source.matches(&line).count(), 1, "{line}");
+    }
+}

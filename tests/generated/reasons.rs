@@ -1,0 +1,86 @@
+//! Each reason for silence, as an operator meets it.
+
+use autora::eligibility::Reason;
+use autora::ifname::IfName;
+use autora::prefix::Prefix64;
+
+use super::read;
+
+fn one_of_each() -> Vec<Reason> {
+    let link_local = "fe80::1".parse().unwrap();
+    let prefix = |text: &str| Prefix64::of(text.parse().unwrap());
+    let one = prefix("2001:db8:1::");
+    vec![
+        Reason::Unreadable("link: Input/output error".to_owned()),
+        Reason::Loopback,
+        Reason::LinkType(512),
+        Reason::Down,
+        Reason::NoCarrier,
+        Reason::NoMulticast,
+        Reason::NoIpv6,
+        Reason::Ipv6Disabled,
+        Reason::AcceptsRas(2),
+        Reason::DefaultRoute,
+        Reason::OtherDaemon,
+        Reason::NoLinkLocal,
+        Reason::LinkLocalTentative(link_local),
+        Reason::LinkLocalDuplicate(link_local),
+        Reason::SeveralPrefixes(vec![one, prefix("2001:db8:2::")]),
+        Reason::NotForwarding(0),
+        Reason::NoPrefix,
+        Reason::PrefixTentative(one),
+        Reason::PrefixDuplicate(one),
+        Reason::PrefixDeprecated(one),
+    ]
+}
+
+/// A new reason stops the compiler here until [`one_of_each`] has it.
+const fn count(reason: &Reason) -> usize {
+    match reason {
+        Reason::Unreadable(_)
+        | Reason::Loopback
+        | Reason::LinkType(_)
+        | Reason::Down
+        | Reason::NoCarrier
+        | Reason::NoMulticast
+        | Reason::NoIpv6
+        | Reason::Ipv6Disabled
+        | Reason::AcceptsRas(_)
+        | Reason::DefaultRoute
+        | Reason::OtherDaemon
+        | Reason::NoLinkLocal
+        | Reason::LinkLocalTentative(_)
+        | Reason::LinkLocalDuplicate(_)
+        | Reason::SeveralPrefixes(_)
+        | Reason::NotForwarding(_)
+        | Reason::NoPrefix
+        | Reason::PrefixTentative(_)
+        | Reason::PrefixDuplicate(_)
+        | Reason::PrefixDeprecated(_) => 20,
+    }
+}
+
+#[test]
+fn each_explanation_names_a_command_or_what_is_waited_for() {
+    let name = IfName::new(b"tap-vm-1").unwrap();
+    let reasons = one_of_each();
+    assert_eq!(reasons.len(), count(&Reason::Loopback));
+    for reason in reasons {
+        let text = reason.explain(&name).to_string();
+        let own =
+            ["ip ", "sysctl -w "].iter().any(|command| text.contains(command)) && text.contains("tap-vm-1");
+        let acts = own || text.contains("ss -lwp") || text.contains("systemctl reload autora");
+        let waits = text.contains("waiting for ") || text.contains("trying again");
+        assert!(acts || waits, "{}: {text}", reason.key());
+        assert!(!text.ends_with('.') && !text.contains('\n'), "{text}");
+    }
+}
+
+#[test]
+fn the_manual_lists_each() {
+    let manual = read("manual/autora.8.in");
+    for reason in one_of_each() {
+        let key = reason.key().replace('-', "\\-");
+        assert!(manual.contains(&format!(".RB ( {key} )")), "{key}");
+    }
+}
