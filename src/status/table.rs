@@ -90,7 +90,10 @@ fn of_instance(clock: &Clock, instance: &Instance) -> Row {
         notes.push(format!("{}: {}", record.reason, record.explanation));
     }
     if instance.overdue {
-        notes.push("overdue: it hangs, or its advertisements cannot be sent; see its log".to_owned());
+        notes.push(format!(
+            "overdue: it hangs, or its advertisements cannot be sent: journalctl -u autora@{}",
+            record.interface.unit_instance()
+        ));
     }
     notes.extend(oddities(counters, record.restarts));
     if instance.elsewhere {
@@ -251,13 +254,9 @@ fn summary(overview: &Overview) -> String {
         .iter()
         .filter(|instance| instance.overdue)
         .count();
-    let rest = [
-        (overdue, "overdue"),
-        (overview.without.len(), "without an instance"),
-    ];
     let counts: Vec<_> = states
         .iter()
-        .chain(&rest)
+        .chain(&[(overdue, "overdue")])
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
@@ -266,11 +265,15 @@ fn summary(overview: &Overview) -> String {
     if !counts.is_empty() {
         let _ = write!(text, ": {}", counts.join(", "));
     }
-    match &overview.pattern {
-        Some(pattern) if running == 0 && overview.without.is_empty() => {
+    match (overview.without.len(), &overview.pattern) {
+        (0, Some(pattern)) if running == 0 => {
             let _ = write!(text, "; no interface here matches the pattern '{pattern}'");
         }
-        _ => {}
+        (0, _) => {}
+        (1, _) => text.push_str("; 1 interface without an instance"),
+        (without, _) => {
+            let _ = write!(text, "; {without} interfaces without an instance");
+        }
     }
     text
 }
