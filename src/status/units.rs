@@ -13,6 +13,9 @@ const SWITCH: &str = "/run/autora-enabled";
 /// An answer that takes longer is not waited for, in seconds.
 const PATIENCE: &str = "2";
 
+/// An instance runs, as far as systemd knows, but publishes nothing.
+pub(super) const UNPUBLISHED: &str = "unpublished";
+
 /// The manager of this host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Manager {
@@ -135,7 +138,7 @@ pub(super) fn cause(manager: Manager, unit: Option<&Unit>, name: &IfName) -> (&'
         (_, "activating") => ("starting", format!("{instance} is starting: {log}")),
         (_, "deactivating") => ("stopping", format!("{instance} is stopping: {log}")),
         (_, "active" | "reloading") => (
-            "unpublished",
+            UNPUBLISHED,
             format!("{instance} runs but publishes no state: systemctl restart {instance}"),
         ),
         _ if !switch => (
