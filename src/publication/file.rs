@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
-use super::record::{LEN, Page, Record};
+use super::page::{LEN, Page};
+use super::record::Record;
 use super::running::whole_file_lock;
 use super::{DIRECTORY, given_directory};
 
