@@ -10,9 +10,10 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
 use super::page::{LEN, Page};
-use super::record::Record;
+use super::record::{Memory, Record};
 use super::running::whole_file_lock;
-use super::{DIRECTORY, given_directory};
+use super::{DIRECTORY, directory, given_directory, own_namespace};
+use crate::time::Instant;
 
 /// For everybody to read, and the owner to write.
 const DIRECTORY_MODE: u32 = 0o755;
@@ -45,8 +46,8 @@ impl Publication {
             Some(directory) => directory,
             None => default_directory()?,
         };
-        let path = directory.join(format!("{}.{}", first.namespace, first.ifindex));
-        if let Some(before) = read(&path) {
+        let path = directory.join(file_name(first.namespace, first.ifindex));
+        if let Ok(Some(before)) = read(&path) {
             first.memory = before.memory.before(first.started);
             first.restarts = before.restarts.saturating_add(1);
         }
@@ -97,17 +98,33 @@ impl Publication {
     }
 }
 
-/// What an earlier process left. A file that is not ours to understand is as
-/// good as none.
-fn read(path: &Path) -> Option<Record<'static>> {
-    let file = OpenOptions::new()
+/// What an instance on the interface `ifindex` of this network namespace left
+/// for the next one, or will leave; nothing if none ever ran there.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn remembered(ifindex: u32, now: Instant) -> io::Result<Memory> {
+    let before = read(&directory().join(file_name(own_namespace()?, ifindex)))?;
+    Ok(before.map_or(Memory::default(), |record| record.memory.before(now)))
+}
+
+fn file_name(namespace: u64, ifindex: u32) -> String {
+    format!("{namespace}.{ifindex}")
+}
+
+/// A file that is not there, or not ours to understand, is as good as none.
+fn read(path: &Path) -> io::Result<Option<Record<'static>>> {
+    let opened = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path)
-        .ok()?;
+        .open(path);
+    let file = match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
     let mut text = Vec::with_capacity(LEN);
-    file.take(LEN as u64).read_to_end(&mut text).ok()?;
-    Record::parse(&text)
+    file.take(LEN as u64).read_to_end(&mut text)?;
+    Ok(Record::parse(&text))
 }
 
 /// The directory that systemd makes for its instances; one that is started by

@@ -20,7 +20,7 @@ use std::io;
 use std::os::linux::fs::MetadataExt;
 use std::path::PathBuf;
 
-pub use file::Publication;
+pub use file::{Publication, remembered};
 pub use page::{LEN, Page};
 pub use record::{Memory, Record, State};
 pub use running::{Running, running};

@@ -182,8 +182,9 @@ fn not_matching(name: &IfName, wanted: Option<&Wanted>) -> Without {
 /// What would keep an instance on the interface from advertising.
 fn obstacle(index: u32, name: &IfName) -> Option<String> {
     let link = Reader::new(index).ok()?.read().ok()?;
-    // A new instance takes any count for new, and waits.
-    let yields = link.foreign_ras > 0;
+    // A new instance yields to a count that has grown since the last one looked.
+    let known = publication::remembered(index, Instant::now()).ok()?.foreign;
+    let yields = link.foreign_ras != known.map_or(0, |seen| seen.count);
     let verdict = judge(&link, yields, None);
     Some(verdict.reason()?.explain(name).to_string())
 }
