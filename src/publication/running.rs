@@ -104,3 +104,99 @@ pub(super) fn whole_file_lock(kind: libc::c_int) -> libc::flock {
         l_pid: 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::os::unix::fs::FileExt;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    use super::super::page::Page;
+    use super::super::record::{Memory, State};
+    use super::*;
+    use crate::counters::Counters;
+    use crate::ifname::IfName;
+    use crate::time::Instant;
+
+    /// Says the same number again and again, in the first line and in the last.
+    fn saying(number: u64) -> Page {
+        let record = Record {
+            interface: Cow::Owned(IfName::new(b"tap-vm-1").unwrap()),
+            ifindex: 7,
+            namespace: number,
+            pid: 1,
+            version: "1".into(),
+            started: Instant::now(),
+            restarts: number,
+            state: State::Waiting,
+            since: Instant::now(),
+            prefix: None,
+            source: None,
+            reason: "down".into(),
+            explanation: format!("{number:<1400}.").into(),
+            counters: Counters {
+                ras_sent: number,
+                send_errors: number,
+                ..Counters::default()
+            },
+            next_ra: None,
+            memory: Memory::default(),
+        };
+        let mut page = Page::default();
+        record.format(&mut page);
+        page
+    }
+
+    /// The kernel promises no more than that each byte was written some time.
+    #[test]
+    fn who_reads_during_a_write_gets_one_record_whole() {
+        let path = std::env::temp_dir().join(format!("autora-torn-{}", std::process::id()));
+        let owner = File::create(&path).unwrap();
+        let pages: Vec<_> = (1..=9).map(|digit| saying(digit * 1_111_111_111)).collect();
+        owner.write_all_at(pages[0].as_bytes(), 0).unwrap();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for page in pages.iter().cycle() {
+                    owner.write_all_at(page.as_bytes(), 0).unwrap();
+                    if done.load(Ordering::Relaxed) {
+                        break;
+                    }
+                }
+            });
+            for _ in 0..5000 {
+                let found = read(File::open(&path).unwrap());
+                let whole = found.is_none_or(|record| {
+                    let number = record.namespace;
+                    let counters = record.counters;
+                    let said = record.explanation.trim_end_matches('.').trim_end();
+                    (record.restarts, counters.ras_sent, counters.send_errors) == (number, number, number)
+                        && said == number.to_string()
+                });
+                if !whole {
+                    done.store(true, Ordering::Relaxed);
+                    panic!("a mixture was taken for a record");
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn only_two_numbers_are_the_name_of_a_publication() {
+        for (name, expected) in [
+            ("4026531840.7", true),
+            ("4026531840.7.new", false),
+            ("4026531840.", false),
+            (".7", false),
+            ("last-ra.7", false),
+            ("1.-7", false),
+            ("", false),
+            ("7", false),
+        ] {
+            assert_eq!(is_a_publication(OsStr::new(name)), expected, "{name}");
+        }
+    }
+}

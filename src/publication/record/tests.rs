@@ -181,3 +181,34 @@ fn a_time_to_come_counts_from_now() {
     assert_eq!(memory.foreign, Some(Seen { count: 3, at: at(20) }));
     assert_eq!(full().memory.before(at(30)), full().memory);
 }
+
+/// Whatever a line says, the text is a record or it is none.
+#[test]
+fn no_value_is_too_odd_to_be_read() {
+    let good = page(&full());
+    let good = Page::content(good.as_bytes()).unwrap();
+    for line in good.lines().filter(|line| !line.trim().is_empty()) {
+        let (key, _) = line.split_once(' ').unwrap();
+        for value in [
+            "",
+            " ",
+            "-1",
+            "0",
+            "x",
+            "18446744073709551615",
+            "18446744073709551616",
+            "::",
+            "\0\x1b",
+        ] {
+            let mut odd = Page::default();
+            let text = good.trim_end().replace(line, &format!("{key} {value}"));
+            odd.write_str(&text).unwrap();
+            odd.write_str("\n").unwrap();
+            odd.seal();
+            if let Some(record) = Record::parse(odd.as_bytes()) {
+                assert_eq!(reread(&record).as_ref(), Some(&record), "{key} {value:?}");
+                let _ = record.memory.before(at(1));
+            }
+        }
+    }
+}
