@@ -25,13 +25,13 @@ pub mod message_id;
 pub mod pattern;
 pub mod prefix;
 pub mod privilege;
-
+pub mod publication;
 pub mod router;
 pub mod rtnetlink;
 pub mod service;
 mod snmp6;
 pub mod socket;
-pub mod state_file;
+pub mod status;
 pub mod time;
 pub mod transport;
 pub mod wire;

@@ -16,6 +16,7 @@ use autora::exit::{self, Failure};
 use autora::ifname::{IfName, escaped_dashes};
 use autora::logging;
 use autora::pattern::Pattern;
+use autora::status;
 use clap::Parser;
 use log::LevelFilter;
 
@@ -29,6 +30,13 @@ fn main() -> ExitCode {
                 }),
             options,
         } => matches(&environment_file, options.interface_regex, name.as_bytes()),
+        Cli {
+            command: Some(Command::Status { format, names }),
+            options,
+        } => {
+            logging::init(LevelFilter::Warn, None);
+            status::run(&names, format, &options.interface_regex)
+        }
         Cli {
             command: None,
             options,

@@ -54,7 +54,7 @@ install_tools rdisc6=ndisc6 dnsmasq=dnsmasq-base dhcpcd=dhcpcd-base kea-dhcp6=ke
     strace=strace qemu-system-x86_64=qemu-system-x86 cpio=cpio xz=xz-utils g++=g++
 install_tools man=man-db groff=groff-base mandoc=mandoc zsh=zsh fish=fish
 install_tools ip=iproute2 unshare=util-linux tcpdump=tcpdump nft=nftables radvd=radvd \
-    jq=jq ping=iputils-ping sysctl=procps shellcheck=shellcheck python3=python3
+    jq=jq ping=iputils-ping sysctl=procps promtool=prometheus script=bsdutils shellcheck=shellcheck python3=python3
 need_rust cargo rustfmt rust-clippy
 if ! { cargo fmt --version && cargo clippy --version; } >/dev/null; then
     fail "cargo fmt and cargo clippy are needed: Debian's rustfmt and rust-clippy," \

@@ -1,6 +1,7 @@
 //! The one loop that ties the parts together.
 
 mod open;
+mod publish;
 mod report;
 mod wait;
 
@@ -8,7 +9,7 @@ use std::net::Ipv6Addr;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use log::{info, warn};
+use log::info;
 use nix::libc;
 use nix::net::if_::if_nametoindex;
 use rand::rngs::SmallRng;
@@ -20,13 +21,14 @@ use crate::foreign::ForeignWatch;
 use crate::ifname::IfName;
 use crate::link::Hardware;
 use crate::message_id::MessageId;
+use crate::publication::{Memory, Publication};
 use crate::router::{Purpose, Router, Transmission};
 use crate::rtnetlink::{Events, ReadError, Reader};
 use crate::service::Service;
-use crate::state_file::{State, StateFile};
 use crate::time::Instant;
 use crate::transport::Transport;
 use crate::wire::Message;
+use publish::Origin;
 use report::Report;
 use wait::{Request, Waiter};
 
@@ -50,8 +52,12 @@ pub struct Daemon {
     packets: Budget,
     report: Report,
     service: Service,
-    state_file: Option<StateFile>,
-    state: State,
+    publication: Option<Publication>,
+    origin: Origin,
+    memory: Memory,
+    /// Since when an advertisement is owed that could not be sent.
+    owed_since: Option<Instant>,
+    stopping: bool,
     last_look: Instant,
     source: Option<Ipv6Addr>,
 }
@@ -76,6 +82,7 @@ impl Daemon {
             return Ok(self.leave(&lost));
         }
         loop {
+            self.publish();
             let now = Instant::now();
             let deadline = self.deadline(now);
             let hears = self.router.wants_solicitations() && self.packets.pause(now).is_none();
@@ -100,6 +107,7 @@ impl Daemon {
                         "{}: told to stop", self.name
                     );
                     Service::stopping("stopping: withdrawing the default route");
+                    self.stopping = true;
                     self.router.stop();
                 }
                 None => {}
@@ -116,6 +124,7 @@ impl Daemon {
                 }
             }
             if self.router.is_stopped() {
+                self.publish();
                 return Ok(End::Done);
             }
             if self.report.catch_up(now) {
@@ -163,10 +172,10 @@ impl Daemon {
                 return Ok(Some(lost));
             }
         }
-        self.keep(State {
-            foreign: self.foreign.seen(),
-            ..self.state
-        });
+        self.memory.foreign = self.foreign.seen();
+        if self.router.deadline().is_none() {
+            self.owed_since = None;
+        }
         Ok(None)
     }
 
@@ -176,11 +185,9 @@ impl Daemon {
         }
         // Noted before, so that a kill in between cannot bring the next
         // process too close to this packet.
-        self.keep(State {
-            last_ra: Some(Instant::now()),
-            default_router: tx.ra.router_lifetime > 0,
-            ..self.state
-        });
+        self.memory.last_ra = Some(Instant::now());
+        self.memory.default_router = tx.ra.router_lifetime > 0;
+        self.publish();
         let result = self.transport.send(&self.name, self.hardware, tx);
         // Read after the send: the next one is at least 3 s after this one
         // left, however long the call took.
@@ -189,10 +196,8 @@ impl Daemon {
             Ok(()) => {
                 self.router.sent(now, tx);
                 self.report.sent(tx);
-                self.keep(State {
-                    last_ra: Some(now),
-                    ..self.state
-                });
+                self.memory.last_ra = Some(now);
+                self.owed_since = None;
             }
             // The socket's interface is gone for good. What was read a moment
             // ago is another one of the same index.
@@ -200,6 +205,7 @@ impl Daemon {
             Err(error) => {
                 self.router.failed(now);
                 self.report.send_failed(&error);
+                self.owed_since.get_or_insert(now);
             }
         }
         Ok(())
@@ -219,24 +225,6 @@ impl Daemon {
                 }
                 // An error is news of the interface, which an event brings too.
                 Ok(None) | Err(_) => return,
-            }
-        }
-    }
-
-    /// Remembers what a restart needs.
-    fn keep(&mut self, state: State) {
-        if state == self.state {
-            return;
-        }
-        self.state = state;
-        if let Some(file) = &self.state_file {
-            if let Err(error) = file.write(&state) {
-                warn!(
-                    "{}: cannot write to $RUNTIME_DIRECTORY ({error}): after a restart an advertisement may come \
-                     too soon; look at it with df and ls -l",
-                    self.name
-                );
-                self.state_file = None;
             }
         }
     }
@@ -277,9 +265,9 @@ impl Daemon {
             Lost::Gone => ("the interface is gone".to_owned(), None),
             Lost::Renamed(name) => (format!("the interface is called {name} now"), Some(self.ifindex)),
         };
-        if let (Lost::Gone, Some(file)) = (lost, self.state_file.take()) {
+        if let (Lost::Gone, Some(publication)) = (lost, self.publication.take()) {
             // Mere tidiness: the index will not come again.
-            let _ = file.remove();
+            let _ = publication.remove();
         }
         Service::stopping(&what);
         Service::settle();
