@@ -89,7 +89,7 @@ class Runner:
 
     def _start(self, name):
         argv = ["unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        argv += [sys.executable, os.path.abspath(__file__), "--play", name]
+        argv += [sys.executable, os.path.abspath(sys.argv[0]), "--play", name]
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         data = {"name": name, "process": process, "began": time.monotonic(), "text": b"", "late": False}
         self.running.register(process.stdout, selectors.EVENT_READ, data)
@@ -124,15 +124,16 @@ class Runner:
             print("".join(f"          | {line}\n" for line in text.splitlines()), end="", flush=True)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main(title=__doc__.split("\n")[0], topics=TOPICS, programs=PROGRAMS):
+    """tests/contrib runs its own topics in the same way."""
+    parser = argparse.ArgumentParser(description=title)
     parser.add_argument("name", nargs="*", help="scenarios whose name begins so (default: all)")
     parser.add_argument("--jobs", type=int, default=30, help="scenarios at a time; they mostly wait (30)")
     parser.add_argument("--list", action="store_true", help="list the scenarios and end")
     parser.add_argument("--play", metavar="NAME", help=argparse.SUPPRESS)
     parser.add_argument("-v", "--verbose", action="store_true", help="show what each scenario saw")
     options = parser.parse_args()
-    for topic in TOPICS:
+    for topic in topics:
         importlib.import_module(topic)
     if options.play:
         return play(options.play)
@@ -144,7 +145,7 @@ def main():
     if not names or os.geteuid() != 0:
         print("no such scenario" if not names else "namespaces and packet sockets need root", file=sys.stderr)
         return 2
-    missing = [p for p in PROGRAMS if subprocess.run(["sh", "-c", f"command -v {p}"], stdout=subprocess.DEVNULL).returncode]
+    missing = [p for p in programs if subprocess.run(["sh", "-c", f"command -v {p}"], stdout=subprocess.DEVNULL).returncode]
     if missing:
         print(f"not installed: {', '.join(missing)}", file=sys.stderr)
         return 2
