@@ -16,8 +16,8 @@ sys.path.insert(0, os.path.join(HERE, "..", "scenarios"))
 
 import run  # noqa: E402  (the scenarios')
 
-TOPICS = ["firewall"]
-PROGRAMS = ["nft", "tcpdump", "ip", "ping", "sysctl"]
+TOPICS = ["firewall", "monitoring"]
+PROGRAMS = ["nft", "tcpdump", "ip", "ping", "promtool", "prometheus", "prometheus-node-exporter", "systemd-analyze"]
 
 if __name__ == "__main__":
     sys.exit(run.main(__doc__.split("\n")[0], TOPICS, PROGRAMS))
