@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "scenarios"))
 
 import run  # noqa: E402  (the scenarios')
 
-TOPICS = ["firewall", "monitoring", "hooks", "links"]
+TOPICS = ["firewall", "monitoring", "hooks", "links", "fleet"]
 PROGRAMS = ["nft", "tcpdump", "ip", "ping", "promtool", "prometheus", "prometheus-node-exporter", "systemd-analyze"]
 
 if __name__ == "__main__":
