@@ -159,12 +159,18 @@ def nftables_bridge():
         veth(host, port, guest, "eth0", None, mac)
         host.ip(f"link set {port} master br0")
     load(host, "guests.nft")
-    host.autora("br0")
+    # What the README says of the hooks.
+    host.run("nft", "add table bridge seen")
+    host.run("nft", "add chain bridge seen output { type filter hook output priority 0; }")
+    host.run("nft", "add rule bridge seen output icmpv6 type nd-router-advert counter")
+    daemon = host.autora("br0")
     configured(rogue, "eth0", PREFIX)
     configured(victim, "eth0", PREFIX)
+    check("packets 0" not in host.run("nft", "list", "table", "bridge", "seen"), "the bridge's output hook sees nothing")
     check(rogue.pings(STABLE), "the guest does not reach the host")
     heard = received(victim, wire.ND_RA)
     check_advertisements_are_stopped(host, rogue, MAC)
+    check("sends Router Advertisements" not in daemon.text(), "autora is in front of the bridge's hooks")
     # Its own router's still come, and they are the only ones.
     wait("the next of the host's arrives", lambda: received(victim, wire.ND_RA) > heard, 8)
     deceived = lambda: victim.addresses("eth0", ROGUE) or len(victim.default_routes()) > 1  # noqa: E731

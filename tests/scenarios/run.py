@@ -137,7 +137,9 @@ def main(title=__doc__.split("\n")[0], topics=TOPICS, programs=PROGRAMS):
         importlib.import_module(topic)
     if options.play:
         return play(options.play)
-    names = [n for n in stage.SCENARIOS if not options.name or any(n.startswith(o) for o in options.name)]
+    # A topic may import another one for what it shares.
+    names = [n for n, (body, *_) in stage.SCENARIOS.items() if body.__module__ in topics]
+    names = [n for n in names if not options.name or any(n.startswith(o) for o in options.name)]
     if options.list:
         for name in names:
             print(f"{name:24} {stage.SCENARIOS[name][1]}  {stage.SCENARIOS[name][2]}")
