@@ -9,6 +9,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use log::LevelFilter;
 
 use crate::config::Settings;
+use crate::status::Format;
 
 /// The pattern that matches no name.
 pub const SERVES_NOTHING: &str = "^$";
@@ -36,6 +37,15 @@ pub enum Command {
         environment_file: Vec<PathBuf>,
         /// The name of an interface
         name: OsString,
+    },
+    /// Show what every instance does, and which interfaces lack one
+    Status {
+        /// How to show it
+        #[arg(long, value_enum, default_value = "table")]
+        format: Format,
+        /// Only these interfaces
+        #[arg(value_name = "NAME")]
+        names: Vec<OsString>,
     },
 }
 

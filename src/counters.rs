@@ -3,7 +3,7 @@
 use crate::wire::Rejection;
 
 /// Counters since the start of the process.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Counters {
     /// Router Advertisements put on the wire, withdrawals included.
     pub ras_sent: u64,
@@ -13,13 +13,14 @@ pub struct Counters {
     pub send_errors: u64,
     /// Router Advertisements heard from others on the link.
     pub ras_heard: u64,
-    dropped: [u64; Rejection::ALL.len()],
+    /// Packets that were not accepted, in the order of [`Rejection::ALL`].
+    pub dropped_by_reason: [u64; Rejection::ALL.len()],
 }
 
 impl Counters {
     /// Counts a received packet that was not accepted.
     pub fn drop_for(&mut self, reason: Rejection) {
-        if let Some(count) = self.dropped.get_mut(reason as usize) {
+        if let Some(count) = self.dropped_by_reason.get_mut(reason as usize) {
             *count += 1;
         }
     }
@@ -28,7 +29,7 @@ impl Counters {
     pub fn dropped(&self) -> impl Iterator<Item = (Rejection, u64)> {
         Rejection::ALL
             .into_iter()
-            .zip(self.dropped)
+            .zip(self.dropped_by_reason)
             .filter(|&(_, count)| count > 0)
     }
 }

@@ -24,12 +24,12 @@ pub mod logging;
 pub mod pattern;
 pub mod prefix;
 pub mod privilege;
-
+pub mod publication;
 pub mod router;
 pub mod rtnetlink;
 pub mod service;
 pub mod socket;
-pub mod state_file;
+pub mod status;
 pub mod time;
 pub mod transport;
 pub mod wire;

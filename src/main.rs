@@ -15,6 +15,7 @@ use autora::exit::{self, Failure};
 use autora::ifname::IfName;
 use autora::logging;
 use autora::pattern::Pattern;
+use autora::status;
 use clap::Parser;
 use log::LevelFilter;
 
@@ -28,6 +29,13 @@ fn main() -> ExitCode {
                 }),
             options,
         } => matches(&environment_file, options.interface_regex, name.as_bytes()),
+        Cli {
+            command: Some(Command::Status { format, names }),
+            options,
+        } => {
+            logging::init(LevelFilter::Warn, None);
+            status::run(&names, format, &options.interface_regex)
+        }
         Cli {
             command: None,
             options,

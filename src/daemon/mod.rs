@@ -1,6 +1,7 @@
 //! The one loop that ties the parts together.
 
 mod open;
+mod publish;
 mod report;
 mod wait;
 
@@ -8,7 +9,7 @@ use std::net::Ipv6Addr;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use log::{info, warn};
+use log::info;
 use nix::libc;
 use nix::net::if_::if_nametoindex;
 use rand::rngs::SmallRng;
@@ -19,13 +20,14 @@ use crate::exit::{End, Failure};
 use crate::foreign::ForeignWatch;
 use crate::ifname::IfName;
 use crate::link::Hardware;
+use crate::publication::{Memory, Publication};
 use crate::router::{Purpose, Router, Transmission};
 use crate::rtnetlink::{Events, ReadError, Reader};
 use crate::service::Service;
-use crate::state_file::{State, StateFile};
 use crate::time::Instant;
 use crate::transport::Transport;
 use crate::wire::Message;
+use publish::Origin;
 use report::Report;
 use wait::{Request, Waiter};
 
@@ -49,8 +51,12 @@ pub struct Daemon {
     packets: Budget,
     report: Report,
     service: Service,
-    state_file: Option<StateFile>,
-    state: State,
+    publication: Option<Publication>,
+    origin: Origin,
+    memory: Memory,
+    /// Since when an advertisement is owed that could not be sent.
+    owed_since: Option<Instant>,
+    stopping: bool,
     last_look: Instant,
     source: Option<Ipv6Addr>,
 }
@@ -75,6 +81,7 @@ impl Daemon {
             return Ok(self.leave(&lost));
         }
         loop {
+            self.publish();
             let now = Instant::now();
             let deadline = self.deadline(now);
             let hears = self.router.wants_solicitations() && self.packets.pause(now).is_none();
@@ -95,6 +102,7 @@ impl Daemon {
                 Some(Request::Stop) => {
                     info!("{}: stopping", self.name);
                     Service::stopping("stopping: withdrawing the default route");
+                    self.stopping = true;
                     self.router.stop();
                 }
                 None => {}
@@ -111,6 +119,7 @@ impl Daemon {
                 }
             }
             if self.router.is_stopped() {
+                self.publish();
                 return Ok(End::Done);
             }
             if self.report.catch_up(now) {
@@ -158,10 +167,10 @@ impl Daemon {
                 return Ok(Some(lost));
             }
         }
-        self.keep(State {
-            foreign: self.foreign.seen(),
-            ..self.state
-        });
+        self.memory.foreign = self.foreign.seen();
+        if self.router.deadline().is_none() {
+            self.owed_since = None;
+        }
         Ok(None)
     }
 
@@ -171,11 +180,9 @@ impl Daemon {
         }
         // Noted before, so that a kill in between cannot bring the next
         // process too close to this packet.
-        self.keep(State {
-            last_ra: Some(Instant::now()),
-            default_router: tx.ra.router_lifetime > 0,
-            ..self.state
-        });
+        self.memory.last_ra = Some(Instant::now());
+        self.memory.default_router = tx.ra.router_lifetime > 0;
+        self.publish();
         let result = self.transport.send(&self.name, self.hardware, tx);
         // Read after the send: the next one is at least 3 s after this one
         // left, however long the call took.
@@ -184,10 +191,8 @@ impl Daemon {
             Ok(()) => {
                 self.router.sent(now, tx);
                 self.report.sent(tx);
-                self.keep(State {
-                    last_ra: Some(now),
-                    ..self.state
-                });
+                self.memory.last_ra = Some(now);
+                self.owed_since = None;
             }
             // The socket's interface is gone for good. What was read a moment
             // ago is another one of the same index.
@@ -195,6 +200,7 @@ impl Daemon {
             Err(error) => {
                 self.router.failed(now);
                 self.report.send_failed(&error);
+                self.owed_since.get_or_insert(now);
             }
         }
         Ok(())
@@ -214,23 +220,6 @@ impl Daemon {
                 }
                 // An error is news of the interface, which an event brings too.
                 Ok(None) | Err(_) => return,
-            }
-        }
-    }
-
-    /// Remembers what a restart needs.
-    fn keep(&mut self, state: State) {
-        if state == self.state {
-            return;
-        }
-        self.state = state;
-        if let Some(file) = &self.state_file {
-            if let Err(error) = file.write(&state) {
-                warn!(
-                    "{}: cannot write $RUNTIME_DIRECTORY: {error}; a restart may send too soon",
-                    self.name
-                );
-                self.state_file = None;
             }
         }
     }
@@ -271,9 +260,9 @@ impl Daemon {
             Lost::Gone => ("the interface is gone".to_owned(), None),
             Lost::Renamed(name) => (format!("the interface is called {name} now"), Some(self.ifindex)),
         };
-        if let (Lost::Gone, Some(file)) = (lost, self.state_file.take()) {
+        if let (Lost::Gone, Some(publication)) = (lost, self.publication.take()) {
             // Mere tidiness: the index will not come again.
-            let _ = file.remove();
+            let _ = publication.remove();
         }
         Service::stopping(&what);
         Service::settle();

@@ -2,10 +2,10 @@
 
 use std::io;
 
-use log::warn;
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 
+use super::publish::{Origin, open_publication};
 use super::report::Report;
 use super::wait::Waiter;
 use super::{Daemon, FOREIGN_SILENCE};
@@ -15,10 +15,10 @@ use crate::exit::{self, Failure};
 use crate::foreign::ForeignWatch;
 use crate::ifname::IfName;
 use crate::privilege;
+use crate::publication::Memory;
 use crate::router::Router;
 use crate::rtnetlink::{Events, ReadError, Reader};
 use crate::service::Service;
-use crate::state_file::{State, StateFile};
 use crate::time::Instant;
 use crate::transport::Transport;
 
@@ -69,11 +69,16 @@ impl Daemon {
             Transport::open(&name, ifindex, hardware)?
         };
         let now = Instant::now();
-        let (state_file, state) = if dry_run {
-            (None, State::default())
+        let mut origin = Origin::new(now);
+        let (publication, before) = if dry_run {
+            (None, None)
         } else {
-            open_state(&name, ifindex, now)
+            open_publication(&name, ifindex, origin.namespace)
         };
+        let memory = before
+            .as_ref()
+            .map_or(Memory::default(), |record| record.memory.before(now));
+        origin.restarts = before.map_or(0, |record| record.restarts.saturating_add(1));
         privilege::drop_all()?;
 
         let max_ra_interval = config.ra.max_interval();
@@ -85,29 +90,21 @@ impl Daemon {
             events,
             transport,
             hardware,
-            router: Router::new(config.ra, rand::make_rng(), state.last_ra, state.default_router),
-            foreign: ForeignWatch::new(silence, state.foreign),
+            router: Router::new(config.ra, rand::make_rng(), memory.last_ra, memory.default_router),
+            foreign: ForeignWatch::new(silence, memory.foreign),
             packets: Budget::for_packets(now),
             report: Report::new(name.clone(), config.heartbeat_interval, now),
             service: Service::new(now),
-            state_file,
-            state,
+            publication,
+            origin,
+            memory,
+            owed_since: None,
+            stopping: false,
             last_look: now,
             source: None,
             name,
             max_ra_interval,
             resync_interval: config.resync_interval,
         })
-    }
-}
-
-fn open_state(name: &IfName, ifindex: u32, now: Instant) -> (Option<StateFile>, State) {
-    match StateFile::open(ifindex, now) {
-        Ok(Some((file, state))) => (Some(file), state),
-        Ok(None) => (None, State::default()),
-        Err(error) => {
-            warn!("{name}: cannot open a file in $RUNTIME_DIRECTORY: {error}; a restart may send too soon");
-            (None, State::default())
-        }
     }
 }

@@ -20,7 +20,7 @@ const NAMED_SOURCES: usize = 16;
 
 /// The state of the instance in the operator's terms.
 #[derive(Clone, PartialEq, Eq, Debug)]
-enum Standing {
+pub(super) enum Standing {
     Advertising { prefix: Prefix64, source: Ipv6Addr },
     Waiting(Reason),
 }
@@ -36,6 +36,8 @@ pub(super) struct Report {
     unshown: u32,
     changes: Budget,
     since: SystemTime,
+    /// The same moment, on the clock that publications use.
+    changed: Instant,
     /// The last send failed, with this `errno` (0: none known).
     send_error: Option<i32>,
     sources: Vec<Ipv6Addr>,
@@ -53,6 +55,7 @@ impl Report {
             unshown: 0,
             changes: Budget::for_log(now),
             since: SystemTime::now(),
+            changed: now,
             send_error: None,
             sources: Vec::new(),
             heartbeat,
@@ -78,6 +81,7 @@ impl Report {
         }
         self.standing = Some(standing);
         self.since = SystemTime::now();
+        self.changed = now;
         self.unshown += 1;
         self.catch_up(now)
     }
@@ -193,6 +197,11 @@ impl Report {
             "{}: {}; {} send errors, {} foreign RAs heard{dropped}",
             self.name, self.status(), self.counters.send_errors, self.counters.ras_heard
         );
+    }
+
+    /// What the instance does, and since when.
+    pub(super) fn standing(&self) -> (Option<&Standing>, Instant) {
+        (self.standing.as_ref(), self.changed)
     }
 
     /// One line for `systemctl status`.

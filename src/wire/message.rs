@@ -65,6 +65,22 @@ impl Rejection {
         Self::Option,
         Self::UnspecifiedWithSllao,
     ];
+
+    /// A stable name for metrics and scripts.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Truncated => "truncated",
+            Self::NotIcmpv6 => "not-icmpv6",
+            Self::HopLimit => "hop-limit",
+            Self::Source => "source",
+            Self::Checksum => "checksum",
+            Self::Type => "type",
+            Self::Code => "code",
+            Self::Option => "option",
+            Self::UnspecifiedWithSllao => "unspecified-with-sllao",
+        }
+    }
 }
 
 impl fmt::Display for Rejection {

@@ -22,6 +22,7 @@ mod identity;
 mod service;
 mod solicited;
 mod source;
+mod status;
 mod timing;
 mod uplink;
 mod withdrawal;

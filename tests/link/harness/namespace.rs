@@ -8,6 +8,10 @@ use std::process::{Child, Command, Output, Stdio};
 /// that nothing is left even if the test process is killed.
 const HOLD: &str = "ip link set lo up && echo ready && exec cat";
 
+/// Where instances publish their state. Each user namespace has its own, so
+/// that a test sees no instances but its own, and the machine none of them.
+const OWN_RUN: &str = "mount -t tmpfs tmpfs /run";
+
 pub struct Namespace {
     holder: Child,
 }
@@ -16,20 +20,20 @@ impl Namespace {
     /// A new user namespace with a network namespace of its own.
     pub fn new() -> Self {
         let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--net"]);
-        Self::hold(command)
+        command.args(["--user", "--map-root-user", "--mount", "--net"]);
+        Self::hold(command, &format!("{OWN_RUN} && {HOLD}"))
     }
 
     /// Another network namespace, owned by the same user namespace.
     pub fn sibling(&self) -> Self {
-        let mut command = self.enter(&["--user"]);
+        let mut command = self.enter(&["--user", "--mount"]);
         command.args(["unshare", "--net"]);
-        Self::hold(command)
+        Self::hold(command, HOLD)
     }
 
-    fn hold(mut command: Command) -> Self {
+    fn hold(mut command: Command, script: &str) -> Self {
         let mut holder = with_path(&mut command)
-            .args(["sh", "-c", HOLD])
+            .args(["sh", "-c", script])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -62,14 +66,14 @@ impl Namespace {
     /// themselves, so the child's process id is that of the program, which is
     /// killed with the test's thread if the test does not end it.
     pub fn command(&self, program: &str) -> Command {
-        let mut command = self.enter(&["--user", "--net"]);
+        let mut command = self.enter(&["--user", "--mount", "--net"]);
         command.args(["setpriv", "--pdeathsig=KILL", program]);
         command
     }
 
     /// The same, as a process without any capability in the namespace.
     pub fn unprivileged(&self, program: &str) -> Command {
-        let mut command = self.enter(&["--user", "--net"]);
+        let mut command = self.enter(&["--user", "--mount", "--net"]);
         command.args(["setpriv", "--pdeathsig=KILL", "--bounding-set=-all"]);
         command.args(["--inh-caps=-all", program]);
         command
