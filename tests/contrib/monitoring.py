@@ -12,7 +12,7 @@ import types
 import typing
 import urllib.parse
 
-from stage import EXAMPLES, WORK, Fail, Node, check, say, scenario, wait, write
+from stage import BINARY, EXAMPLES, PREFIX, WORK, Fail, Node, check, configured, host_and_guest, say, scenario, wait, write
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROMETHEUS = os.path.join(EXAMPLES, "prometheus")
@@ -38,8 +38,16 @@ def sample():
         return file.read()
 
 
-def exported():
-    return set(re.findall(r"^# TYPE (\S+)", sample(), re.MULTILINE))
+def exported(text=None):
+    return set(re.findall(r"^# TYPE (\S+)", text or sample(), re.MULTILINE))
+
+
+def labels(text):
+    """{metric: names of its labels}"""
+    found = {}
+    for name, pairs in re.findall(r"^(\w+)\{(.*)\} ", text, re.MULTILINE):
+        found.setdefault(name, set()).add(tuple(sorted(re.findall(r'(\w+)="', pairs))))
+    return found
 
 
 def dashboard():
@@ -71,6 +79,26 @@ def rules():
     check(alerts == fired, f"no test in which they fire: {alerts - fired}")
     used = {name for line in re.findall(r"expr:(.*?)\n +(?:for|labels):", text, re.S) for name in METRIC.findall(line)}
     check(used and used <= exported(), f"autora has no such metrics: {used - exported()}")
+
+
+@scenario("prometheus-live", "prometheus", "the metrics of a live instance are those that the others are tested with", 8)
+def live():
+    host, guest = host_and_guest()
+    daemon = host.autora("tap-vm-1")
+    daemon.says("advertising 2001:db8:1::/64")
+    configured(guest, "eth0", PREFIX)
+    environment = {"RUNTIME_DIRECTORY": f"{WORK}/host-tap-vm-1", "AUTORA_INTERFACE_REGEX": "^(tap|lo)"}
+    with host.net:
+        # 1: lo matches and has no instance.
+        argv = [BINARY, "status", "--format", "prometheus"]
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True)
+    check(done.returncode == 1, f"{done.returncode} {done.stderr}")
+    say(run("promtool", "check", "metrics", input=done.stdout))
+    check(exported(done.stdout) == exported(), f"other metrics: {exported(done.stdout) ^ exported()}")
+    check(labels(done.stdout) == labels(sample()), f"other labels: {labels(done.stdout)}")
+    state = r'^autora_state_info\{interface="tap-vm-1",state="advertising",reason="",prefix="2001:db8:1::/64",source="fe80:.*"\} 1$'
+    check(re.search(state, done.stdout, re.MULTILINE), done.stdout)
+    check(re.search(r'^autora_state_info\{interface="lo",state="absent",reason="[a-z-]+",', done.stdout, re.MULTILINE), done.stdout)
 
 
 @scenario("prometheus-textfile", "prometheus", "the textfile unit: systemd-analyze, and half a file is never seen", 3)
