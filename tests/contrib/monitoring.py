@@ -97,8 +97,9 @@ def textfile():
     with open(target, encoding="ascii") as file:
         check(file.read() == sample(), "other text than autora's")
     first = os.stat(target)
-    check(write_metrics(f"head -c 99 {SAMPLE}; exit 1") != 0, "a failure of autora goes unnoticed")
+    check(write_metrics(f"head -c 99 {SAMPLE}; exit 71") != 0, "a failure of autora goes unnoticed")
     check(os.stat(target) == first, "autora failed and the file was changed")
+    check(write_metrics(f"cat {SAMPLE}; exit 1") == 0, "an interface without its instance stops the metrics")
     # A reader that has the old file open still sees all of it.
     with open(target, encoding="ascii") as reader:
         check(write_metrics("echo autora_build_info 1") == 0, "the command fails")
