@@ -29,6 +29,8 @@ ROGUE = "2001:db8:bad::"
 OTHER_PREFIX = "2001:db8:2::"
 MAC, OTHER_MAC = "02:00:5e:00:02:02", "02:00:5e:00:03:03"
 ECHO_REQUEST = 128
+# Seconds for what takes three on a machine that has nothing else to do.
+SLOW = 30
 
 
 def load(host, name):
@@ -91,14 +93,16 @@ def check_forged_sources_are_stopped(host, guest, mac):
         echo(guest, mac, source)
     echo(guest, mac, eui64(PREFIX, mac))
     wait("an honest packet is let in", lambda: received(host, ECHO_REQUEST) > echoes, 5)
-    check(received(host, ECHO_REQUEST) == echoes + 1, "a packet from somebody else's address was let in")
+    let_in = received(host, ECHO_REQUEST) - echoes
+    check(let_in == 1, f"{let_in} packets were let in, of which one was honest")
 
 
 def check_unfiltered(host, guest, mac):
     """Without the rules, all of that comes through."""
     before, echoes = received(host, wire.ND_RA), received(host, ECHO_REQUEST)
     advertise(guest, mac)
-    wait("unfiltered, advertisements get in", lambda: received(host, wire.ND_RA) >= before + 3, 5)
+    # The fragments are dropped by the kernel itself (RFC 6980).
+    wait("unfiltered, advertisements get in", lambda: received(host, wire.ND_RA) >= before + 3, 10)
     echo(guest, mac, eui64(OTHER_PREFIX, OTHER_MAC))
     wait("unfiltered, a forged source gets in", lambda: received(host, ECHO_REQUEST) > echoes, 5)
 
@@ -110,7 +114,7 @@ def check_autora_hears(daemon, guest):
         advertise(guest, MAC)
         return "sends Router Advertisements on this link as well" in daemon.text()
 
-    wait("autora warns of the guest's advertisements", heard, 8, every=0.5)
+    wait("autora warns of the guest's advertisements", heard, 25, every=0.5)
 
 
 def two_links():
@@ -124,8 +128,8 @@ def two_links():
 
 
 def check_served(host, guest, other):
-    configured(guest, "eth0", PREFIX)
-    configured(other, "eth0", OTHER_PREFIX)
+    configured(guest, "eth0", PREFIX, SLOW)
+    configured(other, "eth0", OTHER_PREFIX, SLOW)
     check(guest.pings(STABLE), "the guest does not reach the host")
     check(guest.pings(eui64(OTHER_PREFIX, OTHER_MAC)), "the guest does not reach the other guest")
     check(host.pings(eui64(PREFIX, MAC)), "the host does not reach the guest")
@@ -164,8 +168,8 @@ def nftables_bridge():
     host.run("nft", "add chain bridge seen output { type filter hook output priority 0; }")
     host.run("nft", "add rule bridge seen output icmpv6 type nd-router-advert counter")
     daemon = host.autora("br0")
-    configured(rogue, "eth0", PREFIX)
-    configured(victim, "eth0", PREFIX)
+    configured(rogue, "eth0", PREFIX, SLOW)
+    configured(victim, "eth0", PREFIX, SLOW)
     check("packets 0" not in host.run("nft", "list", "table", "bridge", "seen"), "the bridge's output hook sees nothing")
     check(rogue.pings(STABLE), "the guest does not reach the host")
     heard = received(victim, wire.ND_RA)

@@ -102,7 +102,7 @@ def libvirt_hook():
     hook(host, xml, "web", "reconnect")
     check(state(host) == done, "a second call changes something")
     host.autora("tap-vm-1")
-    configured(guest, "eth0", WEB)
+    configured(guest, "eth0", WEB, timeout=30)
     check(guest.pings(STABLE), "the guest does not reach the host")
 
 
@@ -234,7 +234,7 @@ def proxmox_hook():
     call(100, "post-start")
     check(state(host) == done, "a second call changes something")
     host.autora("tap100i0", regex="^tap[0-9]+i0$")
-    configured(guest, "eth0", "2001:db8:1:100::")
+    configured(guest, "eth0", "2001:db8:1:100::", timeout=30)
     check(guest.pings(STABLE), "the guest does not reach the host")
     for phase in ("pre-stop", "post-stop", "pre-migrate"):
         call(100, phase)

@@ -18,7 +18,7 @@ def a_host():
 
 def serve(host, guest, ifname, prefix):
     host.autora(ifname)
-    configured(guest, "eth0", prefix)
+    configured(guest, "eth0", prefix, timeout=30)
     check(guest.pings(STABLE), "the guest does not reach the host")
 
 

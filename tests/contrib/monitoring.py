@@ -86,7 +86,7 @@ def live():
     host, guest = host_and_guest()
     daemon = host.autora("tap-vm-1")
     daemon.says("advertising 2001:db8:1::/64")
-    configured(guest, "eth0", PREFIX)
+    configured(guest, "eth0", PREFIX, timeout=30)
     environment = {"RUNTIME_DIRECTORY": f"{WORK}/host-tap-vm-1", "AUTORA_INTERFACE_REGEX": "^(tap|lo)"}
     with host.net:
         # 1: lo matches and has no instance.
