@@ -20,16 +20,16 @@ prepare() {
     AUTORA=$target/debug/autora
 }
 
-# Starts this script again inside a new network namespace.
+# Starts this script again inside a new network namespace, and a mount namespace for a /run of its own.
 enter() {
     local again=(bash "$ROOT/tests/demo.sh" --inside "$AUTORA")
     if [ "$(id -u)" -eq 0 ]; then
-        exec unshare --net "${again[@]}"
-    elif unshare --user --map-root-user --net ip link set lo up 2>/dev/null; then
-        exec unshare --user --map-root-user --net "${again[@]}"
+        exec unshare --mount --net "${again[@]}"
+    elif unshare --user --map-root-user --mount --net ip link set lo up 2>/dev/null; then
+        exec unshare --user --map-root-user --mount --net "${again[@]}"
     fi
     echo "User namespaces are not allowed here, so the demonstration needs root."
-    as_root unshare --net "${again[@]}"
+    as_root unshare --mount --net "${again[@]}"
     exit
 }
 
@@ -54,6 +54,7 @@ has_own_namespace() {
 }
 
 make_link() {
+    mount -t tmpfs tmpfs /run
     unshare --net sleep infinity &
     guest_holder=$!
     wait_for 5 has_own_namespace "$guest_holder" || fail "no namespace for the guest"
@@ -109,7 +110,11 @@ inside() {
     sed 's/^/    | /' "$log"
     [ "$configured" = yes ] || fail "the guest configured nothing within 20 s"
 
-    step "3. What the guest's kernel made of the Router Advertisement"
+    step "3. What it says of itself"
+    say "autora status"
+    "$AUTORA" status | sed 's/^/    | /'
+
+    step "4. What the guest's kernel made of the Router Advertisement"
     say "address        $(guest_addresses)"
     say "default route  $(guest_default_route)"
     local on_link
@@ -121,7 +126,7 @@ inside() {
         fail "the guest cannot reach 2001:db8:1:1::1"
     fi
 
-    step "4. The router stops (SIGTERM) and takes its default route back"
+    step "5. The router stops (SIGTERM) and takes its default route back"
     kill -TERM "$daemon"
     wait_for 10 no_default_route || fail "the default route is still there"
     say "default route  none"

@@ -69,6 +69,8 @@ no_default_route() { ! has_default_route; }
 no_on_link_route() { ! guest ip -6 route show dev eth0 | grep -q '^2001:db8:1:1::/64'; }
 
 work=$(mktemp -d)
+# Where autora publishes its state, instead of the machine's /run.
+export RUNTIME_DIRECTORY=$work
 ip netns add "$ROUTER"
 ip netns add "$GUEST"
 router ip link set lo up

@@ -53,7 +53,7 @@ echo "== set-up"
 install_tools rdisc6=ndisc6 dnsmasq=dnsmasq-base dhcpcd=dhcpcd-base kea-dhcp6=kea-dhcp6-server \
     strace=strace qemu-system-x86_64=qemu-system-x86 cpio=cpio xz=xz-utils g++=g++
 install_tools ip=iproute2 unshare=util-linux tcpdump=tcpdump nft=nftables radvd=radvd \
-    jq=jq ping=iputils-ping sysctl=procps shellcheck=shellcheck python3=python3
+    jq=jq ping=iputils-ping sysctl=procps promtool=prometheus script=bsdutils shellcheck=shellcheck python3=python3
 need_rust cargo rustfmt rust-clippy
 if ! { cargo fmt --version && cargo clippy --version; } >/dev/null; then
     fail "cargo fmt and cargo clippy are needed: Debian's rustfmt and rust-clippy," \

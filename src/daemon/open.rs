@@ -5,7 +5,7 @@ use std::io;
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 
-use super::publish::{Origin, open_publication};
+use super::publish::Origin;
 use super::report::Report;
 use super::wait::Waiter;
 use super::{Daemon, FOREIGN_SILENCE};
@@ -70,15 +70,11 @@ impl Daemon {
         };
         let now = Instant::now();
         let mut origin = Origin::new(now);
-        let (publication, before) = if dry_run {
-            (None, None)
+        let (publication, memory) = if dry_run {
+            (None, Memory::default())
         } else {
-            open_publication(&name, ifindex, origin.namespace)
+            origin.publish(&name, ifindex)
         };
-        let memory = before
-            .as_ref()
-            .map_or(Memory::default(), |record| record.memory.before(now));
-        origin.restarts = before.map_or(0, |record| record.restarts.saturating_add(1));
         privilege::drop_all()?;
 
         let max_ra_interval = config.ra.max_interval();

@@ -7,30 +7,19 @@ use log::{debug, warn};
 
 use super::Daemon;
 use super::report::Standing;
+use crate::counters::Counters;
 use crate::eligibility::Reason;
 use crate::ifname::IfName;
-use crate::publication::{self, Publication, Record, State};
+use crate::publication::{self, Memory, Publication, Record, State};
 use crate::time::Instant;
 
 /// What does not change while the process lives.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Origin {
-    pub(super) namespace: u64,
-    pub(super) restarts: u64,
+    namespace: u64,
+    restarts: u64,
     pid: u32,
     started: Instant,
-}
-
-impl Origin {
-    pub(super) fn new(now: Instant) -> Self {
-        Self {
-            // Without /proc there is but one namespace to be seen.
-            namespace: publication::own_namespace().unwrap_or(0),
-            restarts: 0,
-            pid: process::id(),
-            started: now,
-        }
-    }
 }
 
 impl Daemon {
@@ -54,22 +43,12 @@ impl Daemon {
     fn record(&self) -> Record<'_> {
         let (standing, since) = self.report.standing();
         let mut record = Record {
-            interface: Cow::Borrowed(&self.name),
-            ifindex: self.ifindex,
-            namespace: self.origin.namespace,
-            pid: self.origin.pid,
-            version: env!("CARGO_PKG_VERSION").into(),
-            started: self.origin.started,
             restarts: self.origin.restarts,
-            state: State::Starting,
             since,
-            prefix: None,
-            source: None,
-            reason: "".into(),
-            explanation: "".into(),
             counters: self.report.counters,
             next_ra: self.next_ra(),
             memory: self.memory,
+            ..self.origin.first_record(&self.name, self.ifindex)
         };
         match standing {
             None => {}
@@ -101,25 +80,60 @@ impl Daemon {
     }
 }
 
-/// The file of the instance, if one can be had, and what it held.
-pub(super) fn open_publication(
-    name: &IfName,
-    ifindex: u32,
-    namespace: u64,
-) -> (Option<Publication>, Option<Record<'static>>) {
-    match Publication::open(ifindex, namespace) {
-        Ok((publication, before)) => (Some(publication), before),
-        Err(error) => {
-            let what = "autora status does not show it, and a restart may send too soon";
-            if publication::is_given() {
-                warn!("{name}: cannot make a file in $RUNTIME_DIRECTORY: {error}; {what}");
-            } else {
-                debug!(
-                    "{name}: cannot make a file in {}: {error}; {what}",
-                    publication::DIRECTORY
-                );
+impl Origin {
+    /// That of this process.
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            // Without /proc there is but one namespace to be seen.
+            namespace: publication::own_namespace().unwrap_or(0),
+            restarts: 0,
+            pid: process::id(),
+            started: now,
+        }
+    }
+
+    /// Makes the file of the instance, if one can be had; returns what the
+    /// process before left in it.
+    pub(super) fn publish(&mut self, name: &IfName, ifindex: u32) -> (Option<Publication>, Memory) {
+        let mut first = self.first_record(name, ifindex);
+        let opened = Publication::open(&mut first);
+        self.restarts = first.restarts;
+        let memory = first.memory;
+        match opened {
+            Ok(publication) => return (Some(publication), memory),
+            Err(error) => {
+                let what = "autora status does not show it, and a restart may send too soon";
+                if publication::is_given() {
+                    warn!("{name}: cannot make a file in $RUNTIME_DIRECTORY: {error}; {what}");
+                } else {
+                    debug!(
+                        "{name}: cannot make a file in {}: {error}; {what}",
+                        publication::DIRECTORY
+                    );
+                }
             }
-            (None, None)
+        }
+        (None, memory)
+    }
+
+    fn first_record<'a>(&self, name: &'a IfName, ifindex: u32) -> Record<'a> {
+        Record {
+            interface: Cow::Borrowed(name),
+            ifindex,
+            namespace: self.namespace,
+            pid: self.pid,
+            version: env!("CARGO_PKG_VERSION").into(),
+            started: self.started,
+            restarts: 0,
+            state: State::Starting,
+            since: self.started,
+            prefix: None,
+            source: None,
+            reason: "".into(),
+            explanation: "".into(),
+            counters: Counters::default(),
+            next_ra: None,
+            memory: Memory::default(),
         }
     }
 }

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
-use super::record::{LEN, Page, Record};
+use super::page::{LEN, Page};
+use super::record::Record;
 use super::running::whole_file_lock;
 use super::{DIRECTORY, given_directory};
 
@@ -29,8 +30,9 @@ pub struct Publication {
 }
 
 impl Publication {
-    /// Makes the file of the interface `ifindex` in the network namespace
-    /// `namespace`, and reads what an earlier process left there.
+    /// Makes the file of an instance with its `first` record, in which it puts
+    /// what an earlier process on the same interface left: its memory, and one
+    /// restart more than it had.
     ///
     /// It is always a new file in the place of the old one: that may belong to
     /// somebody else, as when root has served the interface by hand, or be
@@ -38,17 +40,22 @@ impl Publication {
     ///
     /// # Errors
     /// When no file can be had in the directory.
-    pub fn open(ifindex: u32, namespace: u64) -> io::Result<(Self, Option<Record<'static>>)> {
+    pub fn open(first: &mut Record) -> io::Result<Self> {
         let directory = match given_directory() {
             Some(directory) => directory,
             None => default_directory()?,
         };
-        let path = directory.join(format!("{namespace}.{ifindex}"));
-        let before = read(&path);
-        let unpublished = directory.join(format!("{namespace}.{ifindex}.new"));
+        let path = directory.join(format!("{}.{}", first.namespace, first.ifindex));
+        if let Some(before) = read(&path) {
+            first.memory = before.memory.before(first.started);
+            first.restarts = before.restarts.saturating_add(1);
+        }
+        let mut page = Page::default();
+        first.format(&mut page);
+
+        let unpublished = path.with_extension(format!("{}.new", first.ifindex));
         let _left_by_a_kill = fs::remove_file(&unpublished);
         let file = OpenOptions::new()
-            .read(true)
             .write(true)
             .create_new(true)
             .mode(UNPUBLISHED_MODE)
@@ -57,19 +64,14 @@ impl Publication {
             file.as_fd(),
             FcntlArg::F_OFD_SETLK(&whole_file_lock(libc::F_WRLCK)),
         )?;
-        let mut page = Page::default();
-        if let Some(record) = &before {
-            record.format(&mut page);
-        }
         file.write_all_at(page.as_bytes(), 0)?;
         file.set_permissions(Permissions::from_mode(FILE_MODE))?;
         fs::rename(&unpublished, &path)?;
-        let publication = Self {
+        Ok(Self {
             file,
             path,
             written: page.checksum(),
-        };
-        Ok((publication, before))
+        })
     }
 
     /// Publishes `record`, in one call, if anything in it is news.

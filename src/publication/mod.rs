@@ -10,6 +10,7 @@
 //! asks the kernel for that lock, so that no process id has to be guessed at.
 
 mod file;
+mod page;
 mod record;
 mod running;
 
@@ -20,7 +21,8 @@ use std::os::linux::fs::MetadataExt;
 use std::path::PathBuf;
 
 pub use file::Publication;
-pub use record::{LEN, Memory, Page, Record, State};
+pub use page::{LEN, Page};
+pub use record::{Memory, Record, State};
 pub use running::{Running, running};
 
 /// Where instances publish that no service manager gave a directory to.

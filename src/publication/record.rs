@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::{self, Display, Write};
-use std::io;
 use std::net::Ipv6Addr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
+use super::page::Page;
 use crate::counters::Counters;
 use crate::foreign::Seen;
 use crate::ifname::IfName;
@@ -15,13 +15,6 @@ use crate::prefix::Prefix64;
 use crate::time::Instant;
 use crate::wire::Rejection;
 
-/// The length of the text. Shorter ones are padded, so that a write never has
-/// to shorten the file; the longest explanations lose their end.
-pub const LEN: usize = 2048;
-/// `checksum`, a space, 16 digits and the end of the line.
-const CHECKSUM_LEN: usize = 9 + 16 + 1;
-const CONTENT_LEN: usize = LEN - CHECKSUM_LEN;
-const LAST_NEWLINE: usize = CONTENT_LEN - 1;
 /// Another first line is another version's.
 const FIRST_LINE: &str = "autora-state 1";
 
@@ -114,7 +107,7 @@ pub struct Record<'a> {
 impl Record<'_> {
     /// Writes the text into a `page`, without any other memory.
     pub fn format(&self, page: &mut Page) {
-        page.used = 0;
+        page.clear();
         // A page swallows what is too much for it: there is nothing to fail.
         let _ = self.lines(page);
         page.seal();
@@ -158,11 +151,7 @@ impl Record<'static> {
     /// Reads a text back; `None` if it is torn, damaged or another version's.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let (content, last_line) = text.split_at_checked(CONTENT_LEN)?;
-        if last_line != checksum_line(checksum(content)) {
-            return None;
-        }
-        let lines = std::str::from_utf8(content).ok()?.strip_prefix(FIRST_LINE)?;
+        let lines = Page::content(text)?.strip_prefix(FIRST_LINE)?;
         let text = |key: &str| value(lines, key);
         let number = |key: &str| text(key)?.parse().ok();
         let instant = |key: &str| number(key).map(|n| Instant::from_boot(Duration::from_nanos(n)));
@@ -222,82 +211,6 @@ impl Memory {
             ..self
         }
     }
-}
-
-/// A text of [`LEN`] bytes in the making. What does not fit is dropped.
-#[derive(Debug)]
-pub struct Page {
-    bytes: [u8; LEN],
-    used: usize,
-    checksum: u64,
-}
-
-impl Default for Page {
-    fn default() -> Self {
-        Self {
-            bytes: [b' '; LEN],
-            used: 0,
-            checksum: 0,
-        }
-    }
-}
-
-impl Page {
-    /// What tells it from others.
-    #[must_use]
-    pub fn checksum(&self) -> u64 {
-        self.checksum
-    }
-
-    /// The whole text.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// Pads the content, and ends the text with the checksum of that.
-    fn seal(&mut self) {
-        let (content, last_line) = self.bytes.split_at_mut(CONTENT_LEN);
-        if let Some(padding) = content.get_mut(self.used..) {
-            padding.fill(b' ');
-        }
-        if let Some(last) = content.last_mut() {
-            *last = b'\n';
-        }
-        self.checksum = checksum(content);
-        last_line.copy_from_slice(&checksum_line(self.checksum));
-    }
-}
-
-impl Write for Page {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = self.bytes.get_mut(self.used..LAST_NEWLINE).unwrap_or_default();
-        // Only whole characters, so that what is cut off is text still.
-        let fits = (0..=text.len().min(room.len()))
-            .rev()
-            .find(|&end| text.is_char_boundary(end));
-        for (to, from) in room.iter_mut().zip(text.bytes().take(fits.unwrap_or(0))) {
-            *to = from;
-            self.used += 1;
-        }
-        Ok(())
-    }
-}
-
-/// FNV-1a in words of eight bytes. It tells a text that was read while it was
-/// being written; nobody forges what only its owner can write.
-fn checksum(content: &[u8]) -> u64 {
-    content.chunks(8).fold(0xcbf2_9ce4_8422_2325, |sum, chunk| {
-        let word = chunk.iter().fold(0, |word, &byte| word << 8 | u64::from(byte));
-        (sum ^ word).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
-fn checksum_line(sum: u64) -> [u8; CHECKSUM_LEN] {
-    let mut line = [0; CHECKSUM_LEN];
-    // It has exactly the room that it needs.
-    let _ = io::Write::write_fmt(&mut line.as_mut_slice(), format_args!("checksum {sum:016x}\n"));
-    line
 }
 
 fn optional(page: &mut Page, key: &str, value: Option<impl Display>) -> fmt::Result {

@@ -11,7 +11,8 @@ use std::path::Path;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
-use super::record::{LEN, Record};
+use super::page::LEN;
+use super::record::Record;
 
 /// More files than any host has interfaces to serve are not looked at.
 const MAX_FILES: usize = 65_536;

@@ -51,23 +51,29 @@ pub enum Format {
 /// When the publications or the interfaces cannot be read.
 pub fn run(names: &[OsString], format: Format, pattern: &str) -> Result<ExitCode, Failure> {
     let names = names.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-    let directory = publication::directory();
-    let found = publication::running(&directory).map_err(|error| {
-        Failure::os(
-            &format!(
-                "cannot read {}, where instances publish their state",
-                directory.display()
-            ),
-            error,
-        )
-    })?;
     // What runs is shown even if nobody can say what should.
     let (wanted, refused) = match Wanted::new(pattern) {
         Ok(wanted) => (Some(wanted), None),
         Err(failure) => (None, Some(failure)),
     };
-    let unreadable = found.unreadable;
-    let overview = Overview::of(found.instances, wanted.as_ref(), &names)?;
+    let directory = publication::directory();
+    let look = || {
+        let found = publication::running(&directory).map_err(|error| {
+            let doing = format!(
+                "cannot read {}, where instances publish their state",
+                directory.display()
+            );
+            Failure::os(&doing, error)
+        })?;
+        Ok((
+            found.unreadable,
+            Overview::of(found.instances, wanted.as_ref(), &names)?,
+        ))
+    };
+    let (mut unreadable, mut overview) = look()?;
+    if overview.is_outdated() {
+        (unreadable, overview) = look()?;
+    }
     print(&match format {
         Format::Table => table::render(&overview, style()),
         Format::Json => json::render(&overview),

@@ -1,8 +1,9 @@
 //! What is to be shown: the instances, and the interfaces without one.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::units::{Manager, cause, unit_name};
+use super::units::{Manager, UNPUBLISHED, cause, unit_name};
 use super::wanted::Wanted;
 use crate::dry_run;
 use crate::eligibility::judge;
@@ -95,15 +96,15 @@ impl Overview {
             .collect();
         instances.sort_by_cached_key(|i| (i.elsewhere, i.record.namespace, in_order(&i.record.interface)));
 
-        let served = |index| {
-            instances
-                .iter()
-                .any(|i| !i.elsewhere && i.record.ifindex == index)
-        };
+        let served: BTreeSet<u32> = instances
+            .iter()
+            .filter(|instance| !instance.elsewhere)
+            .map(|instance| instance.record.ifindex)
+            .collect();
         let mut without = Vec::new();
         let mut unserved = Vec::new();
         for (index, name) in &interfaces {
-            if !asked(name) || served(*index) {
+            if !asked(name) || served.contains(index) {
                 continue;
             }
             match wanted.map(|wanted| wanted.matches(name)) {
@@ -120,16 +121,7 @@ impl Overview {
                 without.push(Without::new(name, "no-interface", what));
             }
         }
-        let manager = Manager::of_this_host();
-        let units = manager.units(&unserved.iter().map(|(_, name)| *name).collect::<Vec<_>>());
-        for (index, name) in unserved {
-            let (reason, mut explanation) = cause(manager, units.get(&unit_name(name)), name);
-            if let Some(obstacle) = obstacle(index, name) {
-                explanation.push_str("; and then it would wait: ");
-                explanation.push_str(&obstacle);
-            }
-            without.push(Without::new(name, reason, explanation));
-        }
+        without.extend(explained(&unserved));
         without.sort_by_cached_key(|w| in_order(&w.name));
         Ok(Self {
             clock,
@@ -137,6 +129,12 @@ impl Overview {
             without,
             pattern: wanted.map(Wanted::shown),
         })
+    }
+
+    /// Whether an instance must have started while this was put together:
+    /// systemd knows of it already, its publication was not there yet.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.without.iter().any(|without| without.reason == UNPUBLISHED)
     }
 
     /// Whether everything that should have an instance has one that is not
@@ -154,6 +152,22 @@ impl Without {
             explanation,
         }
     }
+}
+
+/// Interfaces that match and have no instance, with the cause.
+fn explained(unserved: &[(u32, &IfName)]) -> Vec<Without> {
+    let manager = Manager::of_this_host();
+    let names: Vec<_> = unserved.iter().map(|&(_, name)| name).collect();
+    let units = manager.units(&names);
+    let explain = |&(index, name): &(u32, &IfName)| {
+        let (reason, mut explanation) = cause(manager, units.get(&unit_name(name)), name);
+        if let Some(obstacle) = obstacle(index, name) {
+            explanation.push_str("; and then it would wait: ");
+            explanation.push_str(&obstacle);
+        }
+        Without::new(name, reason, explanation)
+    };
+    unserved.iter().map(explain).collect()
 }
 
 fn not_matching(name: &IfName, wanted: Option<&Wanted>) -> Without {

@@ -211,5 +211,5 @@ fn label(name: &str, value: impl Display) -> String {
 
 fn seconds(clock: &Clock, at: Instant) -> String {
     let since_epoch = clock.wall(at).duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("{:.3}", since_epoch.as_secs_f64())
+    format!("{}.{:03}", since_epoch.as_secs(), since_epoch.subsec_millis())
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::overview::{Clock, Instance, Overview, Without};
+use super::units::shell_unit;
 use crate::counters::Counters;
 use crate::publication::State;
 use crate::time::Instant;
@@ -91,8 +92,8 @@ fn of_instance(clock: &Clock, instance: &Instance) -> Row {
     }
     if instance.overdue {
         notes.push(format!(
-            "overdue: it hangs, or its advertisements cannot be sent: journalctl -u autora@{}",
-            record.interface.unit_instance()
+            "overdue: it hangs, or its advertisements cannot be sent: journalctl -u {}",
+            shell_unit(&record.interface)
         ));
     }
     notes.extend(oddities(counters, record.restarts));

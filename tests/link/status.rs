@@ -317,6 +317,24 @@ fn what_is_no_publication_is_left_alone() {
     assert_eq!(shown(&[]).0, 0);
 }
 
+/// Whoever may read a file can hold a read lock on it.
+#[test]
+fn a_lock_of_a_mere_reader_neither_revives_the_dead_nor_stops_the_next() {
+    let lab = Lab::new();
+    let published = Published::new("squatter");
+    let autora = published.told(Autora::slow());
+    let (daemon, _capture) = lab.serve(&autora);
+    drop(daemon);
+    let _squatter = lock_as(libc::F_RDLCK, File::open(published.file()).unwrap());
+    let status = || {
+        let output = ask(&lab.router, &published.told(asking("table").arg(TAP)));
+        output.status.code().unwrap()
+    };
+    assert_eq!(status(), 1);
+    let _next = autora.start(&lab.router);
+    lab.eventually("the next instance shows", SOON, |_| status() == 0);
+}
+
 #[test]
 fn an_idle_instance_neither_wakes_up_nor_writes_and_no_reader_changes_that() {
     let lab = Lab::new();
@@ -456,9 +474,12 @@ fn assert_documented(object: &Value, properties: &Value) {
 
 /// The lock of an owner.
 fn lock(path: &Path) -> File {
-    let file = File::options().read(true).write(true).open(path).unwrap();
+    lock_as(libc::F_WRLCK, File::options().write(true).open(path).unwrap())
+}
+
+fn lock_as(kind: libc::c_int, file: File) -> File {
     let all = libc::flock {
-        l_type: libc::F_WRLCK.try_into().unwrap(),
+        l_type: kind.try_into().unwrap(),
         l_whence: 0,
         l_start: 0,
         l_len: 0,

@@ -1,3 +1,4 @@
+use super::super::page::LEN;
 use super::*;
 
 fn at(seconds: u64) -> Instant {

@@ -92,20 +92,6 @@ case_an_instance_by_hand_is_seen_and_stands_in_no_ones_way() {
     [ "$(stat -c %U /run/autora/*."$(cat /sys/class/net/tap-vm-2/ifindex)")" = autora ]
 }
 
-# Whoever may read a file could hold a read lock on it.
-case_a_lock_of_nobody_does_not_count() {
-    local file pid
-    file=$(echo /run/autora/*."$(cat /sys/class/net/tap-vm-1/ifindex)")
-    systemctl stop autora@tap-vm-1.service
-    as_nobody flock --exclusive --nonblock "$file" sleep 60 &
-    pid=$!
-    lacks tap-vm-1 stopped
-    systemctl start autora@tap-vm-1.service
-    status tap-vm-1
-    kill "$pid"
-    wait "$pid" || true
-}
-
 # Every instance is one of another version, which ran with DynamicUser=yes.
 case_instances_move_from_a_dynamic_user_while_they_run() {
     local old
