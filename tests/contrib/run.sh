@@ -34,7 +34,8 @@ unpack() {
 
 bash -c '. "$0"; install_tools "$@"' "$here/../setup.sh" ip=iproute2 unshare=util-linux tcpdump=tcpdump nft=nftables \
     ping=iputils-ping sysctl=procps python3=python3 pip3=python3-pip systemd-analyze=systemd \
-    virsh=libvirt-clients libvirtd=libvirt-daemon qemu-system-x86_64=qemu-system-x86 ansible-lint=ansible-lint
+    virsh=libvirt-clients libvirtd=libvirt-daemon virt-qemu-run=libvirt-daemon-driver-qemu \
+    qemu-system-x86_64=qemu-system-x86 ansible-lint=ansible-lint
 for package in prometheus prometheus-node-exporter ifupdown; do
     made "$package" unpack "$package"
     PATH=$PATH:$cache/$package/usr/bin:$cache/$package/sbin
