@@ -35,8 +35,9 @@ def play(name):
     for directory in ("/etc", "/var"):
         subprocess.run(["mount", "--bind", directory, directory], check=True)
         subprocess.run(["mount", "-o", "remount,bind,ro", directory], check=True)
-    # This tree may stand in a place that is about to be covered.
-    kept = {path: os.open(path, os.O_PATH) for path in (stage.TREE, os.path.dirname(stage.BINARY))}
+    # This tree and the unpacked tools may stand in a place that is about to be covered.
+    kept = [stage.TREE, os.path.dirname(stage.BINARY), os.path.abspath(os.environ.get("AUTORA_TEST_CACHE", stage.TREE))]
+    kept = {path: os.open(path, os.O_PATH) for path in kept if os.path.isdir(path)}
     for directory in ("/run", "/tmp", "/var/lib/dhcpcd"):
         if os.path.isdir(directory):
             subprocess.run(["mount", "-t", "tmpfs", "tmpfs", directory], check=True)
