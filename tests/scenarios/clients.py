@@ -30,9 +30,9 @@ RADVD = """interface tap-vm-1 {
 
 
 def networkd(node, directory, log="networkd"):
-    """systemd-networkd with the .network files of a directory, and without systemd: it needs neither PID 1 nor D-Bus."""
+    """systemd-networkd with the files of a directory, and without systemd: it needs neither PID 1 nor D-Bus."""
     private = (
-        f"mkdir -p /run/systemd/network /run/systemd/netif; cp {directory}/*.network /run/systemd/network/\n"
+        f"mkdir -p /run/systemd/network /run/systemd/netif; cp {directory}/* /run/systemd/network/\n"
         "chown -R systemd-network: /run/systemd/netif\n"
         # What the machine that runs the test has configured for itself is none of this one's business.
         "mount -t tmpfs tmpfs /etc/systemd/network; mount -t tmpfs tmpfs /lib/systemd/network\n"

@@ -213,5 +213,5 @@ def delegation_dhcpcd():
 @scenario("delegation-networkd", 3, "Kea delegates a /56 to systemd-networkd; another prefix; the lease ends", 110)
 def delegation_networkd():
     network = Network()
-    networkd(network.host, os.path.join(EXAMPLES, "systemd-networkd"))
+    networkd(network.host, os.path.join(EXAMPLES, "systemd-networkd", "delegation"))
     renumber_and_end(network, "it has no global or unique-local /64")

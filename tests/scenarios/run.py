@@ -35,8 +35,9 @@ def play(name):
     for directory in ("/etc", "/var"):
         subprocess.run(["mount", "--bind", directory, directory], check=True)
         subprocess.run(["mount", "-o", "remount,bind,ro", directory], check=True)
-    # This tree may stand in a place that is about to be covered.
-    kept = {path: os.open(path, os.O_PATH) for path in (stage.TREE, os.path.dirname(stage.BINARY))}
+    # This tree and the unpacked tools may stand in a place that is about to be covered.
+    kept = [stage.TREE, os.path.dirname(stage.BINARY), os.path.abspath(os.environ.get("AUTORA_TEST_CACHE", stage.TREE))]
+    kept = {path: os.open(path, os.O_PATH) for path in kept if os.path.isdir(path)}
     for directory in ("/run", "/tmp", "/var/lib/dhcpcd"):
         if os.path.isdir(directory):
             subprocess.run(["mount", "-t", "tmpfs", "tmpfs", directory], check=True)
@@ -89,7 +90,7 @@ class Runner:
 
     def _start(self, name):
         argv = ["unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        argv += [sys.executable, os.path.abspath(__file__), "--play", name]
+        argv += [sys.executable, os.path.abspath(sys.argv[0]), "--play", name]
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         data = {"name": name, "process": process, "began": time.monotonic(), "text": b"", "late": False}
         self.running.register(process.stdout, selectors.EVENT_READ, data)
@@ -124,19 +125,22 @@ class Runner:
             print("".join(f"          | {line}\n" for line in text.splitlines()), end="", flush=True)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main(title=__doc__.split("\n")[0], topics=TOPICS, programs=PROGRAMS):
+    """tests/contrib runs its own topics in the same way."""
+    parser = argparse.ArgumentParser(description=title)
     parser.add_argument("name", nargs="*", help="scenarios whose name begins so (default: all)")
     parser.add_argument("--jobs", type=int, default=30, help="scenarios at a time; they mostly wait (30)")
     parser.add_argument("--list", action="store_true", help="list the scenarios and end")
     parser.add_argument("--play", metavar="NAME", help=argparse.SUPPRESS)
     parser.add_argument("-v", "--verbose", action="store_true", help="show what each scenario saw")
     options = parser.parse_args()
-    for topic in TOPICS:
+    for topic in topics:
         importlib.import_module(topic)
     if options.play:
         return play(options.play)
-    names = [n for n in stage.SCENARIOS if not options.name or any(n.startswith(o) for o in options.name)]
+    # A topic may import another one for what it shares.
+    names = [n for n, (body, *_) in stage.SCENARIOS.items() if body.__module__ in topics]
+    names = [n for n in names if not options.name or any(n.startswith(o) for o in options.name)]
     if options.list:
         for name in names:
             print(f"{name:24} {stage.SCENARIOS[name][1]}  {stage.SCENARIOS[name][2]}")
@@ -144,7 +148,7 @@ def main():
     if not names or os.geteuid() != 0:
         print("no such scenario" if not names else "namespaces and packet sockets need root", file=sys.stderr)
         return 2
-    missing = [p for p in PROGRAMS if subprocess.run(["sh", "-c", f"command -v {p}"], stdout=subprocess.DEVNULL).returncode]
+    missing = [p for p in programs if subprocess.run(["sh", "-c", f"command -v {p}"], stdout=subprocess.DEVNULL).returncode]
     if missing:
         print(f"not installed: {', '.join(missing)}", file=sys.stderr)
         return 2
