@@ -37,6 +37,14 @@ pub enum Command {
         /// The name of an interface
         name: OsString,
     },
+    /// Say of each requirement whether it is met, and what mends it; exit with 0 only if it would advertise
+    ///
+    /// Without --interface-regex (`AUTORA_INTERFACE_REGEX`) the pattern is that of /etc/default/autora and
+    /// /etc/default/autora.d/NAME.conf, as for the instance.
+    Check {
+        /// The names of interfaces; without any, all that match the pattern
+        name: Vec<OsString>,
+    },
 }
 
 /// One field per option; the help text is the reference.

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 /// Stopped on request, or the interface went away.
 pub const OK: u8 = 0;
+/// `autora check`: it would not advertise; the crosses say why.
+pub const NOT_ADVERTISING: u8 = 1;
 /// There is no such interface.
 pub const NO_INPUT: u8 = 66;
 /// The operating system failed in a way that cannot be outlived.

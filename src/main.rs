@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use autora::check;
 use autora::cli::{Cli, Command, Options, SERVES_NOTHING};
 use autora::config::Config;
 use autora::daemon::Daemon;
@@ -28,6 +29,10 @@ fn main() -> ExitCode {
                 }),
             options,
         } => matches(&environment_file, options.interface_regex, name.as_bytes()),
+        Cli {
+            command: Some(Command::Check { name }),
+            options,
+        } => check::run(&name, &options.interface_regex),
         Cli {
             command: None,
             options,

@@ -4,7 +4,7 @@ use std::env;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::libc;
@@ -77,15 +77,30 @@ impl StateFile {
     }
 }
 
+/// What the instances of systemd's remember of the interface `ifindex`, for
+/// who only looks; nothing if none ever ran for it.
+///
+/// # Errors
+/// When it may not be read: it is for root alone.
+pub fn remembered(ifindex: u32, now: Instant) -> io::Result<State> {
+    match fs::read_to_string(Path::new("/run/autora").join(file_name(ifindex))) {
+        Ok(text) => Ok(parse(&text, ifindex, now).unwrap_or_default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::default()),
+        Err(error) => Err(error),
+    }
+}
+
 /// In the first of the directories; systemd separates them by colons. All
 /// instances share it, and one that finds its interface renamed goes on where
 /// the one for the old name stopped, so the file bears the index.
 fn path(ifindex: u32) -> Option<PathBuf> {
     let all = env::var_os("RUNTIME_DIRECTORY")?;
     let first = env::split_paths(&all).next()?;
-    first
-        .is_absolute()
-        .then(|| first.join(format!("last-ra.{ifindex}")))
+    first.is_absolute().then(|| first.join(file_name(ifindex)))
+}
+
+fn file_name(ifindex: u32) -> String {
+    format!("last-ra.{ifindex}")
 }
 
 fn format(ifindex: u32, state: &State) -> String {
