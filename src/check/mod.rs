@@ -66,11 +66,20 @@ pub fn run(names: &[OsString], pattern: &str) -> Result<ExitCode, Failure> {
     if subjects.is_empty() {
         reports.push(none_matches(pattern)?);
     }
-    let mut shared = host.findings();
-    shared.extend(services.shared());
-    shared.extend(firewall.shared());
+    let shared: Vec<Finding> = host
+        .findings()
+        .into_iter()
+        .chain(services.shared())
+        .chain(firewall.shared())
+        .collect();
+    let is_fine = shared.iter().all(|finding| finding.mark == Mark::Met);
     reports.push(Report {
-        title: "this host".to_owned(),
+        title: if is_fine {
+            "this host: all is well"
+        } else {
+            "this host"
+        }
+        .to_owned(),
         findings: shared,
     });
 

@@ -1,8 +1,9 @@
 //! Firewall rules that drop what the guest and this host must tell each other.
 //!
-//! autora's packet socket stands outside of the IPv6 stack: of nftables' hooks
-//! only those of a device (netdev) and of a bridge see its packets. The rest
-//! of neighbour discovery is the kernel's, and passes all hooks.
+//! autora's packet socket stands outside of the IPv6 stack. What it sends
+//! passes the egress hook of the device alone, what it hears no hook at all;
+//! on a bridge both pass the hooks of the bridge family as well. The rest of
+//! neighbour discovery is the kernel's, and passes all hooks.
 //!
 //! What a rule does is told only where it is certain; else it "may".
 
@@ -16,13 +17,15 @@ use std::net::Ipv6Addr;
 use super::command::ask;
 use super::finding::Finding;
 use crate::ifname::IfName;
-use packet::{Interface, Packet, ct_state};
+use packet::{Interface, Packet, Payload, ct_state};
 use ruleset::{Chain, Outcome, Place, Ruleset};
 
 const ROUTER_SOLICITATION: u8 = 133;
 const ROUTER_ADVERTISEMENT: u8 = 134;
 const NEIGHBOUR_SOLICITATION: u8 = 135;
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
+/// What a guest does if it does anything.
+const HTTPS: u16 = 443;
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
@@ -120,7 +123,7 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
         .uplink
         .map_or(Interface::Some, |name| Interface::Named(name.to_string()));
     let incoming = |kind, destination| Packet {
-        icmp_type: Some(kind),
+        payload: Payload::Discovery(kind),
         input: here.clone(),
         output: Interface::None,
         source: None,
@@ -160,10 +163,13 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
         },
         Exchange {
             requirement: "from the guest",
-            what: "what the guest sends to the world",
+            what: "what the guest sends to the world (to port 443, for one)",
             vital: false,
             packets: vec![Packet {
-                icmp_type: None,
+                payload: Payload::Tcp {
+                    from: None,
+                    to: Some(HTTPS),
+                },
                 input: here.clone(),
                 output: beyond.clone(),
                 source: subject.guest,
@@ -174,10 +180,13 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
         },
         Exchange {
             requirement: "to the guest",
-            what: "what the world answers the guest",
+            what: "what the world answers the guest (from port 443, for one)",
             vital: false,
             packets: vec![Packet {
-                icmp_type: None,
+                payload: Payload::Tcp {
+                    from: Some(HTTPS),
+                    to: None,
+                },
                 input: beyond,
                 output: here,
                 source: None,
@@ -246,15 +255,18 @@ impl Rules {
 fn seen_at(chain: &Chain, packet: &Packet, subject: &Subject) -> Option<Packet> {
     let name = subject.name.to_string();
     let at_interface = chain.devices.contains(&name);
-    // Which chains see it follows from its way: an advertisement of ours and
-    // the solicitation for it are not seen by the IPv6 stack's.
-    let by_socket = matches!(packet.icmp_type, Some(ROUTER_SOLICITATION | ROUTER_ADVERTISEMENT));
+    // The socket hears a solicitation before the ingress hook, and whether the
+    // IPv6 stack hears it as well is of no interest.
+    let by_socket = matches!(
+        packet.payload,
+        Payload::Discovery(ROUTER_SOLICITATION | ROUTER_ADVERTISEMENT)
+    );
     let comes_in = packet.input == Interface::Named(name.clone());
     let goes_out = packet.output == Interface::Named(name);
-    let is_forwarded = packet.icmp_type.is_none();
+    let is_forwarded = matches!(packet.payload, Payload::Tcp { .. });
     let hook = chain.hook.as_deref()?;
     let passes = match (&chain.place.family[..], hook) {
-        ("netdev" | "inet", "ingress") => comes_in && at_interface,
+        ("netdev" | "inet", "ingress") => !by_socket && comes_in && at_interface,
         ("netdev", "egress") => goes_out && at_interface,
         ("inet" | "ip6", "prerouting") => !by_socket && packet.input != Interface::None,
         ("inet" | "ip6", "postrouting") => !by_socket && packet.output != Interface::None,

@@ -4,6 +4,8 @@ use std::net::Ipv6Addr;
 
 use serde_json::Value;
 
+/// `IPPROTO_TCP`
+const TCP: u128 = 6;
 /// `IPPROTO_ICMPV6`
 const ICMPV6: u128 = 58;
 /// `ETH_P_IPV6`
@@ -14,8 +16,8 @@ const NFPROTO_IPV6: u128 = 10;
 /// One packet at one hook. What is `None` may be anything.
 #[derive(Clone, Debug)]
 pub struct Packet {
-    /// Of ICMPv6 with hop limit 255; `None` for what a guest sends otherwise.
-    pub icmp_type: Option<u8>,
+    /// What it carries.
+    pub payload: Payload,
     /// The interface that it came in by.
     pub input: Interface,
     /// The interface that it leaves by.
@@ -26,6 +28,20 @@ pub struct Packet {
     pub destination: Option<Ipv6Addr>,
     /// The bit of `ct state`; `None` where connections are not tracked yet.
     pub ct_state: Option<u128>,
+}
+
+/// What a packet carries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Payload {
+    /// Neighbour discovery of this ICMPv6 type, with hop limit 255.
+    Discovery(u8),
+    /// A TCP connection, with these ports where they are known.
+    Tcp {
+        /// `tcp sport`
+        from: Option<u16>,
+        /// `tcp dport`
+        to: Option<u16>,
+    },
 }
 
 /// Bits of `ct state` (`NF_CT_STATE_BIT`).
@@ -92,31 +108,33 @@ impl Packet {
     }
 
     fn payload(&self, protocol: &str, field: &str) -> Datum {
-        let address =
-            |address: Option<Ipv6Addr>| address.map_or(Datum::Unknown, |a| Datum::Number(a.to_bits()));
-        match (protocol, field) {
-            ("icmpv6", "type") => self
-                .icmp_type
-                .map_or(Datum::Unknown, |kind| Datum::Number(kind.into())),
-            ("icmpv6", "code") if self.icmp_type.is_some() => Datum::Number(0),
-            ("ip6", "saddr") => address(self.source),
-            ("ip6", "daddr") => address(self.destination),
-            ("ip6", "nexthdr") => self.protocol(),
-            ("ip6", "hoplimit") if self.icmp_type.is_some() => Datum::Number(255),
-            ("ip6", "version") => Datum::Number(6),
-            ("ether", "type") => Datum::Number(IPV6),
-            ("ip" | "arp" | "icmp" | "igmp" | "vlan", _) => Datum::Absent,
-            ("tcp" | "udp" | "udplite" | "sctp" | "dccp" | "th" | "esp" | "ah", _)
-                if self.icmp_type.is_some() =>
-            {
-                Datum::Absent
-            }
+        let address = |known: Option<Ipv6Addr>| known.map_or(Datum::Unknown, |a| Datum::Number(a.to_bits()));
+        let port = |known: Option<u16>| known.map_or(Datum::Unknown, |port| Datum::Number(port.into()));
+        match (protocol, field, self.payload) {
+            ("ether", "type", _) => Datum::Number(IPV6),
+            ("ip6", "version", _) => Datum::Number(6),
+            ("ip6", "nexthdr", _) => self.protocol(),
+            ("ip6", "saddr", _) => address(self.source),
+            ("ip6", "daddr", _) => address(self.destination),
+            ("ip6", "hoplimit", Payload::Discovery(_)) => Datum::Number(255),
+            ("icmpv6", "type", Payload::Discovery(kind)) => Datum::Number(kind.into()),
+            ("icmpv6", "code", Payload::Discovery(_)) => Datum::Number(0),
+            ("tcp" | "th", "sport", Payload::Tcp { from, .. }) => port(from),
+            ("tcp" | "th", "dport", Payload::Tcp { to, .. }) => port(to),
+            ("icmpv6", _, Payload::Tcp { .. }) | ("tcp", _, Payload::Discovery(_)) => Datum::Absent,
+            (
+                "ip" | "arp" | "icmp" | "igmp" | "udp" | "udplite" | "sctp" | "dccp" | "esp" | "ah" | "comp",
+                ..,
+            ) => Datum::Absent,
             _ => Datum::Unknown,
         }
     }
 
     fn protocol(&self) -> Datum {
-        self.icmp_type.map_or(Datum::Unknown, |_| Datum::Number(ICMPV6))
+        Datum::Number(match self.payload {
+            Payload::Discovery(_) => ICMPV6,
+            Payload::Tcp { .. } => TCP,
+        })
     }
 }
 
