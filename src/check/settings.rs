@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{FalseyValueParser, TypedValueParser};
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::cli::{Cli, SERVES_NOTHING};
 use crate::config::Config;
@@ -53,7 +53,11 @@ pub fn of(name: &IfName, given: &str) -> Result<Settings, String> {
         arguments.push(format!("{PATTERN}{given}"));
     }
     arguments.insert(0, "autora".to_owned());
-    let cli = Cli::try_parse_from(arguments).map_err(|error| first_line(&error.to_string()))?;
+    let cli = Cli::command()
+        .args_override_self(true)
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+        .map_err(|error| first_line(&error.to_string()))?;
     let config = Config::try_from(&cli.options.settings()).map_err(|error| error.to_string())?;
     Ok(Settings {
         config,

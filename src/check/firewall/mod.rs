@@ -26,6 +26,8 @@ const NEIGHBOUR_SOLICITATION: u8 = 135;
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
 /// What a guest does if it does anything.
 const HTTPS: u16 = 443;
+/// From such a port (RFC 6335, 6).
+const EPHEMERAL: u16 = 50_000;
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
@@ -95,14 +97,11 @@ fn read() -> Result<Rules, Finding> {
         }
     };
     let json = list(&["--json", "--terse", "--numeric"])?;
-    let mut ruleset = Ruleset::parse(&json).ok_or_else(|| {
-        unknown("what nft lists is not understood".to_owned()).mended_by("nft list ruleset")
-    })?;
     let text = list(&["--terse", "--handle"])?;
     let text = String::from_utf8_lossy(&text).into_owned();
-    if ruleset.lacks_devices() {
-        ruleset.take_devices(&text);
-    }
+    let ruleset = Ruleset::parse(&json, &text).ok_or_else(|| {
+        unknown("what nft lists is not understood".to_owned()).mended_by("nft list ruleset")
+    })?;
     Ok(Rules { ruleset, text })
 }
 
@@ -167,8 +166,8 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
             vital: false,
             packets: vec![Packet {
                 payload: Payload::Tcp {
-                    from: None,
-                    to: Some(HTTPS),
+                    from: EPHEMERAL,
+                    to: HTTPS,
                 },
                 input: here.clone(),
                 output: beyond.clone(),
@@ -184,8 +183,8 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
             vital: false,
             packets: vec![Packet {
                 payload: Payload::Tcp {
-                    from: Some(HTTPS),
-                    to: None,
+                    from: HTTPS,
+                    to: EPHEMERAL,
                 },
                 input: beyond,
                 output: here,

@@ -35,12 +35,12 @@ pub struct Packet {
 pub enum Payload {
     /// Neighbour discovery of this ICMPv6 type, with hop limit 255.
     Discovery(u8),
-    /// A TCP connection, with these ports where they are known.
+    /// A TCP connection with these ports.
     Tcp {
         /// `tcp sport`
-        from: Option<u16>,
+        from: u16,
         /// `tcp dport`
-        to: Option<u16>,
+        to: u16,
     },
 }
 
@@ -109,7 +109,6 @@ impl Packet {
 
     fn payload(&self, protocol: &str, field: &str) -> Datum {
         let address = |known: Option<Ipv6Addr>| known.map_or(Datum::Unknown, |a| Datum::Number(a.to_bits()));
-        let port = |known: Option<u16>| known.map_or(Datum::Unknown, |port| Datum::Number(port.into()));
         match (protocol, field, self.payload) {
             ("ether", "type", _) => Datum::Number(IPV6),
             ("ip6", "version", _) => Datum::Number(6),
@@ -119,8 +118,8 @@ impl Packet {
             ("ip6", "hoplimit", Payload::Discovery(_)) => Datum::Number(255),
             ("icmpv6", "type", Payload::Discovery(kind)) => Datum::Number(kind.into()),
             ("icmpv6", "code", Payload::Discovery(_)) => Datum::Number(0),
-            ("tcp" | "th", "sport", Payload::Tcp { from, .. }) => port(from),
-            ("tcp" | "th", "dport", Payload::Tcp { to, .. }) => port(to),
+            ("tcp" | "th", "sport", Payload::Tcp { from, .. }) => Datum::Number(from.into()),
+            ("tcp" | "th", "dport", Payload::Tcp { to, .. }) => Datum::Number(to.into()),
             ("icmpv6", _, Payload::Tcp { .. }) | ("tcp", _, Payload::Discovery(_)) => Datum::Absent,
             (
                 "ip" | "arp" | "icmp" | "igmp" | "udp" | "udplite" | "sctp" | "dccp" | "esp" | "ah" | "comp",

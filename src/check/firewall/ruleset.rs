@@ -76,12 +76,13 @@ pub enum Outcome {
 
 impl Ruleset {
     /// Reads the output of `nft --json list ruleset`; `None` if it is not that.
+    /// What older versions of nft leave out of it (the interfaces of a chain up
+    /// to 1.0.6, whether a table is dormant) stands in the `text` of the same.
     #[must_use]
-    pub fn parse(json: &[u8]) -> Option<Self> {
+    pub fn parse(json: &[u8], text: &str) -> Option<Self> {
         let root: Value = serde_json::from_slice(json).ok()?;
         let mut chains: Vec<Chain> = Vec::new();
-        let objects = root.get("nftables")?.as_array()?;
-        for object in objects {
+        for object in root.get("nftables")?.as_array()? {
             if let Some(chain) = object.get("chain").and_then(Chain::parse) {
                 chains.push(chain);
             } else if let Some(rule) = object.get("rule") {
@@ -93,37 +94,18 @@ impl Ruleset {
                 });
             }
         }
-        for table in objects.iter().filter_map(|object| object.get("table")) {
-            if table
-                .get("flags")
-                .is_some_and(|flags| flags.to_string().contains("dormant"))
-            {
-                let (family, name) = (table.get("family")?.as_str()?, table.get("name")?.as_str()?);
-                chains.retain(|chain| (&chain.place.family[..], &chain.place.table[..]) != (family, name));
-            }
+        for chain in chains.iter_mut().filter(|chain| chain.devices.is_empty()) {
+            let line = lines_of(text, &chain.place).find(|line| line.contains(" hook "));
+            chain.devices = line.map(devices_in).unwrap_or_default();
         }
+        let dormant = dormant_tables(text);
+        chains.retain(|chain| !dormant.contains(&(&chain.place.family, &chain.place.table)));
         Some(Self { chains })
     }
 
     /// The chains that the kernel itself calls.
     pub fn base_chains(&self) -> impl Iterator<Item = &Chain> {
         self.chains.iter().filter(|chain| chain.hook.is_some())
-    }
-
-    /// Whether a chain of the netdev family came without its interfaces, as nft
-    /// before 1.0.7 lists it.
-    #[must_use]
-    pub fn lacks_devices(&self) -> bool {
-        self.base_chains()
-            .any(|chain| chain.is_at_device() && chain.devices.is_empty())
-    }
-
-    /// Takes what is missing from the text of `nft list ruleset`.
-    pub fn take_devices(&mut self, text: &str) {
-        for chain in self.chains.iter_mut().filter(|chain| chain.devices.is_empty()) {
-            let line = lines_of(text, &chain.place).find(|line| line.contains(" hook "));
-            chain.devices = line.map(devices_in).unwrap_or_default();
-        }
     }
 
     /// Sends `packet` through the base chain.
@@ -179,6 +161,22 @@ fn lines_of<'a>(ruleset: &'a str, wanted: &'a ChainName) -> impl Iterator<Item =
         }
         false
     })
+}
+
+/// The family and name of tables that are switched off.
+fn dormant_tables(ruleset: &str) -> Vec<(&str, &str)> {
+    let mut table = None;
+    let mut dormant = Vec::new();
+    for line in ruleset.lines() {
+        match line.split_whitespace().collect::<Vec<_>>()[..] {
+            ["table", family, name, "{", ..] => table = Some((family, name)),
+            ["flags", ref flags @ ..] if flags.iter().any(|flag| flag.contains("dormant")) => {
+                dormant.extend(table)
+            }
+            _ => {}
+        }
+    }
+    dormant
 }
 
 /// Those of `… hook egress devices = { e0, tap0 } priority filter; …`.
