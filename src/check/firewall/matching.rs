@@ -8,6 +8,10 @@ use serde_json::Value;
 
 use super::packet::{Datum, Packet};
 
+/// As it is, and in the byte order in which nft 1.0.6 lists it on most
+/// machines. No protocol has the other number.
+const ETH_P_IPV6: [u128; 2] = [0x86dd, 0xdd86];
+
 /// An answer that may be open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Truth {
@@ -106,6 +110,10 @@ pub fn equals(left: &Value, right: &Value, packet: &Packet) -> Truth {
         Datum::Absent => Truth::No,
         Datum::Unknown => Truth::Perhaps,
         Datum::Number(is) => equals_number(is, right),
+        Datum::EtherType => ETH_P_IPV6
+            .map(|is| equals_number(is, right))
+            .into_iter()
+            .fold(Truth::No, Truth::or),
         Datum::Name(is) => right
             .as_str()
             .map_or(Truth::Perhaps, |pattern| equals_name(&is, pattern)),

@@ -252,44 +252,38 @@ impl Rules {
 
 /// The packet as the chain sees it, if it passes there at all.
 fn seen_at(chain: &Chain, packet: &Packet, subject: &Subject) -> Option<Packet> {
-    let name = subject.name.to_string();
-    let at_interface = chain.devices.contains(&name);
     // The socket hears a solicitation before the ingress hook, and whether the
     // IPv6 stack hears it as well is of no interest.
-    let by_socket = matches!(
+    let by_stack = !matches!(
         packet.payload,
         Payload::Discovery(ROUTER_SOLICITATION | ROUTER_ADVERTISEMENT)
     );
-    let comes_in = packet.input == Interface::Named(name.clone());
-    let goes_out = packet.output == Interface::Named(name);
-    let is_forwarded = matches!(packet.payload, Payload::Tcp { .. });
+    let is_at_chain = |at: &Interface| matches!(at, Interface::Named(name) if chain.devices.contains(name));
+    let bridged = |at: &Interface| subject.is_bridge && *at == Interface::Named(subject.name.to_string());
+    let (comes_in, goes_out) = (packet.input != Interface::None, packet.output != Interface::None);
     let hook = chain.hook.as_deref()?;
     let passes = match (&chain.place.family[..], hook) {
-        ("netdev" | "inet", "ingress") => !by_socket && comes_in && at_interface,
-        ("netdev", "egress") => goes_out && at_interface,
-        ("inet" | "ip6", "prerouting") => !by_socket && packet.input != Interface::None,
-        ("inet" | "ip6", "postrouting") => !by_socket && packet.output != Interface::None,
-        ("inet" | "ip6", "input") => !by_socket && !is_forwarded && comes_in,
-        ("inet" | "ip6", "output") => !by_socket && !is_forwarded && goes_out,
-        ("inet" | "ip6", "forward") => is_forwarded,
-        ("bridge", "prerouting" | "input") => subject.is_bridge && comes_in,
-        ("bridge", "output" | "postrouting") => subject.is_bridge && goes_out,
+        ("netdev" | "inet", "ingress") => by_stack && is_at_chain(&packet.input),
+        ("netdev", "egress") => is_at_chain(&packet.output),
+        ("inet" | "ip6", "prerouting") => by_stack && comes_in,
+        ("inet" | "ip6", "input") => by_stack && !goes_out,
+        ("inet" | "ip6", "forward") => comes_in && goes_out,
+        ("inet" | "ip6", "output") => by_stack && !comes_in,
+        ("inet" | "ip6", "postrouting") => by_stack && goes_out,
+        ("bridge", "prerouting" | "input") => bridged(&packet.input),
+        ("bridge", "output" | "postrouting") => bridged(&packet.output),
         _ => false,
     };
     let mut seen = packet.clone();
-    match hook {
-        "ingress" | "prerouting" | "input" => seen.output = Interface::None,
-        "output" => seen.input = Interface::None,
-        _ => {}
+    if matches!(hook, "ingress" | "prerouting") {
+        seen.output = Interface::None;
     }
-    match &chain.place.family[..] {
+    if chain.is_at_device() {
+        seen.ct_state = None;
+    }
+    if chain.place.family == "bridge" {
         // There they are the ports.
-        "bridge" => (seen.input, seen.output, seen.ct_state) = (Interface::Some, Interface::Some, None),
-        "netdev" => seen.ct_state = None,
-        _ => {}
+        (seen.input, seen.output, seen.ct_state) = (Interface::Some, Interface::Some, None);
     }
     passes.then_some(seen)
 }
-
-#[cfg(test)]
-mod tests;

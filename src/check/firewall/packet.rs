@@ -8,8 +8,6 @@ use serde_json::Value;
 const TCP: u128 = 6;
 /// `IPPROTO_ICMPV6`
 const ICMPV6: u128 = 58;
-/// `ETH_P_IPV6`
-const IPV6: u128 = 0x86dd;
 /// `NFPROTO_IPV6`
 const NFPROTO_IPV6: u128 = 10;
 
@@ -70,6 +68,8 @@ pub enum Interface {
 pub enum Datum {
     /// A number or an address.
     Number(u128),
+    /// That of IPv6, `ETH_P_IPV6`.
+    EtherType,
     /// The name of an interface.
     Name(String),
     /// The packet has no such thing, as one of ICMPv6 has no TCP port: the
@@ -100,7 +100,7 @@ impl Packet {
         match key {
             "iifname" | "iif" => name(&self.input),
             "oifname" | "oif" => name(&self.output),
-            "protocol" => Datum::Number(IPV6),
+            "protocol" => Datum::EtherType,
             "nfproto" => Datum::Number(NFPROTO_IPV6),
             "l4proto" => self.protocol(),
             _ => Datum::Unknown,
@@ -110,7 +110,7 @@ impl Packet {
     fn payload(&self, protocol: &str, field: &str) -> Datum {
         let address = |known: Option<Ipv6Addr>| known.map_or(Datum::Unknown, |a| Datum::Number(a.to_bits()));
         match (protocol, field, self.payload) {
-            ("ether", "type", _) => Datum::Number(IPV6),
+            ("ether", "type", _) => Datum::EtherType,
             ("ip6", "version", _) => Datum::Number(6),
             ("ip6", "nexthdr", _) => self.protocol(),
             ("ip6", "saddr", _) => address(self.source),

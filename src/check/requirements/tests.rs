@@ -14,7 +14,7 @@ fn one_of<T: Clone>(rng: &mut impl Rng, values: &[T]) -> T {
 /// A link with anything about it, each thing more often right than wrong.
 fn any_link(rng: &mut SmallRng) -> Link {
     let mut link = a_fit_link();
-    let mut rarely = |rng: &mut SmallRng| rng.random_ratio(1, 6);
+    let rarely = |rng: &mut SmallRng| rng.random_ratio(1, 6);
     for flag in [
         libc::IFF_UP,
         libc::IFF_RUNNING,
