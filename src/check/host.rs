@@ -94,11 +94,11 @@ impl Host {
                 let found = "net.ipv6.conf.all.forwarding is 0: guests get addresses and a default route, \
                              and this host drops what they send";
                 // In this order: what comes first keeps the default route alive.
-                let first = self
+                let deaf = self
                     .uplink
-                    .iter()
+                    .as_ref()
                     .filter(|up| up.by_advertisement && up.goes_deaf(1));
-                let first: String = first.map(|uplink| format!("{} ", uplink.accept())).collect();
+                let first = deaf.map_or_else(String::new, |up| format!("{} ", up.accept()));
                 Finding::warning(FORWARDS, found)
                     .mended_by(format!("sysctl -w {first}net.ipv6.conf.all.forwarding=1"))
             }

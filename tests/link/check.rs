@@ -96,7 +96,7 @@ fn check(namespace: &Namespace) -> Check {
 }
 
 /// A host with nothing to complain of: it forwards to a world of its own,
-/// whose address is 2001:db8:77::1.
+/// whose address is `2001:db8:77::1`.
 struct Host {
     lab: Lab,
     world: Namespace,

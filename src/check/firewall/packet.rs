@@ -31,7 +31,7 @@ pub struct Packet {
 /// What a packet carries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Payload {
-    /// Neighbour discovery of this ICMPv6 type, with hop limit 255.
+    /// Neighbour discovery with this type of `ICMPv6`, and hop limit 255.
     Discovery(u8),
     /// A TCP connection with these ports.
     Tcp {
@@ -72,7 +72,7 @@ pub enum Datum {
     EtherType,
     /// The name of an interface.
     Name(String),
-    /// The packet has no such thing, as one of ICMPv6 has no TCP port: the
+    /// The packet has no such thing, as neighbour discovery has no TCP port: the
     /// rule does not match, whatever the comparison.
     Absent,
     /// It cannot be told from here.
@@ -120,8 +120,9 @@ impl Packet {
             ("icmpv6", "code", Payload::Discovery(_)) => Datum::Number(0),
             ("tcp" | "th", "sport", Payload::Tcp { from, .. }) => Datum::Number(from.into()),
             ("tcp" | "th", "dport", Payload::Tcp { to, .. }) => Datum::Number(to.into()),
-            ("icmpv6", _, Payload::Tcp { .. }) | ("tcp", _, Payload::Discovery(_)) => Datum::Absent,
-            (
+            ("icmpv6", _, Payload::Tcp { .. })
+            | ("tcp", _, Payload::Discovery(_))
+            | (
                 "ip" | "arp" | "icmp" | "igmp" | "udp" | "udplite" | "sctp" | "dccp" | "esp" | "ah" | "comp",
                 ..,
             ) => Datum::Absent,

@@ -171,7 +171,7 @@ fn dormant_tables(ruleset: &str) -> Vec<(&str, &str)> {
         match line.split_whitespace().collect::<Vec<_>>()[..] {
             ["table", family, name, "{", ..] => table = Some((family, name)),
             ["flags", ref flags @ ..] if flags.iter().any(|flag| flag.contains("dormant")) => {
-                dormant.extend(table)
+                dormant.extend(table);
             }
             _ => {}
         }

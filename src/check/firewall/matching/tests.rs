@@ -16,7 +16,8 @@ fn advertisement() -> Packet {
     }
 }
 
-fn truth(op: &str, left: Value, right: Value) -> Truth {
+fn truth(op: &str, left: impl Into<Value>, right: impl Into<Value>) -> Truth {
+    let (left, right) = (left.into(), right.into());
     holds(&json!({"op": op, "left": left, "right": right}), &advertisement())
 }
 
