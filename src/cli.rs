@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use log::LevelFilter;
 
 use crate::config::Settings;
@@ -16,7 +17,12 @@ pub const SERVES_NOTHING: &str = "^$";
 /// Advertises one interface's /64 to the guest behind it (RFC 4861 router
 /// discovery), while the interface is fit for it, and is silent otherwise.
 #[derive(Debug, Parser)]
-#[command(name = "autora", version, max_term_width = 100)]
+#[command(
+    name = "autora",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 pub struct Cli {
     /// What to do instead of serving an interface.
     #[command(subcommand)]
@@ -27,24 +33,68 @@ pub struct Cli {
 }
 
 /// Anything but serving.
-#[derive(Debug, Subcommand)]
+#[derive(Debug)]
 pub enum Command {
-    /// Exit with 0 if NAME matches the pattern, with 1 if not
-    Match {
-        /// Take the pattern from this file, read as systemd reads an environment file; the last one wins
-        #[arg(long, value_name = "FILE")]
-        environment_file: Vec<PathBuf>,
-        /// The name of an interface
-        name: OsString,
-    },
-    /// Say of each requirement whether it is met, and what mends it; exit with 0 only if it would advertise
-    ///
-    /// Without --interface-regex (`AUTORA_INTERFACE_REGEX`) the pattern is that of /etc/default/autora and
-    /// /etc/default/autora.d/NAME.conf, as for the instance.
-    Check {
-        /// The names of interfaces; without any, all that match the pattern
-        name: Vec<OsString>,
-    },
+    /// `autora match`
+    Match(Match),
+    /// `autora check`
+    Check(Check),
+}
+
+/// By hand, as the derived one would build the options of all commands at each
+/// start: an instance, which has no use for them, would keep the memory.
+impl Subcommand for Command {
+    fn augment_subcommands(command: clap::Command) -> clap::Command {
+        command.subcommands([
+            clap::Command::new("match")
+                .about("Exit with 0 if NAME matches the pattern, with 1 if not")
+                .defer(Match::augment_args),
+            clap::Command::new("check")
+                .about("Say what each requirement is met by, or what mends it; exit with 0 only if it would advertise")
+                .defer(Check::augment_args),
+        ])
+    }
+
+    fn augment_subcommands_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        matches!(name, "match" | "check")
+    }
+}
+
+impl FromArgMatches for Command {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        match matches.subcommand() {
+            Some(("match", matches)) => Match::from_arg_matches(matches).map(Self::Match),
+            Some(("check", matches)) => Check::from_arg_matches(matches).map(Self::Check),
+            _ => Err(clap::Error::new(ErrorKind::InvalidSubcommand)),
+        }
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// Asks whether a name matches the pattern.
+#[derive(Debug, Args)]
+pub struct Match {
+    /// Take the pattern from this file, read as systemd reads an environment file; the last one wins
+    #[arg(long, value_name = "FILE")]
+    pub environment_file: Vec<PathBuf>,
+    /// The name of an interface
+    pub name: OsString,
+}
+
+/// Asks why a guest has no IPv6. Without --interface-regex (AUTORA_INTERFACE_REGEX) the pattern
+/// is that of /etc/default/autora and /etc/default/autora.d/NAME.conf, as for the instance.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The names of interfaces; without any, all that match the pattern
+    pub name: Vec<OsString>,
 }
 
 /// One field per option; the help text is the reference.

@@ -50,7 +50,7 @@ fn paragraph(config: &Config, ifindex: u32, name: &IfName) -> String {
     } else {
         format!("does not match '{pattern}'")
     };
-    let link = match Reader::new(ifindex).map(|mut reader| reader.read()) {
+    let link = match Reader::new(ifindex).map(|mut reader| reader.read().cloned()) {
         Ok(Ok(link)) => link,
         Ok(Err(ReadError::Gone)) => return "went away meanwhile".to_owned(),
         Ok(Err(error)) => {

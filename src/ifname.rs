@@ -1,8 +1,8 @@
 //! The name of a network interface.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fmt;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 
 use thiserror::Error;
 
@@ -12,8 +12,13 @@ const MAX_LEN: usize = 15;
 /// A name that the kernel could give to an interface: 1 to 15 bytes without
 /// `/`, `:`, NUL or white space, and neither `.` nor `..` (`dev_valid_name`).
 /// Names need not be UTF-8.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct IfName(Vec<u8>);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IfName {
+    /// Zeros behind the name, which holds none, so that the derived order is
+    /// that of the names.
+    bytes: [u8; MAX_LEN],
+    len: u8,
+}
 
 /// Why some bytes are no interface name.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -40,7 +45,15 @@ impl IfName {
         if bytes.iter().any(forbidden) || bytes == b"." || bytes == b".." {
             return Err(InvalidIfName::Forbidden);
         }
-        Ok(Self(bytes.to_vec()))
+        let mut name = Self {
+            bytes: [0; MAX_LEN],
+            len: u8::try_from(bytes.len()).unwrap_or_default(),
+        };
+        name.bytes
+            .iter_mut()
+            .zip(bytes)
+            .for_each(|(to, from)| *to = *from);
+        Ok(name)
     }
 
     /// Takes what systemd passes as `%i`: bytes that a unit name cannot hold
@@ -67,13 +80,13 @@ impl IfName {
     /// The name as the kernel holds it.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        self.bytes.get(..self.len.into()).unwrap_or_default()
     }
 
     /// The name as a path component or an argument.
     #[must_use]
-    pub fn to_os_string(&self) -> OsString {
-        OsString::from_vec(self.0.clone())
+    pub fn as_os_str(&self) -> &OsStr {
+        OsStr::from_bytes(self.as_bytes())
     }
 
     /// The instance name for `systemctl start autora@…`: the reverse of
@@ -81,7 +94,7 @@ impl IfName {
     #[must_use]
     pub fn unit_instance(&self) -> String {
         let mut instance = String::new();
-        for &byte in &self.0 {
+        for &byte in self.as_bytes() {
             match char::from(byte) {
                 plain if unit_name_holds(byte) && byte != b'\\' => instance.push(plain),
                 // escape_name takes a str, in which such a byte is two.
@@ -97,7 +110,7 @@ impl IfName {
     pub fn shell(&self) -> String {
         let text = self.to_string();
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.+@%,".contains(&b);
-        if self.0.iter().copied().all(plain) {
+        if self.as_bytes().iter().copied().all(plain) {
             text
         } else {
             format!("'{}'", text.replace('\'', r"'\''"))
@@ -108,7 +121,7 @@ impl IfName {
     /// in the name (`eth0.5`) only the form with slashes is unambiguous.
     #[must_use]
     pub fn sysctl(&self, setting: &str) -> String {
-        if self.0.contains(&b'.') {
+        if self.as_bytes().contains(&b'.') {
             format!("net/ipv6/conf/{}/{setting}", self.shell())
         } else {
             format!("net.ipv6.conf.{}.{setting}", self.shell())
@@ -120,7 +133,7 @@ impl IfName {
 /// a name cannot forge a line in a log.
 impl fmt::Display for IfName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
+        for chunk in self.as_bytes().utf8_chunks() {
             for c in chunk.valid().chars() {
                 if c.is_control() {
                     write!(f, "{}", c.escape_default())?;

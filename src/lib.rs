@@ -29,6 +29,7 @@ pub mod privilege;
 pub mod router;
 pub mod rtnetlink;
 pub mod service;
+mod snmp6;
 pub mod socket;
 pub mod state_file;
 pub mod time;

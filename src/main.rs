@@ -1,6 +1,7 @@
 //! The program: options, log, run, exit status.
 
 use std::fs;
+use std::hint::black_box;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -22,17 +23,17 @@ use log::LevelFilter;
 fn main() -> ExitCode {
     let result = match Cli::parse() {
         Cli {
-            command:
-                Some(Command::Match {
-                    environment_file,
-                    name,
-                }),
+            command: Some(Command::Match(command)),
             options,
-        } => matches(&environment_file, options.interface_regex, name.as_bytes()),
+        } => matches(
+            &command.environment_file,
+            options.interface_regex,
+            command.name.as_bytes(),
+        ),
         Cli {
-            command: Some(Command::Check { name }),
+            command: Some(Command::Check(command)),
             options,
-        } => check::run(&name, &options.interface_regex),
+        } => check::run(&command.name, &options.interface_regex),
         Cli {
             command: None,
             options,
@@ -72,9 +73,18 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
         None => only_match(&config.pattern)?,
     };
     let dry_run = options.dry_run;
-    // What the options and the pattern take is of no use to a running instance.
     drop(options);
-    Daemon::open(config, name, dry_run)?.run().map(ExitCode::from)
+    let daemon = Daemon::open(config, name, dry_run)?;
+    give_back_memory();
+    daemon.run().map(ExitCode::from)
+}
+
+/// Returns to the kernel what parsing the options and the pattern took, ten
+/// times what a running instance needs. glibc looks for unused pages at the end
+/// of its heap when a block of at least 64 KiB is freed, if the unit's
+/// `GLIBC_TUNABLES` let it.
+fn give_back_memory() {
+    drop(black_box(Vec::<u8>::with_capacity(64 * 1024)));
 }
 
 /// The one interface that matches, if it is one.

@@ -6,12 +6,13 @@
 //! figures).
 
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
+use nix::errno::Errno;
 use nix::libc;
 use nix::setsockopt_impl;
-use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::SetBool;
+use nix::sys::socket::{MsgFlags, recv, setsockopt};
 use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
 
 use crate::bpf;
@@ -30,8 +31,9 @@ const ETHERTYPE_IPV6: u16 = 0x86dd;
 const ETHERNET_HEADER_LEN: usize = 14;
 /// A few packets: one solicitation stands for all that wait.
 const RECEIVE_BUFFER: usize = 4096;
-/// The largest frame that holds an IPv6 packet other than a jumbogram.
-const MAX_FRAME: usize = ETHERNET_HEADER_LEN + 40 + 65_535;
+/// Room for a solicitation of any usual guest. It grows for a longer one, up
+/// to the 64 KiB of an IPv6 packet: every instance pays for it for ever.
+const USUAL_FRAME: usize = 1514;
 
 #[derive(Clone, Copy)]
 struct IgnoreOutgoing;
@@ -69,7 +71,7 @@ impl PacketSocket {
         Ok(Self {
             socket,
             header_len,
-            received: vec![0; MAX_FRAME],
+            received: vec![0; USUAL_FRAME],
             sent: [0; ETHERNET_HEADER_LEN + RA_PACKET_LEN],
         })
     }
@@ -105,11 +107,16 @@ impl PacketSocket {
     /// # Errors
     /// What the kernel says, as `ENETDOWN` once after the interface went down.
     pub fn receive(&mut self) -> io::Result<Option<&[u8]>> {
-        match (&self.socket).read(&mut self.received) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error),
-            Ok(len) => Ok(Some(self.received.get(self.header_len..len).unwrap_or_default())),
+        let peek = MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC;
+        let len = match recv(self.socket.as_raw_fd(), &mut [], peek) {
+            Err(Errno::EWOULDBLOCK) => return Ok(None),
+            len => len?,
+        };
+        if len > self.received.len() {
+            self.received.resize(len, 0);
         }
+        let len = (&self.socket).read(&mut self.received)?;
+        Ok(Some(self.received.get(self.header_len..len).unwrap_or_default()))
     }
 
     /// Throws one waiting packet away; false if there was none.

@@ -1,8 +1,10 @@
 //! What all interfaces of this host share: forwarding, and the way out.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::net::Ipv6Addr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::finding::Finding;
@@ -151,6 +153,6 @@ fn described(ifindex: u32, by_advertisement: bool) -> Option<Uplink> {
 
 /// Whether any arrived since the interface exists; the line appears with the first.
 fn heard_advertisements(name: &IfName) -> bool {
-    let path = Path::new("/proc/self/net/dev_snmp6").join(name.to_os_string());
+    let path = Path::new("/proc/self/net/dev_snmp6").join(OsStr::from_bytes(name.as_bytes()));
     fs::read_to_string(path).is_ok_and(|counters| counters.contains("Icmp6InType134"))
 }

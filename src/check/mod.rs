@@ -215,12 +215,11 @@ fn read(name: &IfName) -> Result<Link, Finding> {
     let ifindex = if_nametoindex(name.as_bytes()).map_err(|_| {
         missing("there is none of this name in this network namespace".to_owned()).mended_by("ip link")
     })?;
-    let link = Reader::new(ifindex)
-        .map_err(|error| missing(format!("the kernel cannot be asked: {error}")))?
-        .read()
-        .map_err(|error| missing(error.to_string()))?;
+    let mut reader =
+        Reader::new(ifindex).map_err(|error| missing(format!("the kernel cannot be asked: {error}")))?;
+    let link = reader.read().map_err(|error| missing(error.to_string()))?;
     if link.name == *name {
-        Ok(link)
+        Ok(link.clone())
     } else {
         let real = &link.name;
         Err(missing(format!("that is another name of {real}"))

@@ -143,7 +143,7 @@ impl Daemon {
             Ok(link) => {
                 self.hardware = link.hardware;
                 let yields = self.foreign.observe(now, link.foreign_ras).is_some();
-                judge(&link, yields, self.source)
+                judge(link, yields, self.source)
             }
             Err(error @ ReadError::Failed { .. }) => Verdict::Silent(Reason::Unreadable(error.to_string())),
         };

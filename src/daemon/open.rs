@@ -88,7 +88,7 @@ impl Daemon {
             router: Router::new(config.ra, rand::make_rng(), state.last_ra, state.default_router),
             foreign: ForeignWatch::new(silence, state.foreign),
             packets: Budget::for_packets(now),
-            report: Report::new(name.clone(), config.heartbeat_interval, now),
+            report: Report::new(name, config.heartbeat_interval, now),
             service: Service::new(now),
             state_file,
             state,

@@ -5,6 +5,7 @@ mod reason;
 #[cfg(test)]
 mod tests;
 
+use std::iter;
 use std::net::Ipv6Addr;
 
 use nix::libc;
@@ -102,14 +103,16 @@ fn footing(
     }
     let source = link_local(&link.addresses, source)?;
     let prefixes = Prefixes::of(&link.addresses);
-    if let [_, _, ..] = prefixes.preferred[..] {
-        let several = prefixes.preferred.iter().map(|p| p.prefix).collect();
-        return Err(Reason::SeveralPrefixes(several));
+    if let (Some(first), [_, ..]) = (prefixes.preferred, &prefixes.more[..]) {
+        let more = prefixes.more.iter().map(|p| p.prefix);
+        return Err(Reason::SeveralPrefixes(
+            iter::once(first.prefix).chain(more).collect(),
+        ));
     }
     let footing = Footing {
         source,
         carrier_ups: link.carrier_ups,
-        preferred: prefixes.preferred.first().copied(),
+        preferred: prefixes.preferred,
         pending: prefixes.pending.iter().map(|&(prefix, _)| prefix).collect(),
         deprecated: prefixes.deprecated,
     };
@@ -155,8 +158,11 @@ fn link_local(addresses: &[Address], so_far: Option<Ipv6Addr>) -> Result<Ipv6Add
 }
 
 /// The /64 prefixes of an interface, each once, by the best of its addresses.
+/// The usual case, one that is preferred, takes no memory.
 struct Prefixes {
-    preferred: Vec<PrefixInformation>,
+    preferred: Option<PrefixInformation>,
+    /// Further ones that are preferred.
+    more: Vec<PrefixInformation>,
     deprecated: Vec<PrefixInformation>,
     pending: Vec<(Prefix64, AddressState)>,
 }
@@ -164,7 +170,8 @@ struct Prefixes {
 impl Prefixes {
     fn of(addresses: &[Address]) -> Self {
         let mut all = Self {
-            preferred: Vec::new(),
+            preferred: None,
+            more: Vec::new(),
             deprecated: Vec::new(),
             pending: Vec::new(),
         };
@@ -172,36 +179,48 @@ impl Prefixes {
             .iter()
             .filter(|a| a.prefix_len == 64 && is_routable(a.on_link))
         {
-            let prefix = Prefix64::of(address.on_link);
+            let found = PrefixInformation {
+                prefix: Prefix64::of(address.on_link),
+                valid: address.valid.surely_left(),
+                preferred: address.preferred.surely_left(),
+            };
             match address.state() {
-                AddressState::Preferred => merge(&mut all.preferred, prefix, address),
-                AddressState::Deprecated => merge(&mut all.deprecated, prefix, address),
-                state => all.pending.push((prefix, state)),
+                AddressState::Preferred => {
+                    let first = all.preferred.get_or_insert(found);
+                    if !lengthen(first, &found) {
+                        merge(&mut all.more, found);
+                    }
+                }
+                AddressState::Deprecated => merge(&mut all.deprecated, found),
+                state => all.pending.push((found.prefix, state)),
             }
         }
+        let preferred = || all.preferred.iter().chain(&all.more);
         all.deprecated
-            .retain(|d| !all.preferred.iter().any(|p| p.prefix == d.prefix));
+            .retain(|d| !preferred().any(|p| p.prefix == d.prefix));
         all.pending.retain(|&(pending, _)| {
             let known = |p: &PrefixInformation| p.prefix == pending;
-            !all.preferred.iter().chain(&all.deprecated).any(known)
+            !preferred().chain(&all.deprecated).any(known)
         });
         all
     }
 }
 
-/// A prefix lives as long as the longest-lived of its addresses.
-fn merge(prefixes: &mut Vec<PrefixInformation>, prefix: Prefix64, address: &Address) {
-    let (valid, preferred) = (address.valid.surely_left(), address.preferred.surely_left());
-    if let Some(known) = prefixes.iter_mut().find(|p| p.prefix == prefix) {
-        known.valid = known.valid.max(valid);
-        known.preferred = known.preferred.max(preferred);
-    } else {
-        prefixes.push(PrefixInformation {
-            prefix,
-            valid,
-            preferred,
-        });
+fn merge(prefixes: &mut Vec<PrefixInformation>, found: PrefixInformation) {
+    if !prefixes.iter_mut().any(|known| lengthen(known, &found)) {
+        prefixes.push(found);
     }
+}
+
+/// A prefix lives as long as the longest-lived of its addresses. False if
+/// `found` is another prefix.
+fn lengthen(known: &mut PrefixInformation, found: &PrefixInformation) -> bool {
+    if known.prefix != found.prefix {
+        return false;
+    }
+    known.valid = known.valid.max(found.valid);
+    known.preferred = known.preferred.max(found.preferred);
+    true
 }
 
 /// Global unicast or unique local (RFC 4291, 2.4 and 2.5.4 to 2.5.6). What was

@@ -61,7 +61,7 @@ impl Events {
                 Err(error) => match error.raw_os_error().map(Errno::from_raw) {
                     Some(Errno::EAGAIN) => return Ok(news),
                     Some(Errno::EINTR) => continue,
-                    // Events were lost, or one was too long for the buffer:
+                    // Events were lost, or one was longer than any before:
                     // anything may have happened.
                     Some(Errno::ENOBUFS) | None => {
                         news.any = true;

@@ -9,6 +9,7 @@ use nix::libc;
 use super::message::{INET6, RTA_MULTIPATH, RTA_OIF, attributes, ipv6, next_hops, u32_at};
 use super::request::{RTM_F_FIB_MATCH, Request};
 use super::socket::Socket;
+use super::undisturbed;
 
 const RTA_DST: u16 = 1;
 const IFLA_MASTER: u16 = 10;
@@ -41,13 +42,16 @@ pub fn route_to(destination: Ipv6Addr) -> io::Result<Option<Route>> {
     body.extend(20_u16.to_ne_bytes());
     body.extend(RTA_DST.to_ne_bytes());
     body.extend(destination.octets());
+    let mut socket = Socket::for_requests()?;
+    let mut request = Request::new(libc::RTM_GETROUTE, false, &body);
     let mut found = None;
-    let answer =
-        Socket::for_requests()?.ask(&mut Request::new(libc::RTM_GETROUTE, false, &body), |message| {
+    let answer = undisturbed(|| {
+        socket.ask(&mut request, |message| {
             if message.kind == libc::RTM_NEWROUTE {
                 found = parse_route(message.body);
             }
-        });
+        })
+    });
     match answer.as_ref().map_err(io::Error::raw_os_error) {
         Ok(()) => Ok(found),
         // No route, or one of the types blackhole, prohibit, unreachable, throw.
@@ -111,11 +115,15 @@ pub enum Bridging {
 /// # Errors
 /// When the kernel cannot be asked, or the interface is gone.
 pub fn bridging(ifindex: u32) -> io::Result<Bridging> {
+    let mut socket = Socket::for_requests()?;
+    let mut request = Request::link(ifindex);
     let mut found = Bridging::None;
-    Socket::for_requests()?.ask(&mut Request::link(ifindex), |message| {
-        if message.kind == libc::RTM_NEWLINK {
-            found = parse_bridging(message.body);
-        }
+    undisturbed(|| {
+        socket.ask(&mut request, |message| {
+            if message.kind == libc::RTM_NEWLINK {
+                found = parse_bridging(message.body);
+            }
+        })
     })?;
     Ok(found)
 }

@@ -15,20 +15,18 @@ mod tests;
 pub use events::{Events, News};
 
 use std::fmt;
-use std::fs;
 use std::io;
-use std::path::Path;
 
 use nix::libc;
 
-use crate::ifname::IfName;
 use crate::link::{Address, Link};
+use crate::snmp6::ForeignCount;
 use message::{LinkRecord, is_default_route, is_for_a_source, leads_elsewhere, parse_address};
 use request::Request;
 use socket::Socket;
 
-/// A dump that is interrupted by a change is asked for again this often.
-const DUMP_ATTEMPTS: u32 = 4;
+/// What is interrupted is asked for again this often.
+const ATTEMPTS: u32 = 4;
 
 /// Why the state could not be read.
 #[derive(Debug)]
@@ -60,7 +58,10 @@ pub struct Reader {
     link: Request,
     addresses: Request,
     default_route: Request,
+    foreign_count: ForeignCount,
     ifindex: u32,
+    /// The last reading; its memory serves the next one.
+    last: Option<Link>,
     /// Whether there may be default routes that a look-up does not show;
     /// `None`: to be read again.
     hidden: Option<bool>,
@@ -79,7 +80,9 @@ impl Reader {
             link: Request::link(ifindex),
             addresses: Request::addresses(ifindex),
             default_route: Request::default_route(ifindex),
+            foreign_count: ForeignCount::new(),
             ifindex,
+            last: None,
             hidden: None,
             routed: None,
         })
@@ -95,16 +98,20 @@ impl Reader {
     ///
     /// # Errors
     /// When the interface is gone, or any part of its state cannot be read.
-    pub fn read(&mut self) -> Result<Link, ReadError> {
+    pub fn read(&mut self) -> Result<&Link, ReadError> {
         let record = self.record()?;
-        let addresses = self.addresses(record.ifindex).map_err(failed("addresses"))?;
+        let mut addresses = self.last.take().map_or_else(Vec::new, |link| link.addresses);
+        self.read_addresses(&mut addresses).map_err(failed("addresses"))?;
         let default_route = self.has_default_route().map_err(failed("routes"))?;
         // Without IPv6 on the interface there is no such file either.
         let foreign_ras = match record.ipv6 {
-            Some(_) => foreign_ras(&record.name).map_err(failed("/proc/self/net/dev_snmp6"))?,
+            Some(_) => {
+                let count = self.foreign_count.read(&record.name);
+                count.map_err(failed("/proc/self/net/dev_snmp6"))?
+            }
             None => 0,
         };
-        Ok(Link {
+        Ok(self.last.insert(Link {
             ifindex: record.ifindex,
             name: record.name,
             flags: record.flags,
@@ -114,7 +121,7 @@ impl Reader {
             addresses,
             default_route,
             foreign_ras,
-        })
+        }))
     }
 
     /// The interface's own record, without its addresses and routes.
@@ -123,10 +130,12 @@ impl Reader {
     /// When the interface is gone, or its record cannot be read.
     pub fn record(&mut self) -> Result<LinkRecord, ReadError> {
         let mut record = None;
-        let answer = self.socket.ask(&mut self.link, |message| {
-            if message.kind == libc::RTM_NEWLINK {
-                record = LinkRecord::parse(message.body);
-            }
+        let answer = undisturbed(|| {
+            self.socket.ask(&mut self.link, |message| {
+                if message.kind == libc::RTM_NEWLINK {
+                    record = LinkRecord::parse(message.body);
+                }
+            })
         });
         match (answer, record) {
             (Err(error), _) if error.raw_os_error() == Some(libc::ENODEV) => Err(ReadError::Gone),
@@ -136,16 +145,16 @@ impl Reader {
         }
     }
 
-    fn addresses(&mut self, ifindex: u32) -> io::Result<Vec<Address>> {
+    fn read_addresses(&mut self, addresses: &mut Vec<Address>) -> io::Result<()> {
+        let ifindex = self.ifindex;
         undisturbed(|| {
-            let mut addresses = Vec::new();
+            addresses.clear();
             self.socket.ask(&mut self.addresses, |message| {
                 if message.kind == libc::RTM_NEWADDR {
                     let parsed = parse_address(message.body).filter(|&(owner, _)| owner == ifindex);
                     addresses.extend(parsed.map(|(_, address)| address));
                 }
-            })?;
-            Ok(addresses)
+            })
         })
     }
 
@@ -179,8 +188,10 @@ impl Reader {
     fn looks_up_default_route(&mut self) -> io::Result<LookUp> {
         let ifindex = self.ifindex;
         let mut found = false;
-        let answer = self.socket.ask(&mut self.default_route, |message| {
-            found |= message.kind == libc::RTM_NEWROUTE && is_default_route(message.body, ifindex);
+        let answer = undisturbed(|| {
+            self.socket.ask(&mut self.default_route, |message| {
+                found |= message.kind == libc::RTM_NEWROUTE && is_default_route(message.body, ifindex);
+            })
         });
         match answer.as_ref().map_err(io::Error::raw_os_error) {
             Ok(()) if found => Ok(LookUp::Found),
@@ -231,32 +242,16 @@ enum LookUp {
     Refused,
 }
 
-/// Dumps again while the kernel says that a change interrupted the dump.
-fn undisturbed<T>(mut dump: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    for _ in 1..DUMP_ATTEMPTS {
-        match dump() {
+/// Asks again while a change interrupts a dump, or an answer was longer than
+/// any before.
+fn undisturbed<T>(mut ask: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 1..ATTEMPTS {
+        match ask() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => return result,
         }
     }
-    dump()
-}
-
-/// Router Advertisements that raw sockets of this host sent on the interface;
-/// the line appears with the first one.
-fn foreign_ras(name: &IfName) -> io::Result<u64> {
-    let path = Path::new("/proc/self/net/dev_snmp6").join(name.to_os_string());
-    let counters = fs::read(path)?;
-    let line = counters
-        .split(|&byte| byte == b'\n')
-        .find_map(|line| line.strip_prefix(b"Icmp6OutType134"));
-    line.map_or(Ok(0), |value| {
-        let value = std::str::from_utf8(value).map_err(|_| io::ErrorKind::InvalidData)?;
-        value
-            .trim()
-            .parse()
-            .map_err(|_| io::ErrorKind::InvalidData.into())
-    })
+    ask()
 }
 
 fn failed(what: &'static str) -> impl FnOnce(io::Error) -> ReadError {

@@ -14,8 +14,9 @@ use nix::sys::socket::{
 use super::message::{Message, i32_at, messages};
 use super::request::Request;
 
-/// The size that iproute2 uses: no link record is longer.
-const BUFFER: usize = 32 * 1024;
+/// Room for what the kernel usually has to say of one interface. It grows for
+/// an interface with more: every instance pays for its buffers for ever.
+const BUFFER: usize = 2048;
 
 #[derive(Clone, Copy)]
 struct StrictChecking;
@@ -73,7 +74,8 @@ impl Socket {
     ///
     /// # Errors
     /// What the kernel answered; `Interrupted` for a dump that a change
-    /// disturbed; `WouldBlock` if there was no answer.
+    /// disturbed, or an answer for which the buffer has only now grown: to be
+    /// asked again; `WouldBlock` if there was no answer.
     pub(super) fn ask(&mut self, request: &mut Request, mut read: impl FnMut(Message)) -> io::Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
         send(
@@ -84,7 +86,15 @@ impl Socket {
         let mut interrupted = false;
         loop {
             let sequence = self.sequence;
-            for message in messages(self.receive()?).filter(|m| m.sequence == sequence) {
+            let datagram = match self.receive() {
+                // The rest of the dump has to be taken before the next request.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted && request.is_dump() => {
+                    interrupted = true;
+                    continue;
+                }
+                datagram => datagram?,
+            };
+            for message in messages(datagram).filter(|m| m.sequence == sequence) {
                 interrupted |= i32::from(message.flags) & libc::NLM_F_DUMP_INTR != 0;
                 match i32::from(message.kind) {
                     libc::NLMSG_ERROR | libc::NLMSG_DONE => {
@@ -126,14 +136,17 @@ impl Socket {
     }
 
     /// The next datagram, whole.
+    ///
+    /// # Errors
+    /// What the kernel says; `Interrupted`, without an `errno`, if the
+    /// datagram was longer than the buffer, which then grows.
     pub(super) fn receive(&mut self) -> io::Result<&[u8]> {
         let received = recv(self.fd.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_TRUNC)?;
-        self.buffer.get(..received).ok_or_else(|| {
-            io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("a netlink message of {received} bytes"),
-            )
-        })
+        if received > self.buffer.len() {
+            self.buffer.resize(received, 0);
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        Ok(self.buffer.get(..received).unwrap_or_default())
     }
 }
 

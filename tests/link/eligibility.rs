@@ -242,3 +242,21 @@ fn reasons_follow_each_other_in_the_log() {
     assert_eq!(daemon.log_count(&["accept_ra is 2"]), 2, "{}", daemon.text());
     assert_eq!(daemon.log_count(&["forwarding is 0"]), 1, "{}", daemon.text());
 }
+
+/// What the kernel says of such an interface fills no page of its own: its
+/// record by the names, its addresses by their number.
+#[test]
+fn many_names_and_addresses_are_read_whole() {
+    let lab = Lab::new();
+    lab.router.run(&format!(
+        "for n in $(seq 60); do
+             ip link property add dev {TAP} altname $(printf '%0100d' $n)
+             ip address add 10::$n/128 dev {TAP} nodad
+         done"
+    ));
+    let (mut daemon, _capture) = lab.serve(&Autora::slow());
+    assert!(daemon.is_running());
+    // The last address comes in a later part of the answer than the first.
+    lab.router.run(&on_tap("add", "2001:db8:1:2::1/64 nodad"));
+    daemon.expect_log(&["2 usable /64 prefixes"], SOON);
+}

@@ -2,7 +2,9 @@
 
 use crate::harness::lab::GUEST_LL;
 use crate::harness::solicitation::SLLAO;
-use crate::harness::{Autora, Lab, MAX_RA_DELAY_TIME, MIN_DELAY_BETWEEN_RAS, NOISE, Rs, SOON, ms};
+use crate::harness::{
+    Autora, GUEST, Lab, MAX_RA_DELAY_TIME, MIN_DELAY_BETWEEN_RAS, NOISE, Rs, SOON, TAP, ms,
+};
 use crate::timing::{assert_rate_limit, gaps};
 
 /// Longer than an answer may take, and than the noise of the machine.
@@ -175,4 +177,23 @@ fn answer_goes_to_all_nodes_and_leaves_no_neighbour_entry() {
     let _ = capture.ra_within(MIN_DELAY_BETWEEN_RAS + ANSWER);
     let neighbours = lab.router.run("ip -6 neighbour show");
     assert!(!neighbours.contains("lladdr"), "{neighbours}");
+}
+
+/// A valid packet may be as long as the link carries: unknown options are
+/// skipped, whatever their length (RFC 4861, 6.1.1).
+#[test]
+fn solicitation_longer_than_any_usual_one_is_answered() {
+    let lab = Lab::new();
+    lab.router.run(&format!("ip link set {TAP} mtu 9000"));
+    lab.guest.run(&format!("ip link set {GUEST} mtu 9000"));
+    let mut agent = lab.agent();
+    let (_daemon, mut capture) = lab.serve(&Autora::slow());
+    std::thread::sleep(MIN_DELAY_BETWEEN_RAS);
+    let mut unknown = vec![0; 2040];
+    unknown[..2].copy_from_slice(&[253, 255]);
+    agent.send(&Rs {
+        options: unknown.repeat(4),
+        ..Rs::default()
+    });
+    let _ = capture.ra_within(ANSWER);
 }
