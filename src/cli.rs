@@ -89,7 +89,7 @@ pub struct Match {
     pub name: OsString,
 }
 
-/// Asks why a guest has no IPv6. Without --interface-regex (AUTORA_INTERFACE_REGEX) the pattern
+/// Asks why a guest has no IPv6. Without --interface-regex (`AUTORA_INTERFACE_REGEX`) the pattern
 /// is that of /etc/default/autora and /etc/default/autora.d/NAME.conf, as for the instance.
 #[derive(Debug, Args)]
 pub struct Check {

@@ -161,7 +161,7 @@ impl Requirement {
 fn fit(link: &Link) -> Link {
     Link {
         ifindex: link.ifindex,
-        name: link.name.clone(),
+        name: link.name,
         flags: (libc::IFF_UP | libc::IFF_RUNNING | libc::IFF_MULTICAST).unsigned_abs(),
         hardware: Hardware::Bare,
         carrier_ups: link.carrier_ups,
