@@ -156,3 +156,68 @@ fn heard_advertisements(name: &IfName) -> bool {
     let path = Path::new("/proc/self/net/dev_snmp6").join(OsStr::from_bytes(name.as_bytes()));
     fs::read_to_string(path).is_ok_and(|counters| counters.contains("Icmp6InType134"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::finding::Mark;
+
+    fn up0(by_advertisement: bool, accept_ra: i32, forwarding: i32) -> Uplink {
+        Uplink {
+            name: IfName::new(b"up0").unwrap(),
+            by_advertisement,
+            ipv6: Some(Ipv6Settings {
+                forwarding,
+                accept_ra,
+                disable_ipv6: 0,
+            }),
+        }
+    }
+
+    fn host(forwarding: i32, uplink: Option<Uplink>) -> Host {
+        Host {
+            forwarding: Some(forwarding),
+            uplink,
+            lost: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_an_uplink_that_goes_deaf_is_at_fault() {
+        for (uplink, mark) in [
+            (up0(true, 1, 1), Mark::Warning),
+            (up0(true, 2, 1), Mark::Met),
+            // Somebody else reads the advertisements.
+            (up0(true, 0, 1), Mark::Met),
+            (up0(true, 1, 0), Mark::Met),
+            (up0(false, 1, 1), Mark::Met),
+        ] {
+            let finding = host(1, Some(uplink.clone())).way_out();
+            assert_eq!(finding.mark, mark, "{uplink:?}: {finding:?}");
+        }
+    }
+
+    #[test]
+    fn forwarding_is_turned_on_after_what_keeps_the_default_route() {
+        let mend = |uplink| host(0, uplink).forwards().mend.unwrap();
+        assert_eq!(mend(None), "sysctl -w net.ipv6.conf.all.forwarding=1");
+        assert_eq!(
+            mend(Some(up0(true, 1, 0))),
+            "sysctl -w net.ipv6.conf.up0.accept_ra=2 net.ipv6.conf.all.forwarding=1"
+        );
+        assert_eq!(mend(Some(up0(true, 0, 0))), mend(None));
+    }
+
+    #[test]
+    fn a_lost_default_route_names_who_heard_of_it() {
+        let lost = Host {
+            lost: vec![up0(true, 1, 1)],
+            ..host(1, None)
+        };
+        assert_eq!(
+            lost.way_out().mend.unwrap(),
+            "sysctl -w net.ipv6.conf.up0.accept_ra=2"
+        );
+        assert_eq!(host(1, None).way_out().mark, Mark::Warning);
+    }
+}

@@ -920,3 +920,27 @@ fn other_locales_and_terminals() {
     let utf8 = text_of(&utf8);
     assert!(utf8.contains("  ✓ up ") && !utf8.contains('\x1b'), "{utf8}");
 }
+
+/// The kernel's counter is the evidence, and the name of a program a hint.
+#[test]
+fn another_daemon_advertises() {
+    let lab = Lab::new();
+    let directory = scratch("check-radvd");
+    let config = directory.join("radvd.conf");
+    let text = format!("interface {TAP} {{ AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; }};");
+    std::fs::write(&config, text).unwrap();
+    check(&lab.router).expect('+', "no other daemon", "none");
+    let mut radvd = lab.router.command("radvd");
+    radvd
+        .args(["--nodaemon", "--logmethod=stderr"])
+        .arg(format!("--config={}", config.display()))
+        .arg(format!("--pidfile={}", directory.join("pid").display()));
+    let radvd = crate::harness::Daemon::spawn(radvd);
+    lab.eventually("a cross", SOON, |lab| check(&lab.router).status == 1);
+    let found = check(&lab.router);
+    assert_eq!(found.marked('x'), ["no other daemon"], "{}", found.text);
+    found.expect('x', "no other daemon", "running here: radvd");
+    assert_eq!(found.mend("no other daemon"), "systemctl stop radvd");
+    drop(radvd);
+    std::fs::remove_dir_all(directory).unwrap();
+}
