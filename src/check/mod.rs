@@ -97,15 +97,26 @@ fn named(name: &OsString) -> Result<IfName, Failure> {
     IfName::new(name.as_bytes()).map_err(|error| Failure::new(exit::CONFIG, format!("{name:?}: {error}")))
 }
 
-/// The interfaces that would be served, by the settings of each.
+/// The interfaces that would be served, by the settings of each, and those
+/// whose own settings are refused.
 fn matching(pattern: &str) -> Result<Vec<IfName>, Failure> {
-    let mut names = Vec::new();
-    for (_, name) in interfaces()? {
-        if matches(&name, pattern).map_err(|line| Failure::new(exit::CONFIG, line))? {
-            names.push(name);
+    let all = interfaces()?;
+    let (mut names, mut refused) = (Vec::new(), Vec::new());
+    for &(_, name) in &all {
+        match matches(&name, pattern) {
+            Ok(true) => names.push(name),
+            Ok(false) => {}
+            Err(line) => {
+                names.push(name);
+                refused.push(line);
+            }
         }
     }
-    Ok(names)
+    // What is wrong for all stands in what they share.
+    match refused.pop() {
+        Some(line) if refused.len() + 1 == all.len() => Err(Failure::new(exit::CONFIG, line)),
+        _ => Ok(names),
+    }
 }
 
 fn matches(name: &IfName, pattern: &str) -> Result<bool, String> {

@@ -10,6 +10,7 @@
 mod matching;
 mod packet;
 mod ruleset;
+mod walk;
 
 use std::fs;
 use std::net::Ipv6Addr;
@@ -18,7 +19,8 @@ use super::command::ask;
 use super::finding::Finding;
 use crate::ifname::IfName;
 use packet::{Interface, Packet, Payload, ct_state};
-use ruleset::{Chain, Outcome, Place, Ruleset};
+use ruleset::{Chain, Ruleset};
+use walk::{Outcome, Place, outcome};
 
 const ROUTER_SOLICITATION: u8 = 133;
 const ROUTER_ADVERTISEMENT: u8 = 134;
@@ -206,7 +208,7 @@ impl Rules {
                 let Some(packet) = seen_at(chain, packet, subject) else {
                     continue;
                 };
-                match self.ruleset.outcome(chain, &packet) {
+                match outcome(&self.ruleset, chain, &packet) {
                     Outcome::Passes => {}
                     Outcome::Drops(place) => return self.dropped(exchange, chain, &place),
                     Outcome::MayDrop(place) => {
