@@ -55,6 +55,15 @@ pub enum Command {
         #[arg(value_name = "NAME")]
         names: Vec<OsString>,
     },
+    /// Say what each requirement is met by, or what mends it; exit with 0 only if it would advertise
+    ///
+    /// Without `--interface-regex` (`AUTORA_INTERFACE_REGEX`) the pattern is that of `/etc/default/autora` and
+    /// `/etc/default/autora.d/NAME.conf`, as for the instance.
+    Check {
+        /// The names of interfaces; without any, all that match the pattern
+        #[arg(value_name = "NAME")]
+        names: Vec<OsString>,
+    },
 }
 
 /// One field per option; the help text is the reference.

@@ -7,6 +7,7 @@
 
 mod bpf;
 pub mod budget;
+pub mod check;
 pub mod claim;
 pub mod cli;
 pub mod config;

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
 
+use autora::check;
 use autora::cli::{self, Cli, Command, Options, SERVES_NOTHING};
 use autora::config::Config;
 use autora::daemon::Daemon;
@@ -37,6 +38,10 @@ fn main() -> ExitCode {
             logging::init(LevelFilter::Warn, None);
             status::run(&names, format, &options.interface_regex)
         }
+        Cli {
+            command: Some(Command::Check { names }),
+            options,
+        } => check::run(&names, &options.interface_regex),
         Cli {
             command: None,
             options,

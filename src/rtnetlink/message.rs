@@ -31,7 +31,7 @@ const IFA_LOCAL: u16 = 2;
 const IFA_CACHEINFO: u16 = 6;
 const IFA_FLAGS: u16 = 8;
 pub(super) const RTA_OIF: u16 = 4;
-const RTA_MULTIPATH: u16 = 9;
+pub(super) const RTA_MULTIPATH: u16 = 9;
 const FRA_TABLE: u16 = 15;
 const FRA_L3MDEV: u16 = 19;
 const RTN_UNICAST: u8 = 1;
@@ -72,7 +72,7 @@ pub fn messages(datagram: &[u8]) -> impl Iterator<Item = Message<'_>> {
 }
 
 /// The attributes behind a fixed part, up to the first one that is malformed.
-fn attributes(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+pub(super) fn attributes(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
         let len = usize::from(u16_at(rest, 0)?);
@@ -218,7 +218,7 @@ pub fn is_for_a_source(body: &[u8]) -> bool {
 }
 
 /// The interfaces of a `struct rtnexthop` sequence.
-fn next_hops(bytes: &[u8]) -> impl Iterator<Item = u32> {
+pub(super) fn next_hops(bytes: &[u8]) -> impl Iterator<Item = u32> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
         let len = usize::from(u16_at(rest, 0)?);
@@ -255,7 +255,7 @@ fn aligned(len: usize) -> usize {
     len.max(4).next_multiple_of(4)
 }
 
-fn ipv6(value: &[u8]) -> Option<Ipv6Addr> {
+pub(super) fn ipv6(value: &[u8]) -> Option<Ipv6Addr> {
     <[u8; 16]>::try_from(value).ok().map(Ipv6Addr::from)
 }
 

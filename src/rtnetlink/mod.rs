@@ -4,6 +4,7 @@
 //! not depend on how many there are.
 
 mod events;
+pub mod lookup;
 pub mod message;
 mod request;
 mod socket;

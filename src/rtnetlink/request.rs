@@ -5,7 +5,7 @@ use nix::libc;
 use super::message::{HEADER_LEN, INET6, RTA_OIF, SEQUENCE_AT};
 
 // Values that the libc crate does not have for every target.
-const RTM_F_FIB_MATCH: u32 = 0x2000;
+pub(super) const RTM_F_FIB_MATCH: u32 = 0x2000;
 
 /// A request that can be sent again and again, each time under a new
 /// sequence number.
@@ -16,7 +16,7 @@ pub(super) struct Request {
 }
 
 impl Request {
-    fn new(kind: u16, dump: bool, body: &[u8]) -> Self {
+    pub(super) fn new(kind: u16, dump: bool, body: &[u8]) -> Self {
         let flags = libc::NLM_F_REQUEST | if dump { libc::NLM_F_DUMP } else { 0 };
         let len = u32::try_from(HEADER_LEN + body.len()).unwrap_or(u32::MAX);
         let mut bytes = Vec::with_capacity(HEADER_LEN + body.len());

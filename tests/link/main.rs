@@ -12,6 +12,7 @@
 
 mod harness;
 
+mod check;
 mod claim;
 mod cli;
 mod dry_run;

@@ -1,0 +1,274 @@
+//! `autora check`: why a guest has no IPv6, and what mends it.
+//!
+//! Facts are read here and in the modules for each subject; what follows from
+//! them is decided by functions that get them as arguments.
+
+mod command;
+mod finding;
+mod firewall;
+mod host;
+mod mend;
+mod other_daemons;
+mod render;
+mod requirements;
+mod route;
+mod services;
+mod settings;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::process::ExitCode;
+
+use log::LevelFilter;
+use nix::net::if_::if_nametoindex;
+
+use crate::cli::SERVES_NOTHING;
+use crate::config::MAX_RTR_ADV_INTERVAL;
+use crate::dry_run::interfaces;
+use crate::eligibility::{Verdict, judge};
+use crate::exit::{self, Failure};
+use crate::ifname::IfName;
+use crate::link::Link;
+use crate::logging;
+use crate::prefix::Prefix64;
+use crate::rtnetlink::Reader;
+use crate::rtnetlink::lookup::{Bridging, bridging};
+use crate::time::Instant;
+use finding::{Finding, Mark, all_met};
+use firewall::{Firewall, Subject};
+use host::Host;
+use render::{Report, Style, render};
+use services::Services;
+use settings::Settings;
+
+/// Checks the interfaces `names`, or without any all that match the pattern,
+/// and prints what was found. The status is 0 only if all would advertise.
+///
+/// # Errors
+/// When a name is none, or nothing can be read or printed.
+pub fn run(names: &[OsString], pattern: &str) -> Result<ExitCode, Failure> {
+    logging::init(LevelFilter::Error, None);
+    let subjects = if names.is_empty() {
+        matching(pattern)?
+    } else {
+        names.iter().map(named).collect::<Result<Vec<_>, _>>()?
+    };
+    let is_guests = |name: &IfName| matches(name, pattern) == Ok(true);
+    let host = Host::read(is_guests).map_err(|error| Failure::os("cannot read the routes", error))?;
+    let services = Services::ask(subjects.iter());
+    let firewall = Firewall::read();
+
+    let mut reports: Vec<Report> = subjects
+        .iter()
+        .map(|name| of_interface(name, pattern, &host, &services, &firewall))
+        .collect();
+    if subjects.is_empty() {
+        reports.push(none_matches(pattern)?);
+    }
+    let shared: Vec<Finding> = host
+        .findings()
+        .into_iter()
+        .chain(services.shared())
+        .chain(firewall.shared())
+        .collect();
+    let is_fine = shared.iter().all(|finding| finding.mark == Mark::Met);
+    reports.push(Report {
+        title: if is_fine {
+            "this host: all is well"
+        } else {
+            "this host"
+        }
+        .to_owned(),
+        findings: shared,
+    });
+
+    let style = Style::of_environment(!names.is_empty() || subjects.is_empty());
+    print(&render(&reports, style))?;
+    let advertises = reports.iter().all(|report| all_met(&report.findings));
+    Ok(ExitCode::from(if advertises {
+        exit::OK
+    } else {
+        exit::NOT_ADVERTISING
+    }))
+}
+
+fn named(name: &OsString) -> Result<IfName, Failure> {
+    IfName::new(name.as_bytes()).map_err(|error| Failure::new(exit::CONFIG, format!("{name:?}: {error}")))
+}
+
+/// The interfaces that would be served, by the settings of each, and those
+/// whose own settings are refused.
+fn matching(pattern: &str) -> Result<Vec<IfName>, Failure> {
+    let all = interfaces()?;
+    let (mut names, mut refused) = (Vec::new(), Vec::new());
+    for &(_, name) in &all {
+        match matches(&name, pattern) {
+            Ok(true) => names.push(name),
+            Ok(false) => {}
+            Err(line) => {
+                names.push(name);
+                refused.push(line);
+            }
+        }
+    }
+    // What is wrong for all stands in what they share.
+    match refused.pop() {
+        Some(line) if refused.len() + 1 == all.len() => Err(Failure::new(exit::CONFIG, line)),
+        _ => Ok(names),
+    }
+}
+
+fn matches(name: &IfName, pattern: &str) -> Result<bool, String> {
+    settings::of(name, pattern).map(|settings| settings.config.pattern.matches(name))
+}
+
+/// What to do when there is nothing to check.
+fn none_matches(pattern: &str) -> Result<Report, Failure> {
+    const SHOWN: usize = 10;
+    let mut names: Vec<String> = interfaces()?.iter().map(|(_, name)| name.to_string()).collect();
+    names.retain(|name| name != "lo");
+    let more = names.len().saturating_sub(SHOWN);
+    names.truncate(SHOWN);
+    let finding = if pattern == SERVES_NOTHING {
+        let found = format!("AUTORA_INTERFACE_REGEX in {} matches no interface", settings::ALL);
+        Finding::missed("name", found).mended_by(settings::EDIT)
+    } else {
+        Finding::missed("name", format!("'{pattern}' matches no interface"))
+    };
+    let list = match more {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    };
+    let there = match &list[..] {
+        "" => Finding::unknown(
+            "interfaces",
+            "there is none but lo: is this the right network namespace?",
+        ),
+        list => Finding::unknown("interfaces", format!("there are {list}")),
+    };
+    Ok(Report {
+        title: "no interface to advertise on".to_owned(),
+        findings: vec![finding, there],
+    })
+}
+
+fn of_interface(
+    name: &IfName,
+    pattern: &str,
+    host: &Host,
+    services: &Services,
+    firewall: &Firewall,
+) -> Report {
+    let mut findings = Vec::new();
+    let settings = settings::of(name, pattern);
+    findings.extend(of_settings(name, &settings));
+    let mut prefix = None;
+    match read(name) {
+        Err(found) => findings.push(found),
+        Ok(link) => {
+            findings.push(Finding::met(
+                "interface",
+                format!("it exists, with index {}", link.ifindex),
+            ));
+            findings.extend(requirements::requirements(&link));
+            let intervals = settings.map(|settings| settings.config.ra.max_interval());
+            let interval = intervals.unwrap_or(MAX_RTR_ADV_INTERVAL.1);
+            findings.push(other_daemons::finding(&link, interval, Instant::now()));
+            if let Verdict::Advertise(_, offer) = judge(&link, false, None) {
+                prefix = Some(offer.prefix);
+                findings.push(route::finding(offer.prefix, link.ifindex, name));
+            }
+            findings.extend(in_the_way(&link, prefix, host, firewall));
+            findings.extend(services.instance(name));
+        }
+    }
+    let warnings = findings
+        .iter()
+        .filter(|finding| finding.mark == Mark::Warning)
+        .count();
+    let but = match warnings {
+        0 => String::new(),
+        1 => ", but see the warning".to_owned(),
+        more => format!(", but see the {more} warnings"),
+    };
+    let title = match prefix {
+        Some(prefix) if all_met(&findings) => format!("{name}: would advertise {prefix}{but}"),
+        _ => format!("{name}: would not advertise"),
+    };
+    Report { title, findings }
+}
+
+fn of_settings(name: &IfName, settings: &Result<Settings, String>) -> Vec<Finding> {
+    const NAME: &str = "name";
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(line) => return vec![Finding::missed("settings", line).mended_by(settings::EDIT)],
+    };
+    let (pattern, origin) = (&settings.config.pattern, &settings.origin);
+    let name = if pattern.matches(name) {
+        Finding::met(NAME, format!("matches '{pattern}' ({origin})"))
+    } else {
+        Finding::missed(NAME, format!("does not match '{pattern}' ({origin})")).mended_by(settings::EDIT)
+    };
+    let dry_run = settings.dry_run.then(|| {
+        Finding::missed(
+            "dry run",
+            "AUTORA_DRY_RUN is set: an instance logs its packets and sends none",
+        )
+        .mended_by(settings::EDIT)
+    });
+    std::iter::once(name).chain(dry_run).collect()
+}
+
+fn read(name: &IfName) -> Result<Link, Finding> {
+    let missing = |found: String| Finding::missed("interface", found);
+    let ifindex = if_nametoindex(name.as_bytes()).map_err(|_| {
+        missing("there is none of this name in this network namespace".to_owned()).mended_by("ip link")
+    })?;
+    let mut reader =
+        Reader::new(ifindex).map_err(|error| missing(format!("the kernel cannot be asked: {error}")))?;
+    let link = reader.read().map_err(|error| missing(error.to_string()))?;
+    if link.name == *name {
+        Ok(link.clone())
+    } else {
+        let real = &link.name;
+        Err(missing(format!("that is another name of {real}"))
+            .mended_by(format!("autora check {}", real.shell())))
+    }
+}
+
+/// What may keep packets from the guest on a link that is fit.
+fn in_the_way(link: &Link, prefix: Option<Prefix64>, host: &Host, firewall: &Firewall) -> Vec<Finding> {
+    let bridging = bridging(link.ifindex).unwrap_or(Bridging::None);
+    let port = match bridging {
+        Bridging::Port(master) => {
+            let bridge = Reader::new(master)
+                .ok()
+                .and_then(|mut reader| reader.record().ok());
+            let bridge = bridge.map_or_else(|| "the bridge".to_owned(), |record| record.name.shell());
+            let found =
+                format!("it is a port of {bridge}, which takes what the guest sends: serve {bridge} instead");
+            Some(
+                Finding::warning("bridge", found)
+                    .mended_by(format!("ip link set {} nomaster", link.name.shell())),
+            )
+        }
+        Bridging::Bridge | Bridging::None => None,
+    };
+    let subject = Subject {
+        name: &link.name,
+        is_bridge: bridging == Bridging::Bridge,
+        guest: prefix.map(route::a_guest_in),
+        uplink: host.uplink.as_ref().map(|uplink| &uplink.name),
+    };
+    port.into_iter().chain(firewall.findings(&subject)).collect()
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        // Whoever reads it has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(|error| Failure::os("cannot write the findings", error)),
+    }
+}

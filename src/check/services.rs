@@ -1,0 +1,258 @@
+//! systemd's and udev's part: the switch, the rule, the instances.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use super::command::ask;
+use super::finding::Finding;
+use crate::ifname::IfName;
+
+const SWITCH: &str = "autora.service";
+const RULE: &str = "60-autora.rules";
+/// Where udev looks for rules; of files of one name the first counts.
+const RULES: [&str; 4] = [
+    "/etc/udev/rules.d",
+    "/run/udev/rules.d",
+    "/usr/lib/udev/rules.d",
+    "/lib/udev/rules.d",
+];
+/// The file that the rule asks for, which stands while the switch is on.
+const FLAG: &str = "/run/autora-enabled";
+
+/// What systemd says of the units, or why it says nothing.
+pub struct Services(Result<HashMap<String, Unit>, String>);
+
+/// The properties of one unit, by name.
+type Unit = HashMap<String, String>;
+
+impl Services {
+    /// Asks for the switch and the instances of `names`, in one call.
+    pub fn ask<'a>(names: impl Iterator<Item = &'a IfName>) -> Self {
+        let units: Vec<String> = names.map(instance).collect();
+        let mut arguments = vec![
+            "show",
+            "--property=Id,LoadState,ActiveState,SubState,UnitFileState,Result,ExecMainStatus,StatusText",
+            "--",
+            SWITCH,
+        ];
+        arguments.extend(units.iter().map(String::as_str));
+        Self(match ask("systemctl", &arguments) {
+            Ok(answer) if answer.success => Ok(parse(&String::from_utf8_lossy(&answer.stdout))),
+            Ok(answer) => Err(format!("systemctl says: {}", answer.complaint)),
+            Err(error) => Err(format!("systemctl: {error}")),
+        })
+    }
+
+    /// How it stands with what all instances share.
+    pub fn shared(&self) -> Vec<Finding> {
+        let switch = match self.unit(SWITCH) {
+            Err(why) => return vec![Finding::unknown("systemd", why)],
+            Ok(unit) => unit,
+        };
+        vec![switch_finding(switch, Path::new(FLAG).exists()), rule_finding()]
+    }
+
+    /// How it stands with the instance of `name`; nothing if systemd knows of
+    /// none of them, which [`Services::shared`] has said.
+    pub fn instance(&self, name: &IfName) -> Option<Finding> {
+        let unit = self.unit(&instance(name)).ok()?;
+        Some(instance_finding(name, unit))
+    }
+
+    fn unit(&self, id: &str) -> Result<&Unit, String> {
+        let units = self.0.as_ref().map_err(|why| format!("not checked: {why}"))?;
+        match units.get(id) {
+            Some(unit) if property(unit, "LoadState") != "not-found" => Ok(unit),
+            _ => Err(format!(
+                "not checked: {id} is not installed, so nothing starts autora"
+            )),
+        }
+    }
+}
+
+fn instance(name: &IfName) -> String {
+    format!("autora@{}.service", name.unit_instance())
+}
+
+/// Blocks of `Name=value`, with an empty line between them.
+fn parse(text: &str) -> HashMap<String, Unit> {
+    let mut units = HashMap::new();
+    for block in text.split("\n\n") {
+        let unit: Unit = block
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        if let Some(id) = unit.get("Id") {
+            units.insert(id.clone(), unit);
+        }
+    }
+    units
+}
+
+fn property<'a>(unit: &'a Unit, name: &str) -> &'a str {
+    unit.get(name).map_or("", String::as_str)
+}
+
+fn switch_finding(unit: &Unit, flag: bool) -> Finding {
+    const REQUIREMENT: &str = "switch";
+    let on = property(unit, "ActiveState") == "active" && flag;
+    match property(unit, "UnitFileState") {
+        "masked" | "masked-runtime" => {
+            Finding::warning(REQUIREMENT, format!("{SWITCH} is masked: udev starts none"))
+                .mended_by("systemctl unmask autora && systemctl enable --now autora")
+        }
+        _ if !on => Finding::warning(REQUIREMENT, format!("{SWITCH} is off: udev starts none"))
+            .mended_by("systemctl enable --now autora"),
+        "disabled" => Finding::warning(
+            REQUIREMENT,
+            format!("{SWITCH} is on, but not after the next boot"),
+        )
+        .mended_by("systemctl enable autora"),
+        _ => Finding::met(REQUIREMENT, format!("{SWITCH} is on")),
+    }
+}
+
+fn rule_finding() -> Finding {
+    const REQUIREMENT: &str = "udev rule";
+    let file = RULES
+        .iter()
+        .map(|directory| Path::new(directory).join(RULE))
+        .find(|path| path.exists());
+    let reinstall = "apt-get install --reinstall autora";
+    match file {
+        None => Finding::warning(
+            REQUIREMENT,
+            format!("there is no {RULE}: new interfaces are not noticed"),
+        )
+        .mended_by(reinstall),
+        Some(path) if fs::read(&path).is_ok_and(|rules| rules.is_empty()) => {
+            let found = format!(
+                "{} is empty, which turns it off: new interfaces are not noticed",
+                path.display()
+            );
+            Finding::warning(REQUIREMENT, found)
+                .mended_by(format!("rm {}; udevadm control --reload", path.display()))
+        }
+        Some(path) => Finding::met(REQUIREMENT, path.display().to_string()),
+    }
+}
+
+fn instance_finding(name: &IfName, unit: &Unit) -> Finding {
+    const REQUIREMENT: &str = "instance";
+    let id = instance(name);
+    let shell = if id.contains('\\') {
+        format!("'{id}'")
+    } else {
+        id.clone()
+    };
+    let of = |property_name| property(unit, property_name);
+    if of("LoadState") == "masked" {
+        return Finding::missed(
+            REQUIREMENT,
+            format!("{id} is masked: somebody turned it off for good"),
+        )
+        .mended_by(format!("systemctl unmask {shell} && systemctl start {shell}"));
+    }
+    match (of("ActiveState"), of("SubState")) {
+        ("active", _) => match of("StatusText") {
+            "" => Finding::met(REQUIREMENT, format!("{id} runs")),
+            status => Finding::met(REQUIREMENT, format!("{id} runs: {status}")),
+        },
+        ("failed", _) | ("activating", "auto-restart") => {
+            let found = format!(
+                "{id} fails ({}, status {}): journalctl -u {shell} says why",
+                of("Result"),
+                of("ExecMainStatus")
+            );
+            Finding::missed(REQUIREMENT, found).mended_by(format!("systemctl restart {shell}"))
+        }
+        ("activating" | "reloading" | "deactivating", _) => Finding::missed(
+            REQUIREMENT,
+            format!("{id} is {}: look again in a moment", of("ActiveState")),
+        ),
+        _ => Finding::missed(REQUIREMENT, format!("{id} does not run"))
+            .mended_by(format!("systemctl start {shell}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::finding::Mark;
+
+    fn tap() -> IfName {
+        IfName::new(b"tap+1").unwrap()
+    }
+
+    fn instance_in(text: &str) -> Finding {
+        let units = parse(&format!(
+            "Id=autora@tap\\x2b1.service\n{text}\n\nId=autora.service\nLoadState=loaded"
+        ));
+        Services(Ok(units)).instance(&tap()).unwrap()
+    }
+
+    #[test]
+    fn an_instance_in_each_state() {
+        let running =
+            instance_in("LoadState=loaded\nActiveState=active\nSubState=running\nStatusText=advertising a=b");
+        assert_eq!(running.mark, Mark::Met);
+        assert!(running.found.ends_with("runs: advertising a=b"));
+        for (state, words, mend) in [
+            (
+                "LoadState=masked\nActiveState=inactive",
+                "masked",
+                "systemctl unmask 'autora@tap\\x2b1.service' && systemctl start 'autora@tap\\x2b1.service'",
+            ),
+            (
+                "LoadState=loaded\nActiveState=inactive\nSubState=dead",
+                "does not run",
+                "systemctl start 'autora@tap\\x2b1.service'",
+            ),
+            (
+                "LoadState=loaded\nActiveState=failed\nResult=exit-code\nExecMainStatus=78",
+                "status 78",
+                "systemctl restart 'autora@tap\\x2b1.service'",
+            ),
+        ] {
+            let finding = instance_in(state);
+            assert_eq!(
+                (finding.mark, finding.mend.as_deref()),
+                (Mark::Missed, Some(mend)),
+                "{state}"
+            );
+            assert!(finding.found.contains(words), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn the_switch_in_each_state() {
+        let finding = |text: &str, flag| switch_finding(parse(text).values().next().unwrap(), flag);
+        let on = "Id=autora.service\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled";
+        assert_eq!(finding(on, true).mark, Mark::Met);
+        assert_eq!(
+            finding(on, false).mend.as_deref(),
+            Some("systemctl enable --now autora")
+        );
+        assert_eq!(
+            finding(&on.replace("enabled", "disabled"), true).mend.as_deref(),
+            Some("systemctl enable autora")
+        );
+        assert!(
+            finding(&on.replace("enabled", "masked"), false)
+                .found
+                .contains("masked")
+        );
+    }
+
+    #[test]
+    fn without_the_package_or_systemd_nothing_is_known() {
+        let none = Services(Ok(parse("Id=autora.service\nLoadState=not-found\n")));
+        assert_eq!(none.shared().len(), 1);
+        assert_eq!(none.shared()[0].mark, Mark::Unknown);
+        assert_eq!(none.instance(&tap()), None);
+        let absent = Services(Err("systemctl: not found".to_owned()));
+        assert_eq!(absent.shared()[0].mark, Mark::Unknown);
+    }
+}

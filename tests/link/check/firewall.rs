@@ -1,0 +1,324 @@
+//! What is said of a rule is what the kernel does with the packets.
+
+use super::{Check, Host, the_check};
+use crate::harness::lab::{PREFIX, ROUTER_LL};
+use crate::harness::{Autora, GUEST, Lab, Rs, SOON, TAP, ms, secs};
+
+#[test]
+fn egress_rule_that_drops_advertisements() {
+    let host = Host::new();
+    host.nft(&format!(
+        "table netdev guard {{
+           chain out {{ type filter hook egress device {TAP} priority 0; goto sub
+           }}
+           chain sub {{ icmpv6 type {{ nd-router-advert, nd-redirect }} counter drop
+           }}
+         }}"
+    ));
+    really_dropped(&host, "icmpv6 type { nd-router-advert, nd-redirect } counter");
+}
+
+#[test]
+fn egress_policy_that_drops_all() {
+    let host = Host::new();
+    host.nft(&format!(
+        "table netdev guard {{
+           chain out {{ type filter hook egress device {TAP} priority 0; policy drop; ip6 nexthdr tcp accept
+           }}
+         }}"
+    ));
+    really_dropped(&host, "the policy of the chain netdev guard out");
+}
+
+/// A cross, and no advertisement comes to the guest; after the command, both.
+fn really_dropped(host: &Host, words: &str) {
+    let lab = &host.lab;
+    let check = host.check();
+    assert_eq!(
+        (check.marked('x'), check.status),
+        (vec!["RA out"], 1),
+        "{}",
+        check.text
+    );
+    check.expect('x', "RA out", words);
+    let mut capture = lab.capture();
+    let mut daemon = Autora::fast().start(&lab.router);
+    daemon.expect_log(&["advertising 2001:db8:1:1::/64"], SOON);
+    capture.assert_silent_for(secs(1));
+    lab.router.run(&check.mend("RA out"));
+    assert_eq!(host.check().status, 0);
+    assert_eq!(capture.ra_within(SOON).prefix, PREFIX);
+}
+
+/// The kernel is asked about each of these as well: does the advertisement arrive?
+#[test]
+fn what_is_said_of_a_rule_is_what_the_kernel_does() {
+    let host = Host::new();
+    let lab = &host.lab;
+    for rules in [
+        "icmpv6 type 134 drop",
+        "icmpv6 type != nd-router-advert drop",
+        "icmpv6 type 133-134 drop",
+        "icmpv6 type { nd-router-solicit, nd-redirect } drop",
+        "icmpv6 type vmap { nd-router-advert : drop, echo-request : accept }",
+        "icmpv6 type . ip6 hoplimit { nd-router-advert . 255 } drop",
+        "icmpv6 type . ip6 hoplimit { nd-router-advert . 64 } drop",
+        "icmpv6 code 0 drop",
+        "ip6 daddr ff02::/16 drop",
+        "ip6 daddr ff02::2-ff02::f drop",
+        "ip6 hoplimit < 255 drop",
+        "ip6 hoplimit >= 255 drop",
+        "ip6 nexthdr icmpv6 drop",
+        "meta l4proto tcp drop",
+        "meta l4proto { tcp, icmpv6 } drop",
+        "meta protocol ip drop",
+        "meta protocol { ip, ip6 } drop",
+        "ether type ip6 drop",
+        "udp dport 547 drop",
+        "oifname tap* drop",
+        "oifname { eth0, vnet* } drop",
+        "tcp dport 443 accept; drop",
+        "jump back; icmpv6 type nd-router-advert drop",
+        "jump back; accept",
+        "goto back; drop",
+        "jump out_of; drop",
+        "goto out_of",
+    ] {
+        host.nft(&format!(
+            "table netdev guard {{
+               chain back {{ icmpv6 type nd-router-advert return; drop
+               }}
+               chain out_of {{ icmpv6 type nd-router-advert accept; drop
+               }}
+               chain out {{ type filter hook egress device {TAP} priority 0; {rules}
+               }}
+             }}"
+        ));
+        let check = host.check();
+        let mark = check.finding("RA out").mark;
+        let mut capture = lab.capture();
+        let mut daemon = Autora::slow().start(&lab.router);
+        daemon.expect_log(&["advertising 2001:db8:1:1::/64"], SOON);
+        let arrived = capture.try_ra_within(ms(500)).is_some();
+        assert_eq!(mark, if arrived { '+' } else { 'x' }, "{rules}\n{}", check.text);
+        lab.router.run("nft flush ruleset");
+    }
+}
+
+/// Rules of other devices, of other packets, or behind an accept.
+#[test]
+fn rules_that_are_of_no_concern() {
+    let host = Host::new();
+    host.nft(&format!(
+        "table netdev guard {{
+           chain other {{ type filter hook egress device up0 priority 0; icmpv6 type nd-router-advert drop
+           }}
+           chain in {{ type filter hook ingress device {TAP} priority 0; icmpv6 type nd-router-advert drop
+           }}
+           chain out {{
+             type filter hook egress device {TAP} priority 0
+             icmpv6 type nd-router-advert accept
+             icmpv6 type {{ nd-router-solicit, nd-redirect }} drop
+             icmpv6 type nd-router-advert drop
+           }}
+         }}
+         table ip six {{
+           chain in {{ type filter hook input priority 0; policy drop
+           }}
+         }}
+         table inet asleep {{
+           flags dormant
+           chain in {{ type filter hook input priority 0; policy drop
+           }}
+         }}"
+    ));
+    let check = host.check();
+    assert_eq!(
+        (check.marked('x'), check.marked('!'), check.status),
+        (vec![], vec![], 0),
+        "{}",
+        check.text
+    );
+    let _ = host.lab.serve(&Autora::slow());
+    assert!(host.guest_reaches_the_world());
+}
+
+#[test]
+fn what_is_not_certain_is_called_so() {
+    let host = Host::new();
+    host.nft(&format!(
+        "table netdev guard {{
+           chain out {{ type filter hook egress device {TAP} priority 0; limit rate over 1/second drop
+           }}
+         }}"
+    ));
+    let check = host.check();
+    assert_eq!((check.marked('x'), check.status), (vec![], 0), "{}", check.text);
+    let finding = check.expect('!', "RA out", "limit rate over 1/second");
+    assert!(finding.found.contains("may drop"), "{}", check.text);
+    // The command shows the rule.
+    assert!(
+        host.lab
+            .router
+            .run(&check.mend("RA out"))
+            .contains("limit rate over 1/second")
+    );
+}
+
+/// The socket stands before the hook: the solicitation is answered.
+#[test]
+fn ingress_rule_cannot_keep_solicitations_from_the_daemon() {
+    let host = Host::new();
+    let (_daemon, mut capture) = host.lab.serve(&Autora::slow());
+    host.nft(&format!(
+        "table netdev guard {{
+           chain in {{ type filter hook ingress device {TAP} priority 0; icmpv6 type nd-router-solicit counter drop
+           }}
+         }}"
+    ));
+    let check = host.check();
+    assert_eq!(
+        (check.marked('x'), check.marked('!')),
+        (vec![], vec![]),
+        "{}",
+        check.text
+    );
+    let mut agent = host.lab.agent();
+    agent.send(&Rs::default());
+    let _ = capture.ra_within(SOON);
+    let counted = host.lab.router.run("nft list ruleset");
+    assert!(counted.contains("packets 1"), "the rule saw it: {counted}");
+}
+
+/// The guest's neighbour table tells whether the host answers for its address.
+fn guest_resolves_the_host(lab: &Lab) -> bool {
+    lab.guest.run(&format!("ip -6 neigh flush dev {GUEST}"));
+    let _ = lab
+        .guest
+        .try_run(&format!("ping -6 -c 1 -W 1 {ROUTER_LL}%{GUEST}"));
+    lab.guest
+        .run(&format!("ip -6 neigh show {ROUTER_LL} dev {GUEST}"))
+        .contains("lladdr")
+}
+
+#[test]
+fn input_policy_hinders_no_advertisement_but_neighbour_discovery() {
+    let host = Host::new();
+    host.nft(
+        "table inet filter {
+           chain input { type filter hook input priority 0; policy drop
+             ct state established,related accept
+             iif lo accept
+             tcp dport 22 accept
+           }
+         }",
+    );
+    let check = host.check();
+    assert_eq!(
+        (check.marked('x'), check.marked('!'), check.status),
+        (vec![], vec!["ND"], 0),
+        "{}",
+        check.text
+    );
+    check.expect('!', "ND", "the policy of the chain inet filter input drops");
+    let (_daemon, mut capture) = host.lab.serve(&Autora::slow());
+    let mut agent = host.lab.agent();
+    agent.send(&Rs::default());
+    let _ = capture.ra_within(SOON);
+    assert!(!guest_resolves_the_host(&host.lab));
+
+    host.lab.router.run(&check.mend("ND"));
+    assert_eq!(host.check().marked('!'), [""; 0]);
+    assert!(guest_resolves_the_host(&host.lab));
+    assert!(host.guest_reaches_the_world());
+}
+
+#[test]
+fn forward_policy_drops_what_the_guest_says() {
+    let host = Host::new();
+    host.nft(
+        "table inet filter {
+           chain forward { type filter hook forward priority 0; policy drop
+             ip saddr 192.0.2.0/24 accept
+             tcp dport 25 accept
+           }
+         }",
+    );
+    let check = host.check();
+    assert_eq!(
+        (check.marked('x'), check.marked('!')),
+        (vec![], vec!["from the guest", "to the guest"]),
+        "{}",
+        check.text
+    );
+    let _serving = host.lab.serve(&Autora::slow());
+    assert!(!host.guest_reaches_the_world());
+    for requirement in ["from the guest", "to the guest"] {
+        host.lab.router.run(&check.mend(requirement));
+    }
+    assert_eq!(host.check().marked('!'), [""; 0]);
+    assert!(host.guest_reaches_the_world());
+}
+
+#[test]
+fn uplink_that_drops_what_the_guest_says() {
+    let host = Host::new();
+    host.nft(
+        "table netdev guard {
+           chain up { type filter hook egress device up0 priority 0; ip6 saddr 2001:db8:1::/48 drop
+           }
+         }",
+    );
+    let check = host.check();
+    check.expect('!', "from the guest", "ip6 saddr 2001:db8:1::/48 drop");
+    let _serving = host.lab.serve(&Autora::slow());
+    assert!(!host.guest_reaches_the_world());
+    host.lab.router.run(&check.mend("from the guest"));
+    assert_eq!(host.check().marked('!'), [""; 0]);
+    assert!(host.guest_reaches_the_world());
+}
+
+/// On a bridge the socket's packets pass the bridge family's hooks.
+#[test]
+fn bridge_with_rules_of_its_own() {
+    let host = Host::new();
+    let lab = &host.lab;
+    lab.router.run(&format!(
+        "ip link add tap-vm-2 type bridge
+         ip address flush dev {TAP}
+         ip link set {TAP} master tap-vm-2
+         echo 1 >/proc/sys/net/ipv6/conf/tap-vm-2/forwarding
+         ip link set tap-vm-2 up
+         ip address add 2001:db8:1:1::1/64 dev tap-vm-2 nodad"
+    ));
+    let check = || Check::of(&the_check().arg("tap-vm-2").output(&lab.router));
+    lab.eventually("the bridge is fit", SOON, |_| check().marked('x').is_empty());
+    assert_eq!(check().marked('!'), [""; 0], "{}", check().text);
+    let port = host.check();
+    port.expect('!', "bridge", "a port of tap-vm-2");
+
+    host.nft(
+        "table bridge guard {
+           chain forward { type filter hook forward priority 0; icmpv6 type nd-router-advert drop
+           }
+           chain out { type filter hook output priority 0; icmpv6 type nd-router-advert drop
+           }
+         }",
+    );
+    let dropped = check();
+    dropped.expect('x', "RA out", "in the chain bridge guard out");
+    let mut capture = lab.capture();
+    let mut daemon = Autora::fast().set("interface", "tap-vm-2").start(&lab.router);
+    daemon.expect_log(&["advertising 2001:db8:1:1::/64"], SOON);
+    capture.assert_silent_for(secs(1));
+    lab.router.run(&dropped.mend("RA out"));
+    assert_eq!(check().status, 0);
+    assert_eq!(capture.ra_within(SOON).prefix, PREFIX);
+
+    host.nft("table bridge guard { chain in { type filter hook input priority 0; icmpv6 type nd-router-solicit drop\n}\n}");
+    let deaf = check();
+    assert_eq!(deaf.status, 0);
+    deaf.expect('!', "RS in", "in the chain bridge guard in");
+    lab.router.run(&deaf.mend("RS in"));
+    assert_eq!(check().marked('!'), [""; 0]);
+}

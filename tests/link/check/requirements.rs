@@ -1,0 +1,231 @@
+//! Each of the daemon's own requirements, broken and mended.
+
+use super::{Check, Host, check, the_check};
+use crate::eligibility::sysctl;
+use crate::harness::daemon::{BINARY, Finished, text_of};
+use crate::harness::lab::{GUEST_LL, PREFIX, scratch};
+use crate::harness::{Autora, GUEST, Lab, SOON, TAP};
+
+/// Breaks what is right, sees exactly these crosses, does what it is told
+/// until there are none, and sees the advertisement arrive.
+fn mended(broken: &str, crosses: &[&str]) {
+    let lab = Lab::new();
+    let mut capture = lab.capture();
+    lab.router.run(broken);
+    let mut check_now = check(&lab.router);
+    assert_eq!(
+        (check_now.marked('x'), check_now.status),
+        (crosses.to_vec(), 1),
+        "{}",
+        check_now.text
+    );
+    for _ in 0..3 {
+        let crosses = check_now.findings.iter().filter(|finding| finding.mark == 'x');
+        let commands: Vec<String> = crosses.filter_map(|finding| finding.mend.clone()).collect();
+        assert!(
+            !commands.is_empty() || check_now.status == 0,
+            "{}",
+            check_now.text
+        );
+        for command in commands {
+            // The prefix is the operator's to fill in.
+            let command = command.replace("PREFIX::1/64", "2001:db8:1:1::1/64 nodad");
+            lab.router.run(&command);
+        }
+        lab.settle();
+        check_now = check(&lab.router);
+    }
+    assert_eq!(
+        (check_now.marked('x'), check_now.status),
+        (vec![], 0),
+        "{}",
+        check_now.text
+    );
+    let _daemon = Autora::slow().start(&lab.router);
+    assert_eq!(capture.ra_within(SOON).prefix, PREFIX);
+}
+
+#[test]
+fn nothing_to_complain_of() {
+    let host = Host::new();
+    let check = host.check();
+    assert_eq!(
+        (check.marked('x'), check.marked('!'), check.status),
+        (vec![], vec![], 0),
+        "{}",
+        check.text
+    );
+    assert!(
+        check
+            .text
+            .starts_with("tap-vm-1: would advertise 2001:db8:1:1::/64\n"),
+        "{}",
+        check.text
+    );
+    let _ = host.lab.serve(&Autora::slow());
+    assert!(host.guest_reaches_the_world());
+}
+
+#[test]
+fn forwarding_of_the_interface_is_0() {
+    mended(&sysctl("forwarding", 0), &["forwarding"]);
+}
+
+#[test]
+fn interface_is_down() {
+    mended(&format!("ip link set {TAP} down"), &["up", "one /64"]);
+}
+
+#[test]
+fn multicast_is_off() {
+    mended(&format!("ip link set {TAP} multicast off"), &["multicast"]);
+}
+
+#[test]
+fn ipv6_is_disabled() {
+    mended(&sysctl("disable_ipv6", 1), &["IPv6"]);
+}
+
+#[test]
+fn mtu_is_too_small() {
+    mended(&format!("ip link set {TAP} mtu 1200"), &["IPv6"]);
+}
+
+#[test]
+fn accept_ra_is_2() {
+    mended(&sysctl("accept_ra", 2), &["accept_ra"]);
+}
+
+#[test]
+fn default_route_goes_out_of_it() {
+    mended(
+        &format!("ip -6 route add default via {GUEST_LL} dev {TAP}"),
+        &["no default route"],
+    );
+}
+
+#[test]
+fn no_link_local_address() {
+    mended(
+        &format!("ip -6 address flush dev {TAP} scope link"),
+        &["link-local"],
+    );
+}
+
+#[test]
+fn no_prefix() {
+    mended(
+        &format!("ip address del 2001:db8:1:1::1/64 dev {TAP}"),
+        &["one /64"],
+    );
+}
+
+#[test]
+fn two_prefixes() {
+    let add = |address: &str| format!("ip address add {address}/64 dev {TAP} nodad; ");
+    mended(&(add("2001:db8:2:2::1") + &add("2001:db8:2:2::2")), &["one /64"]);
+}
+
+#[test]
+fn prefix_is_deprecated() {
+    mended(
+        &format!("ip address change 2001:db8:1:1::1/64 dev {TAP} preferred_lft 0"),
+        &["one /64"],
+    );
+}
+
+#[test]
+fn several_things_at_once_each_have_their_line() {
+    let broken = [
+        sysctl("forwarding", 0),
+        format!("ip link set {TAP} multicast off"),
+        format!("ip address add 2001:db8:2:2::1/64 dev {TAP} nodad"),
+    ];
+    mended(&broken.join("; "), &["multicast", "one /64", "forwarding"]);
+}
+
+#[test]
+fn no_carrier_is_for_the_guest_to_mend() {
+    let lab = Lab::new();
+    lab.guest.run(&format!("ip link set {GUEST} down"));
+    lab.eventually("no carrier", SOON, |lab| {
+        check(&lab.router).marked('x').contains(&"carrier")
+    });
+    lab.guest.run(&format!("ip link set {GUEST} up"));
+    lab.eventually("a carrier", SOON, |lab| check(&lab.router).status == 0);
+}
+
+#[test]
+fn names_that_match_not_or_are_nobodys() {
+    let lab = Lab::new();
+    let other = Check::of(&the_check().arg("lo").output(&lab.router));
+    assert_eq!(other.status, 1);
+    other.expect('x', "name", "does not match '^tap-vm-[0-9]+$'");
+    other.expect('x', "link type", "loopback");
+    let missing = Check::of(&the_check().arg("tap-vm-2").output(&lab.router));
+    assert_eq!(
+        (missing.marked('x'), missing.status),
+        (vec!["interface"], 1),
+        "{}",
+        missing.text
+    );
+    let none = the_check().arg("a/b").output(&lab.router);
+    assert_eq!(none.status.code(), Some(78), "{}", text_of(&none));
+    lab.router
+        .run(&format!("ip link property add dev {TAP} altname tap-vm-99"));
+    let alias = Check::of(&the_check().arg("tap-vm-99").output(&lab.router));
+    alias.expect('x', "interface", TAP);
+}
+
+#[test]
+fn without_a_name_all_that_match_are_checked() {
+    let lab = Lab::new();
+    let all = Check::of(&the_check().output(&lab.router));
+    assert_eq!(all.status, 0, "{}", all.text);
+    // What is in order takes one line.
+    assert!(
+        all.text.starts_with("tap-vm-1: would advertise") && all.marked('+').is_empty(),
+        "{}",
+        all.text
+    );
+
+    lab.router.run("ip link add tap-vm-2 type veth peer name other");
+    let all = Check::of(&the_check().output(&lab.router));
+    assert_eq!(all.status, 1);
+    assert!(all.text.contains("tap-vm-2: would not advertise"), "{}", all.text);
+
+    let none = the_check().set("interface-regex", "^vnet").output(&lab.router);
+    let none = Check::of(&none);
+    assert_eq!(none.status, 1);
+    none.expect('x', "name", "'^vnet' matches no interface");
+    none.expect('-', "interfaces", "tap-vm-1");
+}
+
+/// The files of the package, bound over those of this machine.
+#[test]
+fn pattern_and_settings_come_from_the_files_of_the_instance() {
+    let lab = Lab::new();
+    let files = scratch("check-files");
+    std::fs::create_dir(files.join("autora.d")).unwrap();
+    let own = files.join("autora.d/tap-vm-1.conf");
+    let run = || {
+        let mut command = lab.router.command("unshare");
+        let script = "mount --bind \"$0\" /etc/default && exec \"$@\"";
+        command.args(["--mount", "sh", "-ec", script]).arg(&files);
+        command.args([BINARY, "check", TAP]);
+        Check::of(&Finished::within(command, SOON))
+    };
+    std::fs::write(files.join("autora"), "AUTORA_INTERFACE_REGEX='^$'\n").unwrap();
+    run().expect('x', "name", "does not match '^$' (/etc/default/autora)");
+    std::fs::write(files.join("autora"), "AUTORA_INTERFACE_REGEX='^tap-'\n").unwrap();
+    let check = run();
+    assert_eq!(check.status, 0, "{}", check.text);
+    check.expect('+', "name", "'^tap-' (/etc/default/autora)");
+    std::fs::write(&own, "AUTORA_INTERFACE_REGEX='^vnet'\n").unwrap();
+    run().expect('x', "name", "'^vnet' (/etc/default/autora.d/tap-vm-1.conf)");
+    std::fs::write(&own, "AUTORA_MAX_RA_INTERVAL=2s\n").unwrap();
+    run().expect('x', "settings", "AUTORA_MAX_RA_INTERVAL");
+    std::fs::write(&own, "AUTORA_DRY_RUN=yes\n").unwrap();
+    run().expect('x', "dry run", "AUTORA_DRY_RUN");
+    std::fs::remove_dir_all(&files).unwrap();
+}

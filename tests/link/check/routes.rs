@@ -1,0 +1,160 @@
+//! A host that advertises, and whose packets go nowhere.
+
+use super::{Host, check};
+use crate::eligibility::sysctl;
+use crate::harness::{Autora, Daemon, Lab, SOON, TAP};
+
+#[test]
+fn host_that_advertises_and_forwards_nothing() {
+    let host = Host::new();
+    let _serving = host.lab.serve(&Autora::slow());
+    host.lab.router.run(&format!(
+        "echo 0 >/proc/sys/net/ipv6/conf/all/forwarding; {}",
+        sysctl("forwarding", 1)
+    ));
+    let check = host.check();
+    assert_eq!(
+        (check.marked('x'), check.marked('!')),
+        (vec![], vec!["forwarding"]),
+        "{}",
+        check.text
+    );
+    assert!(!host.guest_reaches_the_world());
+    let mend = check
+        .findings
+        .iter()
+        .find(|finding| finding.mark == '!')
+        .unwrap()
+        .mend
+        .clone();
+    host.lab.router.run(&mend.unwrap());
+    assert_eq!(host.check().marked('!'), [""; 0]);
+    assert!(host.guest_reaches_the_world());
+}
+
+/// The world advertises itself as the host's router.
+fn uplink_by_advertisement() -> (Host, Daemon) {
+    let host = Host::new();
+    host.lab.router.run(
+        "echo 0 >/proc/sys/net/ipv6/conf/all/forwarding
+         ip -6 route del default
+         echo 1 >/proc/sys/net/ipv6/conf/up0/accept_ra",
+    );
+    host.lab.router.run(&sysctl("forwarding", 1));
+    host.world.run(
+        "ip -6 route del default
+         ip -6 route add 2001:db8:1::/48 via fe80::1 dev w0
+         echo 1 >/proc/sys/net/ipv6/conf/w0/forwarding
+         ip address add 2001:db8:78::1/64 dev w0 nodad",
+    );
+    let advertiser = Autora::fast()
+        .set("interface", "w0")
+        .set("interface-regex", "^w0$");
+    let daemon = advertiser.start(&host.world);
+    host.lab.eventually(
+        "a default route by advertisement",
+        SOON,
+        has_route_by_advertisement,
+    );
+    (host, daemon)
+}
+
+fn has_route_by_advertisement(lab: &Lab) -> bool {
+    lab.router.run("ip -6 route show default").contains("proto ra")
+}
+
+#[test]
+fn turning_forwarding_on_as_told_keeps_the_default_route() {
+    let (host, _world) = uplink_by_advertisement();
+    let check = host.check();
+    let warning = check.findings.iter().find(|finding| finding.mark == '!').unwrap();
+    assert_eq!(warning.requirement, "forwarding", "{}", check.text);
+    host.lab.router.run(warning.mend.as_ref().unwrap());
+    assert!(has_route_by_advertisement(&host.lab));
+    let check = host.check();
+    assert_eq!(check.marked('!'), [""; 0], "{}", check.text);
+    check.expect('+', "way out", "up0");
+}
+
+#[test]
+fn host_that_lost_its_default_route_by_forwarding() {
+    let (host, _world) = uplink_by_advertisement();
+    host.lab
+        .router
+        .run("echo 1 >/proc/sys/net/ipv6/conf/all/forwarding");
+    assert!(
+        !has_route_by_advertisement(&host.lab),
+        "the kernel forgets it at once"
+    );
+    let check = host.check();
+    check.expect(
+        '!',
+        "way out",
+        "up0 hears Router Advertisements, and accept_ra is 1",
+    );
+    host.lab.router.run(&check.mend("way out"));
+    host.lab
+        .eventually("the default route", SOON, has_route_by_advertisement);
+    assert_eq!(host.check().marked('!'), [""; 0]);
+}
+
+/// As systemd-networkd does it: `proto ra`, with `accept_ra` 0.
+#[test]
+fn advertisements_that_are_read_in_user_space_are_no_fault() {
+    let host = Host::new();
+    host.lab.router.run(
+        "echo 0 >/proc/sys/net/ipv6/conf/up0/accept_ra
+         ip -6 route replace default via fe80::9 dev up0 proto ra
+         ip -6 route show default",
+    );
+    let check = host.check();
+    check.expect('+', "way out", "up0");
+    host.lab
+        .router
+        .run("echo 1 >/proc/sys/net/ipv6/conf/up0/accept_ra");
+    host.check().expect('!', "way out", "it will lose that route");
+}
+
+#[test]
+fn no_way_out_at_all() {
+    let lab = Lab::new();
+    check(&lab.router).expect('!', "way out", "no IPv6 default route");
+}
+
+#[test]
+fn prefix_without_a_route() {
+    let host = Host::new();
+    host.lab.router.run(&format!(
+        "ip address del 2001:db8:1:1::1/64 dev {TAP}
+         ip address add 2001:db8:1:1::1/64 dev {TAP} nodad noprefixroute"
+    ));
+    host.lab.settle();
+    let check = host.check();
+    assert_eq!(
+        (check.marked('x'), check.marked('!')),
+        (vec![], vec!["route to the /64"]),
+        "{}",
+        check.text
+    );
+    let _serving = host.lab.serve(&Autora::slow());
+    assert!(!host.guest_reaches_the_world());
+    host.lab.router.run(&check.mend("route to the /64"));
+    assert_eq!(host.check().marked('!'), [""; 0]);
+    assert!(host.guest_reaches_the_world());
+}
+
+#[test]
+fn prefix_that_is_routed_elsewhere() {
+    let host = Host::new();
+    host.lab
+        .router
+        .run("ip -6 route add 2001:db8:1:1::/64 via fe80::9 dev up0 metric 1");
+    let check = host.check();
+    check.expect(
+        '!',
+        "route to the /64",
+        "go out of up0, by the route 2001:db8:1:1::/64",
+    );
+    host.lab.router.run(&check.mend("route to the /64"));
+    assert_eq!(host.check().marked('!'), [""; 0]);
+}

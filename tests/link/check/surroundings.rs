@@ -1,0 +1,97 @@
+//! Privileges, tools, units, other daemons, terminals.
+
+use super::{Check, check, the_check};
+use crate::harness::daemon::{BINARY, Finished, text_of};
+use crate::harness::lab::scratch;
+use crate::harness::{Daemon, Lab, SOON, TAP, secs};
+
+#[test]
+fn without_privilege_it_says_what_it_could_not_see() {
+    let lab = Lab::new();
+    let output = Finished::within(the_check().arg(TAP).unprivileged(&lab.router), SOON);
+    let check = Check::of(&output);
+    assert_eq!(check.status, 0, "{}", check.text);
+    check.expect('-', "nftables", "not checked");
+    assert_eq!(check.mend("nftables"), "sudo nft list ruleset");
+}
+
+/// A program of this name stands before the real one.
+fn with_program(lab: &Lab, name: &str, script: &str) -> Check {
+    let directory = scratch(&format!("check-{name}-{}", script.len()));
+    let path = directory.join(name);
+    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    let mut command = lab.router.command("sh");
+    let start = "chmod 755 \"$0/$1\"; export PATH=$0:$PATH; shift; exec \"$@\"";
+    command.args(["-ec", start]).arg(&directory).arg(name);
+    command.args([BINARY, "--interface-regex=^tap", "check", TAP]);
+    let check = Check::of(&Finished::within(command, secs(20)));
+    std::fs::remove_dir_all(&directory).unwrap();
+    check
+}
+
+#[test]
+fn a_tool_that_hangs_is_left_behind() {
+    let lab = Lab::new();
+    for (name, requirement) in [("nft", "nftables"), ("systemctl", "systemd")] {
+        let check = with_program(&lab, name, "exec sleep 1000");
+        assert_eq!(check.status, 0, "{}", check.text);
+        check.expect('-', requirement, "no answer within 2 s");
+    }
+}
+
+#[test]
+fn an_instance_that_was_masked_is_a_cross() {
+    let lab = Lab::new();
+    let script = "test $# -gt 3; cat <<END
+Id=autora.service
+LoadState=loaded
+ActiveState=active
+UnitFileState=enabled
+
+Id=autora@tap-vm-1.service
+LoadState=masked
+ActiveState=inactive
+END";
+    let check = with_program(&lab, "systemctl", script);
+    assert_eq!(
+        (check.marked('x'), check.status),
+        (vec!["instance"], 1),
+        "{}",
+        check.text
+    );
+    check.expect('x', "instance", "autora@tap-vm-1.service is masked");
+}
+
+#[test]
+fn other_locales_and_terminals() {
+    let lab = Lab::new();
+    let plain = text_of(&the_check().arg(TAP).output(&lab.router));
+    assert!(plain.is_ascii() && !plain.contains('\x1b'), "{plain}");
+    let utf8 = the_check().arg(TAP).env("LC_ALL", "C.UTF-8").output(&lab.router);
+    let utf8 = text_of(&utf8);
+    assert!(utf8.contains("  ✓ up ") && !utf8.contains('\x1b'), "{utf8}");
+}
+
+/// The kernel's counter is the evidence, and the name of a program a hint.
+#[test]
+fn another_daemon_advertises() {
+    let lab = Lab::new();
+    let directory = scratch("check-radvd");
+    let config = directory.join("radvd.conf");
+    let text = format!("interface {TAP} {{ AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; }};");
+    std::fs::write(&config, text).unwrap();
+    check(&lab.router).expect('+', "no other daemon", "none");
+    let mut radvd = lab.router.command("radvd");
+    radvd
+        .args(["--nodaemon", "--logmethod=stderr"])
+        .arg(format!("--config={}", config.display()))
+        .arg(format!("--pidfile={}", directory.join("pid").display()));
+    let radvd = Daemon::spawn(radvd);
+    lab.eventually("a cross", SOON, |lab| check(&lab.router).status == 1);
+    let found = check(&lab.router);
+    assert_eq!(found.marked('x'), ["no other daemon"], "{}", found.text);
+    found.expect('x', "no other daemon", "running here: radvd");
+    assert_eq!(found.mend("no other daemon"), "systemctl stop radvd");
+    drop(radvd);
+    std::fs::remove_dir_all(directory).unwrap();
+}

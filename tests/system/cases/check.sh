@@ -1,0 +1,105 @@
+# shellcheck shell=bash
+# What "autora check" says of the package's own parts, and that its commands mend them.
+
+case_set_up() {
+    host_network
+    guest_namespace
+    set_pattern '^tap-vm-[0-9]+$'
+    plug tap-vm-1
+    until_true 10 served
+}
+
+# checked STATUS [NAME]...: the findings are in /tmp/check.
+checked() {
+    local expected=$1 status=0
+    shift
+    LC_ALL=C autora check "$@" >/tmp/check || status=$?
+    cat /tmp/check
+    [ "$status" = "$expected" ]
+}
+
+# finding MARK REQUIREMENT WORDS
+finding() {
+    grep -E "^  $1 $2  .*$3" /tmp/check
+}
+
+# Runs the command below a finding.
+mend() {
+    local command
+    command=$(grep -A 1 -E "^  [x!] $1  " /tmp/check | sed -n '2s/^ *# //p')
+    [ -n "$command" ]
+    bash -ec "$command"
+}
+
+case_an_instance_that_runs_is_named_with_its_status() {
+    checked 0 tap-vm-1
+    finding '\+' 'name *' "'\^tap-vm-\[0-9\]\+\\$' \(/etc/default/autora\)"
+    finding '\+' 'instance *' 'autora@tap-vm-1.service runs: advertising 2001:db8:1::/64'
+    finding '\+' 'switch *' 'autora.service is on'
+    finding '\+' 'udev rule *' '/usr/lib/udev/rules.d/60-autora.rules'
+}
+
+case_a_stopped_instance_is_a_cross_and_is_started() {
+    systemctl stop autora@tap-vm-1
+    checked 1
+    finding x 'instance *' 'does not run'
+    mend 'instance *'
+    checked 0
+}
+
+case_a_masked_instance_is_a_cross_and_is_unmasked() {
+    systemctl mask --now autora@tap-vm-1
+    checked 1 tap-vm-1
+    finding x 'instance *' 'is masked'
+    mend 'instance *'
+    checked 0 tap-vm-1
+}
+
+case_an_instance_that_fails_is_a_cross() {
+    mkdir -p /etc/default/autora.d
+    echo AUTORA_MAX_RA_INTERVAL=2s >/etc/default/autora.d/tap-vm-1.conf
+    systemctl restart autora@tap-vm-1 || true
+    checked 1 tap-vm-1
+    finding x 'settings *' 'AUTORA_MAX_RA_INTERVAL'
+    finding x 'instance *' 'exit-code, status 78'
+    # Without a name as well: its settings may be what keeps it from matching.
+    checked 1
+    finding x 'settings *' 'AUTORA_MAX_RA_INTERVAL'
+    rm /etc/default/autora.d/tap-vm-1.conf
+    checked 1 tap-vm-1
+    mend 'instance *'
+    checked 0 tap-vm-1
+}
+
+case_the_switch_is_off() {
+    systemctl disable --now autora
+    checked 1 tap-vm-1
+    finding '!' 'switch *' 'is off'
+    mend 'switch *'
+    systemctl start autora@tap-vm-1
+    checked 0 tap-vm-1
+    finding '\+' 'switch *' 'is on'
+    systemctl disable autora
+    checked 0 tap-vm-1
+    finding '!' 'switch *' 'not after the next boot'
+    mend 'switch *'
+}
+
+case_the_rule_is_turned_off() {
+    ln -s /dev/null /etc/udev/rules.d/60-autora.rules
+    checked 0
+    finding '!' 'udev rule *' 'turns it off'
+    mend 'udev rule *'
+    checked 0 tap-vm-1
+    finding '\+' 'udev rule *' '/usr/lib'
+}
+
+# What another daemon sent long ago is no cross, if the instance knows that it is over; only root can see that.
+case_an_ordinary_user_is_told_what_cannot_be_seen() {
+    local status=0
+    setpriv --reuid=65534 --regid=65534 --clear-groups env LC_ALL=C autora check tap-vm-1 >/tmp/check || status=$?
+    cat /tmp/check
+    [ "$status" = 0 ]
+    finding - 'nftables *' 'not checked'
+    finding '\+' 'instance *' 'runs: advertising'
+}
