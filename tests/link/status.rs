@@ -45,7 +45,7 @@ fn document(lab: &Lab) -> Value {
 }
 
 /// The only instance.
-fn instance(lab: &Lab) -> Value {
+pub fn instance(lab: &Lab) -> Value {
     let document = document(lab);
     let instances = document["instances"].as_array().unwrap();
     assert_eq!(instances.len(), 1, "{document:#}");

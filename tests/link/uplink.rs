@@ -6,6 +6,7 @@ use crate::eligibility::{resyncing, sysctl, waits};
 use crate::harness::capture::{Frame, wall_clock};
 use crate::harness::lab::{GUEST_LL, PREFIX, scratch};
 use crate::harness::{Autora, Lab, MIN_DELAY_BETWEEN_RAS, NOISE, Rs, SOON, TAP, ms, secs};
+use crate::status::instance;
 
 /// Another interface, which a default route may well go out of.
 const UP0: &str = "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up";
@@ -154,6 +155,8 @@ fn yields_to_another_daemon_until_that_is_silent() {
         capture.frame_within(SOON, is_theirs).is_some(),
         "radvd advertises"
     );
+    lab.eventually("its state", SOON, |lab| instance(lab)["state"] == "yielding");
+    assert_eq!(instance(&lab)["reason"], "other-daemon");
     std::thread::sleep(secs(5));
     radvd.kill().unwrap();
     radvd.wait().unwrap();
