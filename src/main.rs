@@ -24,24 +24,24 @@ use log::LevelFilter;
 fn main() -> ExitCode {
     let result = match parse() {
         Cli {
-            command:
-                Some(Command::Match {
-                    environment_file,
-                    name,
-                }),
+            command: Some(Command::Match(command)),
             options,
-        } => matches(&environment_file, options.interface_regex, name.as_bytes()),
+        } => matches(
+            &command.environment_file,
+            options.interface_regex,
+            command.name.as_bytes(),
+        ),
         Cli {
-            command: Some(Command::Status { format, names }),
+            command: Some(Command::Status(command)),
             options,
         } => {
             logging::init(LevelFilter::Warn, None);
-            status::run(&names, format, &options.interface_regex)
+            status::run(&command.names, command.format, &options.interface_regex)
         }
         Cli {
-            command: Some(Command::Check { names }),
+            command: Some(Command::Check(command)),
             options,
-        } => check::run(&names, &options.interface_regex),
+        } => check::run(&command.names, &options.interface_regex),
         Cli {
             command: None,
             options,

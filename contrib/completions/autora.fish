@@ -46,7 +46,6 @@ complete -c autora -n "__fish_autora_needs_command" -s V -l version -d 'Print ve
 complete -c autora -n "__fish_autora_needs_command" -f -a "match" -d 'Exit with 0 if NAME matches the pattern, with 1 if not'
 complete -c autora -n "__fish_autora_needs_command" -f -a "status" -d 'Show what every instance does, and which interfaces lack one'
 complete -c autora -n "__fish_autora_needs_command" -f -a "check" -d 'Say what each requirement is met by, or what mends it; exit with 0 only if it would advertise'
-complete -c autora -n "__fish_autora_using_subcommand match" -l environment-file -d 'Take the pattern from this file, read as systemd reads an environment file; the last one wins' -r -F
 complete -c autora -n "__fish_autora_using_subcommand match" -l interface-regex -d 'Serve only interfaces whose name matches this regular expression' -r -f
 complete -c autora -n "__fish_autora_using_subcommand match" -l log-level -d 'How much to log; debug shows each advertisement' -r -f -a "off\t''
 error\t''
@@ -54,10 +53,8 @@ warn\t''
 info\t''
 debug\t''
 trace\t''"
+complete -c autora -n "__fish_autora_using_subcommand match" -l environment-file -d 'Take the pattern from this file, read as systemd reads an environment file; the last one wins' -r -F
 complete -c autora -n "__fish_autora_using_subcommand match" -s h -l help -d 'Print help'
-complete -c autora -n "__fish_autora_using_subcommand status" -l format -d 'How to show it' -r -f -a "table\t'For a terminal'
-json\t'One document, whose shape is that of status.schema.json'
-prometheus\t'Prometheus\' text format'"
 complete -c autora -n "__fish_autora_using_subcommand status" -l interface-regex -d 'Serve only interfaces whose name matches this regular expression' -r -f
 complete -c autora -n "__fish_autora_using_subcommand status" -l log-level -d 'How much to log; debug shows each advertisement' -r -f -a "off\t''
 error\t''
@@ -65,6 +62,9 @@ warn\t''
 info\t''
 debug\t''
 trace\t''"
+complete -c autora -n "__fish_autora_using_subcommand status" -l format -d 'How to show it' -r -f -a "table\t'For a terminal'
+json\t'One document, whose shape is that of status.schema.json'
+prometheus\t'Prometheus\' text format'"
 complete -c autora -n "__fish_autora_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c autora -n "__fish_autora_using_subcommand check" -l interface-regex -d 'Serve only interfaces whose name matches this regular expression' -r -f
 complete -c autora -n "__fish_autora_using_subcommand check" -l log-level -d 'How much to log; debug shows each advertisement' -r -f -a "off\t''

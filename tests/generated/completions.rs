@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use clap::builder::{PossibleValuesParser, ValueHint};
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command};
 use clap_complete::aot::{Shell, generate};
 
 use super::command;
@@ -97,8 +97,7 @@ fn checked(text: String) -> String {
 }
 
 fn generated(shell: Shell) -> String {
-    let mut command = autora::cli::Cli::command().disable_help_subcommand(true);
-    command = marked(command);
+    let mut command = marked(command());
     let names: Vec<_> = command
         .get_subcommands()
         .map(|sub| sub.get_name().to_owned())

@@ -19,9 +19,9 @@ use std::path::{Path, PathBuf};
 use autora::cli::Cli;
 use clap::{Command, CommandFactory};
 
-/// `autora help` only repeats `--help`.
+/// With the arguments of all commands.
 fn command() -> Command {
-    let mut command = Cli::command().disable_help_subcommand(true);
+    let mut command = Cli::command();
     command.build();
     command
 }

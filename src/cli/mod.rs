@@ -1,17 +1,19 @@
 //! Options and environment variables. The command line wins.
 
+mod command;
+mod durations;
+
 use std::error::Error;
 use std::ffi::OsString;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Arg, ArgAction, Args, CommandFactory, Parser, ValueEnum};
 use log::LevelFilter;
 
 use crate::config::Settings;
-use crate::status::Format;
+pub use command::{Check, Command, Match, Status};
+pub use durations::Durations;
 
 /// The pattern that matches no name.
 pub const SERVES_NOTHING: &str = "^$";
@@ -35,37 +37,6 @@ pub struct Cli {
     pub options: Options,
 }
 
-/// Anything but serving.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Exit with 0 if NAME matches the pattern, with 1 if not
-    Match {
-        /// Take the pattern from this file, read as systemd reads an environment file; the last one wins
-        #[arg(long, value_name = "FILE")]
-        environment_file: Vec<PathBuf>,
-        /// The name of an interface
-        name: OsString,
-    },
-    /// Show what every instance does, and which interfaces lack one
-    Status {
-        /// How to show it
-        #[arg(long, value_enum, default_value = "table")]
-        format: Format,
-        /// Only these interfaces
-        #[arg(value_name = "NAME")]
-        names: Vec<OsString>,
-    },
-    /// Say what each requirement is met by, or what mends it; exit with 0 only if it would advertise
-    ///
-    /// Without `--interface-regex` (`AUTORA_INTERFACE_REGEX`) the pattern is that of `/etc/default/autora` and
-    /// `/etc/default/autora.d/NAME.conf`, as for the instance.
-    Check {
-        /// The names of interfaces; without any, all that match the pattern
-        #[arg(value_name = "NAME")]
-        names: Vec<OsString>,
-    },
-}
-
 /// One field per option; the help text is the reference.
 #[derive(Debug, Args)]
 pub struct Options {
@@ -83,33 +54,9 @@ pub struct Options {
     )]
     pub interface_regex: String,
 
-    /// Least time between two unsolicited RAs: 3s to 0.75 of the maximum
-    #[arg(long, env = "AUTORA_MIN_RA_INTERVAL", value_name = "D", default_value = "20s", value_parser = duration)]
-    pub min_ra_interval: Duration,
-
-    /// Most time between two unsolicited RAs: 4s to 1800s
-    #[arg(long, env = "AUTORA_MAX_RA_INTERVAL", value_name = "D", default_value = "60s", value_parser = duration)]
-    pub max_ra_interval: Duration,
-
-    /// How long guests keep the default route: 0s (none), or the maximum interval to 65535s
-    #[arg(long, env = "AUTORA_ROUTER_LIFETIME", value_name = "D", default_value = "180s", value_parser = duration)]
-    pub router_lifetime: Duration,
-
-    /// How long guests keep their address (the prefix's valid lifetime): 0s to 4294967295s (infinity)
-    #[arg(long, env = "AUTORA_PIO_VALID_LIFETIME", value_name = "D", default_value = "86400s", value_parser = duration)]
-    pub pio_valid_lifetime: Duration,
-
-    /// How long guests use it for new connections (preferred lifetime): 0s to the valid lifetime
-    #[arg(long, env = "AUTORA_PIO_PREFERRED_LIFETIME", value_name = "D", default_value = "14400s", value_parser = duration)]
-    pub pio_preferred_lifetime: Duration,
-
-    /// Read the interface's state at least this often, events or not: 1s to 1d
-    #[arg(long, env = "AUTORA_FORWARDING_RESYNC_INTERVAL", value_name = "D", default_value = "60s", value_parser = duration)]
-    pub forwarding_resync_interval: Duration,
-
-    /// Log the counters about this often; 0s: never
-    #[arg(long, env = "AUTORA_HEARTBEAT_INTERVAL", value_name = "D", default_value = "1h", value_parser = duration)]
-    pub heartbeat_interval: Duration,
+    /// Intervals and lifetimes
+    #[command(flatten)]
+    pub durations: Durations,
 
     /// How much to log; debug shows each advertisement
     #[arg(
@@ -133,13 +80,13 @@ impl Options {
     pub fn settings(&self) -> Settings {
         Settings {
             interface_regex: self.interface_regex.clone(),
-            min_ra_interval: self.min_ra_interval,
-            max_ra_interval: self.max_ra_interval,
-            router_lifetime: self.router_lifetime,
-            pio_valid_lifetime: self.pio_valid_lifetime,
-            pio_preferred_lifetime: self.pio_preferred_lifetime,
-            forwarding_resync_interval: self.forwarding_resync_interval,
-            heartbeat_interval: self.heartbeat_interval,
+            min_ra_interval: self.durations.min_ra_interval,
+            max_ra_interval: self.durations.max_ra_interval,
+            router_lifetime: self.durations.router_lifetime,
+            pio_valid_lifetime: self.durations.pio_valid_lifetime,
+            pio_preferred_lifetime: self.durations.pio_preferred_lifetime,
+            forwarding_resync_interval: self.durations.forwarding_resync_interval,
+            heartbeat_interval: self.durations.heartbeat_interval,
         }
     }
 }
@@ -198,19 +145,6 @@ pub fn bad_value(error: &clap::Error) -> Option<String> {
     ))
 }
 
-/// A sum of numbers with units. `humantime` takes a bare `0`; a duration here
-/// always says its unit.
-fn duration(text: &str) -> Result<Duration, String> {
-    const FORM: &str = "a duration is a number with its unit, as in 20s, 1500ms, 3m, 2h, 1d or 1h30m";
-    if text == "0" {
-        return Err(FORM.to_owned());
-    }
-    humantime::parse_duration(text).map_err(|error| match error {
-        humantime::DurationError::NumberOverflow => "it is too long".to_owned(),
-        _ => FORM.to_owned(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,27 +173,6 @@ mod tests {
         );
         for leave_to_clap in ["--help", "--version", "--nonsense", "match", "--interface"] {
             assert_eq!(refused(leave_to_clap), None, "{leave_to_clap}");
-        }
-    }
-
-    #[test]
-    fn durations_carry_a_unit() {
-        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
-        assert_eq!(duration("1500ms"), Ok(Duration::from_millis(1500)));
-        assert_eq!(duration("1d"), Ok(Duration::from_secs(86_400)));
-        assert_eq!(duration("0s"), Ok(Duration::ZERO));
-        for bad in [
-            "",
-            "0",
-            "20",
-            "s",
-            "-1s",
-            "1.5",
-            "20 x",
-            "99999999999999999999s",
-            "1h30",
-        ] {
-            assert!(duration(bad).is_err(), "{bad}");
         }
     }
 }

@@ -1,0 +1,103 @@
+//! The commands beside serving, and their arguments.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Args, Error, FromArgMatches, Subcommand};
+
+use crate::status::Format;
+
+/// Anything but serving.
+#[derive(Debug)]
+pub enum Command {
+    /// `autora match`
+    Match(Match),
+    /// `autora status`
+    Status(Status),
+    /// `autora check`
+    Check(Check),
+}
+
+const MATCH: &str = "Exit with 0 if NAME matches the pattern, with 1 if not";
+const STATUS: &str = "Show what every instance does, and which interfaces lack one";
+const CHECK: &str =
+    "Say what each requirement is met by, or what mends it; exit with 0 only if it would advertise";
+
+/// The arguments of `autora match`.
+#[derive(Debug, Args)]
+#[command(about = MATCH)]
+pub struct Match {
+    /// Take the pattern from this file, read as systemd reads an environment file; the last one wins
+    #[arg(long, value_name = "FILE")]
+    pub environment_file: Vec<PathBuf>,
+    /// The name of an interface
+    #[arg(value_name = "NAME")]
+    pub name: OsString,
+}
+
+/// The arguments of `autora status`.
+#[derive(Debug, Args)]
+#[command(about = STATUS)]
+pub struct Status {
+    /// How to show it
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+    /// Only these interfaces
+    #[arg(value_name = "NAME")]
+    pub names: Vec<OsString>,
+}
+
+/// The arguments of `autora check`.
+#[derive(Debug, Args)]
+#[command(about = CHECK, long_about = format!(
+    "{CHECK}\n\nWithout `--interface-regex` (`AUTORA_INTERFACE_REGEX`) the pattern is that of \
+     `/etc/default/autora` and `/etc/default/autora.d/NAME.conf`, as for the instance."
+))]
+pub struct Check {
+    /// The names of interfaces; without any, all that match the pattern
+    #[arg(value_name = "NAME")]
+    pub names: Vec<OsString>,
+}
+
+/// By hand, as the derived code would define the arguments of all commands at
+/// each start: an instance, which has no use for them, keeps the memory.
+impl Subcommand for Command {
+    fn augment_subcommands(command: clap::Command) -> clap::Command {
+        type Definition = fn(clap::Command) -> clap::Command;
+        let commands: [(_, _, Definition); 3] = [
+            ("match", MATCH, Match::augment_args),
+            ("status", STATUS, Status::augment_args),
+            ("check", CHECK, Check::augment_args),
+        ];
+        commands
+            .into_iter()
+            .fold(command, |command, (name, about, arguments)| {
+                command.subcommand(clap::Command::new(name).about(about).defer(arguments))
+            })
+    }
+
+    fn augment_subcommands_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        matches!(name, "match" | "status" | "check")
+    }
+}
+
+impl FromArgMatches for Command {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        match matches.subcommand() {
+            Some(("match", matches)) => Match::from_arg_matches(matches).map(Self::Match),
+            Some(("status", matches)) => Status::from_arg_matches(matches).map(Self::Status),
+            Some(("check", matches)) => Check::from_arg_matches(matches).map(Self::Check),
+            _ => Err(Error::new(ErrorKind::InvalidSubcommand)),
+        }
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
