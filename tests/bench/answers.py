@@ -71,6 +71,8 @@ def _ask(stage, number, timer):
     """(when the answer is due, how long until that was settled at most)"""
     sent = stage.field.solicit(number)
     while True:
+        # Whoever was woken on this very processor goes first.
+        os.sched_yield()
         now = time.time()
         left = timer.left()
         settled = time.time()

@@ -1,14 +1,17 @@
 """The programs that are measured and measured with, built afresh where they changed."""
 
+import glob
 import json
 import os
+import shutil
 import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.dirname(os.path.dirname(HERE))
 OUT = os.path.join(TREE, "target", "bench")
-# Of Debian's package: its own rules build it, so that the flags stand in one place.
-PACKAGED = os.path.join(TREE, "debian", "built", "autora")
+DEBS = os.path.join(OUT, "debs")
+# What is measured is what users get: the program in Debian's package.
+PACKAGED = os.path.join(OUT, "package", "usr", "bin", "autora")
 DYNAMIC = os.path.join(TREE, "target", "release", "autora")
 
 
@@ -24,15 +27,16 @@ def _run(*command, **environment):
 
 
 def packaged():
-    """The binary as Debian's package has it."""
-    _run("make", "-f", "debian/rules", "override_dh_auto_build", CARGO_TARGET_DIR="target/package")
-    return PACKAGED
+    """The package and, unpacked, its binary."""
+    shutil.rmtree(DEBS, ignore_errors=True)
+    _run(os.path.join(TREE, "tests", "system", "build-deb.sh"), DEBS)
+    [deb] = glob.glob(os.path.join(DEBS, "*.deb"))
+    _run("dpkg-deb", "--extract", deb, os.path.join(OUT, "package"))
 
 
 def dynamic():
     """The same linked dynamically, as `cargo build --release` makes it."""
     _run("cargo", "build", "--release", "--locked")
-    return DYNAMIC
 
 
 def check():

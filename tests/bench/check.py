@@ -13,6 +13,9 @@ from daemon import die_with_parent
 from field import tap
 from herd import Herd
 
+# A frame to all nodes, as strace prints it.
+SEND = re.compile(r'^\d+ +send(?:to|msg)?\(\d+, "33\\0\\0\\0\\1', re.MULTILINE)
+
 
 def look(binary, field, results, quick):
     """Hot, since it is repeated at once; "CPU per advertisement" has the cold one in it."""
@@ -28,22 +31,25 @@ def calls(stage):
         stage.await_first(herd)
         with tempfile.NamedTemporaryFile("r", prefix="autora-bench-") as out:
             strace = subprocess.Popen(
-                ["strace", "-f", "-c", "-U", "name,calls", "-o", out.name, "-p", str(herd.pids[0])],
+                ["strace", "-f", "-o", out.name, "-p", str(herd.pids[0])],
                 stderr=subprocess.DEVNULL,
                 preexec_fn=die_with_parent,
             )
-            # Attached, it wakes the process once.
-            time.sleep(1.0)
-            begin = time.time()
             time.sleep(seconds)
             strace.terminate()
             strace.wait()
-            sent = sum(number == 0 and when >= begin for when, number, _ in stage.ears.since(begin))
-            counts = {name: int(n) for name, n in re.findall(r"^(\w+)\s+(\d+)$", out.read(), re.MULTILINE)}
-    counts.pop("total", None)
-    # The first call is the one that strace interrupted.
-    stage.add("syscalls", (sum(counts.values()) - 1) / sent)
-    stage.results.note(f"system calls of {sent} advertisements: " + ", ".join(f"{n} {name}" for name, n in counts.items()))
+            log = out.read()
+    # Each round begins where the process goes to sleep and ends where it does so again: whole rounds only.
+    rounds = re.split(r"^\d+ +p?poll\(.*$", log, flags=re.MULTILINE)[1:-1]
+    sent = [text for text in rounds if SEND.search(text)]
+    counts = {}
+    for name in re.findall(r"^\d+ +(\w+)\(", "".join(sent), re.MULTILINE):
+        counts[name] = counts.get(name, 0) + 1
+    # And the poll.
+    stage.add("syscalls", sum(counts.values()) / len(sent) + 1)
+    stage.add("sends", sum(len(SEND.findall(text)) for text in sent) / len(sent))
+    words = ", ".join(f"{n / len(sent):g} {name}" for name, n in counts.items())
+    stage.results.note(f"autora's system calls per advertisement: 1 poll, {words}")
 
 
 def allocations(stage):

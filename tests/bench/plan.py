@@ -5,6 +5,7 @@ import os
 import time
 
 import answers
+import booted
 import build
 import check
 import contenders
@@ -61,6 +62,8 @@ def measure(say, parts, sizes, names, quick):
             say(f"first and final advertisements of {min(MANY, largest)}")
             path.many(stage, min(MANY, largest))
             path.measure(stage, [1, 100, 1000, largest] if not quick else [1, 100])
+    if "booted" in parts:
+        booted.measure(results, say, quick)
     return results
 
 

@@ -64,6 +64,10 @@ def number(value):
     return f"{value:.3g}"
 
 
+def named(figure):
+    return f"{figure.title}, {figure.unit}" if figure.unit else figure.title
+
+
 def shown(cell):
     if cell is None:
         return "–"
@@ -75,10 +79,10 @@ def shown(cell):
 
 
 def verdict(figure, cell):
-    if cell is None:
-        return "not measured"
     if figure.limit is None:
         return ""
+    if cell is None:
+        return "not measured"
     return "met" if cell.median <= figure.limit else "**not met**"
 
 
@@ -94,7 +98,7 @@ def main_table(results, names):
         own = results.get(key, AUTORA, n)
         peers = " | ".join(shown(results.get(key, name, n)) for name in names)
         budget = f"≤ {number(figure.limit)}" if figure.limit is not None else ""
-        lines.append(f"| {figure.title}, {figure.unit} | {n} | {budget} | {shown(own)} | {verdict(figure, own)} | {peers} |")
+        lines.append(f"| {named(figure)} | {n} | {budget} | {shown(own)} | {verdict(figure, own)} | {peers} |")
     return lines
 
 
@@ -102,7 +106,7 @@ def scale_table(results, key):
     """One line per daemon, one column per N."""
     sizes = results.sizes(key)
     lines = [
-        f"| {FIGURES[key].title}, {FIGURES[key].unit} | {' | '.join(f'N = {n}' for n in sizes)} |",
+        f"| {named(FIGURES[key])} | {' | '.join(f'N = {n}' for n in sizes)} |",
         f"|---|{'---|' * len(sizes)}",
     ]
     for name in results.names(key):

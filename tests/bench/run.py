@@ -22,7 +22,7 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "conformance")]
 
 PARTS = ("scale", "calls", "path", "booted")
 SETUP = """. "$1/../setup.sh"
-install_tools ip=iproute2 radvd=radvd dnsmasq=dnsmasq-base bird=bird2 strace=strace make=make dpkg=dpkg-dev
+install_tools ip=iproute2 radvd=radvd dnsmasq=dnsmasq-base bird=bird2 strace=strace dh=debhelper dpkg-buildpackage=dpkg-dev
 need_rust cargo"""
 
 
