@@ -90,9 +90,17 @@ def _answers(stage, asked):
     return found
 
 
+def floor(results, size, keys):
+    """How late a timer's process is woken, with nothing to do but that."""
+    out = subprocess.run([build.tool("late"), "100"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    delays = [float(line) for line in out.split()]
+    results.add(keys[0], "empty process", size, percentile(delays, 0.5))
+    results.add(keys[1], "empty process", size, percentile(delays, 0.99))
+
+
 def flood(stage, herd):
     """50,000 solicitations a second from one guest: what its process does, and what the others still do."""
-    seconds = stage.window(6, 3)
+    seconds = stage.window(8, 5)
     frame = stage.field.solicitation(FLOODED).hex()
     with stage.field.guests:
         blast = subprocess.Popen(
@@ -105,7 +113,9 @@ def flood(stage, herd):
     begin, cpu, wakeups = time.time(), herd.cpu()[0], herd.wakeups()[0]
     if stage.size > FLOODED + 1:
         keys = ("answer_flooded_median", "answer_flooded_p99")
-        measure(stage, herd, keys, min(stage.size - 1, 100 if seconds > 3 else 20), range(stage.size))
+        measure(stage, herd, keys, min(stage.size - 1, stage.window(100, 20)), range(stage.size))
+        if stage.contender.name == "autora":
+            floor(stage.results, stage.size, keys)
     time.sleep(max(0.0, begin + seconds - 1 - time.time()))
     end, cpu, wakeups = time.time(), herd.cpu()[0] - cpu, herd.wakeups()[0] - wakeups
     sent = int(blast.communicate(timeout=seconds + 30)[0])

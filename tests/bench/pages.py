@@ -20,12 +20,14 @@ def write(results, home, seconds):
         "",
     ]
     lines += main_table(results, names)
-    lines += ["", "## By the number of interfaces", ""]
+    lines += ["", "## Plots, and by the number of interfaces", ""]
     for key, figure in FIGURES.items():
-        if figure.plot:
+        if figure.plot and results.sizes(key):
             with open(os.path.join(plots, f"{figure.plot}.svg"), "w", encoding="utf-8") as file:
                 file.write(plot.draw(results, key))
-            lines += [*scale_table(results, key), "", f"![{figure.title}](plots/{figure.plot}.svg)", ""]
+            if len(results.sizes(key)) > 1:
+                lines += [*scale_table(results, key), ""]
+            lines += [f"![{figure.title}](plots/{figure.plot}.svg)", ""]
     if results.notes:
         lines += ["## Notes", "", *(f"- {note}" for note in results.notes), ""]
     path = os.path.join(home, "RESULTS.md")

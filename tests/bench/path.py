@@ -1,9 +1,10 @@
 """What instances cost packets that are none of theirs, and bulk packets of their own interface."""
 
 import statistics
-import subprocess
+import time
 
 import build
+import start
 import wire
 from contenders import AUTORA
 from field import guest, mac, prefix, tap
@@ -61,7 +62,7 @@ def measure(stage, counts):
     for key, (sizes, probe) in probes.items():
         for count in sizes:
             stage.say(f"{key} with {count}")
-            costs, noise = added(stage, count, probe, 2 if quick else 3 if count > 1000 else 5 if count > 1 else 9)
+            costs, noise = added(stage, count, probe, 2 if quick or count > 1000 else 5)
             stage.results.add(key, stage.contender.name, count, costs)
             if stage.contender is AUTORA:
                 stage.results.add("path_noise", "autora", count, noise)
@@ -73,6 +74,9 @@ def many(stage, count):
     with stage.started(count=count) as herd:
         first = stage.await_first(herd, count)
         results.add("many_first", stage.contender.name, count, count - len(first))
+        results.add("first_all", stage.contender.name, count, max(first.values()) - herd.begin)
+        time.sleep(1.0)
+        start.private(results, stage.contender.name, count, herd)
         herd.terminate()
         begin = herd.begin
 

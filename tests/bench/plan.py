@@ -24,6 +24,7 @@ from stage import Stage, sleep_until
 # The first three advertisements are at most 16 s apart (RFC 4861, 6.2.4).
 INITIAL = 36.0
 LARGEST, MANY = 4000, 2000
+ANSWER = ("answer_median", "answer_p99")
 
 
 def measure(say, parts, sizes, names, quick):
@@ -44,6 +45,7 @@ def measure(say, parts, sizes, names, quick):
         for n in sizes:
             with laid_out(n, say) as (field, ears):
                 start.floor(field, results)
+                answers.floor(results, n, ANSWER)
                 check.look(check_binary, field, results, quick)
                 for contender in chosen:
                     scale(Stage(field, ears, contender, results, quick, say))
@@ -93,7 +95,7 @@ def scale(stage):
             stage.say(f"N = {n}, {name}: strangers, newcomers, answers, flood")
             idle.strangers(stage, herd)
             eligible.Newcomers(stage).measure()
-            answers.measure(stage, herd, ("answer_median", "answer_p99"), stage.window(200, 20), range(n))
+            answers.measure(stage, herd, ANSWER, stage.window(200, 20), range(n))
             answers.flood(stage, herd)
             sleep_until(herd.begin + stage.window(INITIAL, 0))
             stage.say(f"N = {n}, {name}: idle")

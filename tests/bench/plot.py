@@ -67,8 +67,7 @@ def draw(results, key):
         parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, at, "middle"))
     if figure.limit:
         parts.append(f'<line class="limit" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(figure.limit):.1f}" y2="{y(figure.limit):.1f}"/>')
-        parts.append(_text(LEFT + 6, y(figure.limit) - 5, f"budget of autora: {number(figure.limit)}"))
-    parts += _legend(series)
+    parts += _legend(series, figure.limit)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}">\n'
         f"<style>{STYLE}\n</style>\n" + "\n".join(parts) + "\n</svg>\n"
@@ -129,8 +128,13 @@ def _noise(x, y, cell, colour):
     return f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y(low):.1f}" y2="{y(high):.1f}" stroke="{colour}" stroke-width="1.5"/>'
 
 
-def _legend(series):
+def _legend(series, limit):
+    left = WIDTH - RIGHT + 18
     for i, who in enumerate(series):
         top = TOP + 10 + 22 * i
-        yield f'<rect x="{WIDTH - RIGHT + 18}" y="{top - 9}" width="12" height="12" fill="{COLOURS[who]}"/>'
-        yield _text(WIDTH - RIGHT + 36, top + 2, who)
+        yield f'<rect x="{left}" y="{top - 9}" width="12" height="12" fill="{COLOURS[who]}"/>'
+        yield _text(left + 18, top + 2, who)
+    if limit:
+        top = TOP + 10 + 22 * len(series)
+        yield f'<line class="limit" x1="{left - 4}" x2="{left + 14}" y1="{top - 3}" y2="{top - 3}"/>'
+        yield _text(left + 18, top + 2, f"budget: {number(limit)}")

@@ -17,7 +17,7 @@ def floor(field, results):
                 results.add("launch_floor", "empty process", field.size, herd.launched - herd.begin)
                 time.sleep(0.5)
                 _kernel(results, "empty process", field.size, before)
-                _private(results, "empty process", field.size, herd)
+                private(results, "empty process", field.size, herd)
             time.sleep(0.5)
 
 
@@ -40,10 +40,9 @@ def repeated(stage):
 def memory(stage, herd, before):
     """Once the start is over.  The kernel's first: reading /proc takes memory as well."""
     time.sleep(1.0)
-    _kernel(stage.results, stage.contender.name, stage.size, before)
-    # Pages of a fresh file that are not written yet count as private.
-    os.sync()
-    _private(stage.results, stage.contender.name, stage.size, herd)
+    if stage.contender.each:
+        _kernel(stage.results, stage.contender.name, stage.size, before)
+    private(stage.results, stage.contender.name, stage.size, herd)
 
 
 def memory_later(stage, herd):
@@ -59,6 +58,9 @@ def _kernel(results, who, size, before):
         results.add(key, who, size, (after[kind] - before[kind]) / size)
 
 
-def _private(results, who, size, herd):
+def private(results, who, size, herd):
+    """The processes' own memory."""
+    # Pages of a fresh file that are not written yet count as private.
+    os.sync()
     results.add("private_dirty", who, size, sum(herd.memory("Private_Dirty")) / size)
     results.add("pss", who, size, sum(herd.memory("Pss")) / size)
