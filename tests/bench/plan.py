@@ -54,16 +54,16 @@ def measure(say, parts, sizes, names, quick):
         with laid_out(10, say) as (field, ears):
             stage = Stage(field, ears, contenders.AUTORA, results, quick, say)
             say("system calls and allocations")
-            check.calls(stage)
-            check.allocations(stage)
+            stage.attempt(check.calls)
+            stage.attempt(check.allocations)
     if "path" in parts:
         largest = 200 if quick else LARGEST
         with laid_out(largest + 1, say) as (field, ears):
             stage = Stage(field, ears, contenders.AUTORA, results, quick, say)
             check.look(check_binary, field, results, quick)
             say(f"first and final advertisements of {min(MANY, largest)}")
-            path.many(stage, min(MANY, largest))
-            path.measure(stage, [1, 100, 1000, largest] if not quick else [1, 100])
+            stage.attempt(path.many, min(MANY, largest))
+            stage.attempt(path.measure, [1, 100] if quick else [1, 100, 1000, largest])
     if "booted" in parts:
         booted.measure(results, say, quick)
     return results
@@ -84,29 +84,40 @@ def laid_out(n, say):
 def scale(stage):
     """Everything of one daemon at one number of interfaces."""
     name, n = stage.contender.name, stage.size
-    large = n >= 1000 or stage.quick
     stage.say(f"N = {n}, {name}: starts")
-    start.repeated(stage)
+    stage.attempt(start.repeated)
+    stage.attempt(longer)
+    # dnsmasq takes the interval of its first minute from nobody.
+    if stage.contender is not contenders.DNSMASQ:
+        stage.say(f"N = {n}, {name}: the shortest intervals")
+        stage.attempt(idle.busy)
+
+
+def longer(stage):
+    """What is asked of one that runs for a while."""
+    name, n = stage.contender.name, stage.size
     before = kernel_memory()
     with stage.started() as herd:
         start.starts(stage, herd)
         start.memory(stage, herd, before)
-        if large:
-            stage.say(f"N = {n}, {name}: strangers, newcomers, answers, flood")
-            idle.strangers(stage, herd)
-            eligible.Newcomers(stage).measure()
-            answers.measure(stage, herd, ANSWER, stage.window(200, 20), range(n))
-            answers.flood(stage, herd)
+        if n >= 1000 or stage.quick:
+            stage.say(f"N = {n}, {name}: events, answers, flood, newcomers")
+            stage.attempt(idle.strangers, herd)
+            if stage.contender.quadratic and n >= 1000:
+                stage.note("not asked for newcomers and under a flood: each event costs all its processes seconds")
+            else:
+                # Between the first advertisements and the second, 16 s later: who has just advertised may not answer.
+                sleep_until(herd.begin + 4)
+                stage.attempt(answers.measure, herd, ANSWER, stage.window(200, 20), range(n))
+                stage.attempt(answers.flood, herd)
+                stage.attempt(eligible.measure, herd)
             sleep_until(herd.begin + stage.window(INITIAL, 0))
             stage.say(f"N = {n}, {name}: idle")
             own = stage.contender.name in ("autora", "radvd")
-            idle.quiet(stage, herd, stage.window(60 if own else 30, 5))
+            stage.attempt(idle.quiet, herd, stage.window(60 if own else 30, 5))
             start.memory_later(stage, herd)
         if herd.alive() < len(herd.pids):
             stage.note(f"{len(herd.pids) - herd.alive()} processes ended by themselves: {herd.last_words()}")
-    if stage.contender is not contenders.DNSMASQ:
-        stage.say(f"N = {n}, {name}: the shortest intervals")
-        idle.busy(stage)
 
 
 def write(results, home, seconds):

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
@@ -33,6 +34,15 @@ class Stage:
     def window(self, full, quick):
         """Seconds, or a count, that a trial makes shorter."""
         return quick if self.quick else full
+
+    def attempt(self, measure, *arguments):
+        """A figure that cannot be had is said so, and the others are taken all the same."""
+        try:
+            measure(self, *arguments)
+        except (OSError, RuntimeError, ValueError, ZeroDivisionError, subprocess.SubprocessError) as error:
+            what = f"{measure.__module__}.{measure.__name__}"
+            self.say(f"{what}: {error}")
+            self.note(f"{what} could not be measured: {error}")
 
     @contextlib.contextmanager
     def started(self, settings=DEFAULTS, count=None):
