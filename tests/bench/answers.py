@@ -16,21 +16,47 @@ FLOODED = 0
 RATE = 50_000
 
 
-class Timer:
-    """The timer of a process, read from /proc: the process knows nothing of it."""
+class Asker:
+    """tools/ask.c: what Python takes for a step would be part of the result."""
 
-    def __init__(self, pid):
-        directory = f"/proc/{pid}/fd"
-        found = [fd for fd in os.listdir(directory) if "timerfd" in os.readlink(f"{directory}/{fd}")]
-        if len(found) != 1:
-            raise RuntimeError(f"{len(found)} timers in process {pid}: how long it waits cannot be told")
-        self.path = f"/proc/{pid}/fdinfo/{found[0]}"
+    def __init__(self, stage):
+        self.field = stage.field
+        with stage.field.guests:
+            self.process = subprocess.Popen(
+                [build.tool("ask")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent
+            )
 
-    def left(self):
-        """Seconds until it fires."""
-        with open(self.path, encoding="ascii") as file:
-            seconds, nanos = re.search(r"it_value: \((\d+), (\d+)\)", file.read()).groups()
-        return int(seconds) + int(nanos) / 1e9
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def ask(self, number, timer):
+        """(when the answer is due, how long until that was settled at most), or None."""
+        frame = self.field.solicitation(number).hex()
+        self.process.stdin.write(f"{self.field.end[number]} {frame} {timer}\n")
+        self.process.stdin.flush()
+        sent, settled, due = map(int, self.process.stdout.readline().split())
+        return (due / 1e9, (settled - sent) / 1e9) if sent else None
+
+
+def timer_of(pid):
+    """The path under which the kernel tells of the process's timer, of which the process knows nothing."""
+    directory = f"/proc/{pid}/fd"
+    found = [fd for fd in os.listdir(directory) if "timerfd" in os.readlink(f"{directory}/{fd}")]
+    if len(found) != 1:
+        raise RuntimeError(f"{len(found)} timers in process {pid}: how long it waits cannot be told")
+    return f"/proc/{pid}/fdinfo/{found[0]}"
+
+
+def left(timer):
+    """Seconds until it is due."""
+    with open(timer, encoding="ascii") as file:
+        seconds, nanos = re.search(r"it_value: \((\d+), (\d+)\)", file.read()).groups()
+    return int(seconds) + int(nanos) / 1e9
 
 
 def measure(stage, herd, keys, count, among):
@@ -39,22 +65,21 @@ def measure(stage, herd, keys, count, among):
     last = {}
     for when, number, _ in stage.ears.since(herd.begin):
         last[number] = when
-    asked = {}
     order = [n for n in among if n != FLOODED]
     random.Random(1).shuffle(order)
-    for number in order:
-        if len(asked) == count:
-            break
-        if time.time() - last.get(number, 0) < MIN_DELAY_BETWEEN_RAS + 0.2:
-            continue
-        if stage.contender.name == "autora":
-            timer = Timer(herd.pids[number])
-            if timer.left() < 2 * MAX_RA_DELAY_TIME:
+    asked = {}
+    with Asker(stage) as asker:
+        for number in order:
+            if len(asked) == count:
+                break
+            if time.time() - last.get(number, 0) < MIN_DELAY_BETWEEN_RAS + 0.2:
                 continue
-            asked[number] = _ask(stage, number, timer)
-        else:
-            asked[number] = (stage.field.solicit(number), 0.0)
-        time.sleep(0.015)
+            if stage.contender.name != "autora":
+                asked[number] = (stage.field.solicit(number), 0.0)
+            elif left(timer := timer_of(herd.pids[number])) > 2 * MAX_RA_DELAY_TIME:
+                # What is not settled counts as lost.
+                asked[number] = asker.ask(number, timer) or (time.time() + 3600, 0.0)
+            time.sleep(0.015)
     if not asked:
         stage.note("nobody could be asked: all had just advertised")
         return
@@ -65,21 +90,6 @@ def measure(stage, herd, keys, count, among):
     if delays:
         stage.add(keys[0], percentile(delays, 0.5))
         stage.add(keys[1], percentile(delays, 0.99))
-
-
-def _ask(stage, number, timer):
-    """(when the answer is due, how long until that was settled at most)"""
-    sent = stage.field.solicit(number)
-    while True:
-        # Whoever was woken on this very processor goes first.
-        os.sched_yield()
-        now = time.time()
-        left = timer.left()
-        settled = time.time()
-        if left <= MAX_RA_DELAY_TIME:
-            return now + left, settled - sent
-        if settled - sent > 0.1:
-            return now + left, 0.0
 
 
 def _answers(stage, asked):

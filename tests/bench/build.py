@@ -49,6 +49,6 @@ def check():
 def tools():
     os.makedirs(OUT, exist_ok=True)
     sources = os.path.join(HERE, "tools")
-    for name in ("launch", "idle", "blast", "late"):
+    for name in ("launch", "idle", "blast", "late", "ask"):
         _run("cc", "-O2", "-Wall", "-static", "-o", tool(name), f"{sources}/{name}.c")
     _run("cc", "-O2", "-Wall", "-shared", "-fPIC", "-o", tool("allocations.so"), f"{sources}/allocations.c")

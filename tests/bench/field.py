@@ -61,6 +61,7 @@ class Field:
             self.index = {int(name[4:]): index for index, name in socket.if_nameindex() if name.startswith("tap-")}
             self._netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         with self.guests:
+            self.end = {int(name[6:]): index for index, name in socket.if_nameindex() if name.startswith("guest-")}
             self._raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self._await_running()
 

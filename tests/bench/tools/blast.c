@@ -7,20 +7,12 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
+#include "frame.h"
 
-enum { BATCH = 64, LONGEST = 1514 };
-
-static long long now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
+enum { BATCH = 64 };
 
 int main(int argc, char **argv)
 {
@@ -38,8 +30,7 @@ int main(int argc, char **argv)
 		perror(argv[1]);
 		return 2;
 	}
-	while (bytes.iov_len < LONGEST && sscanf(argv[2] + 2 * bytes.iov_len, "%2hhx", frame + bytes.iov_len) == 1)
-		bytes.iov_len++;
+	bytes.iov_len = octets(argv[2], frame);
 	memset(batch, 0, sizeof batch);
 	for (int i = 0; i < BATCH; i++) {
 		batch[i].msg_hdr.msg_iov = &bytes;
@@ -48,9 +39,9 @@ int main(int argc, char **argv)
 	rounds = atoll(argv[3]);
 	count = atoll(argv[4]);
 	rate = argc > 5 ? atoll(argv[5]) : 0;
-	long long begin = now();
+	long long begin = now(CLOCK_MONOTONIC);
 	for (long long r = 0; r < rounds; r++) {
-		long long before = now();
+		long long before = now(CLOCK_MONOTONIC);
 		for (long long left = count; left > 0;) {
 			int n = sendmmsg(s, batch, left < BATCH ? left : BATCH, 0);
 			/* A full queue: what was not sent is not sent again. */
@@ -58,7 +49,7 @@ int main(int argc, char **argv)
 			sent += n > 0 ? n : 0;
 		}
 		if (!rate) {
-			printf("%.1f\n", (double)(now() - before) / count);
+			printf("%.1f\n", (double)(now(CLOCK_MONOTONIC) - before) / count);
 			continue;
 		}
 		long long due = begin + (r + 1) * count * 1000000000LL / rate;
