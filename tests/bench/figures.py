@@ -56,3 +56,5 @@ FIGURES = {
     "size_static": Figure("binary of the package, static", "KiB", 2048, at=1),
     "size_dynamic": Figure("binary linked dynamically", "KiB", 1024, at=1),
 }
+# Those that have lines for two systems.
+BOOTED = ("one_booted", "batch_booted", "batch_ratio")

@@ -3,7 +3,7 @@
 import os
 
 import plot
-from figures import FIGURES
+from figures import BOOTED, FIGURES
 from results import AUTORA, main_table, scale_table
 
 
@@ -11,7 +11,7 @@ def write(results, home, seconds):
     """Everything below `home`; the path of the table."""
     plots = os.path.join(home, "plots")
     os.makedirs(plots, exist_ok=True)
-    names = list(dict.fromkeys(who for _, who, _ in results.cells if who != AUTORA))
+    names = [name for name in dict.fromkeys(who for _, who, _ in results.cells) if name in plot.COLOURS and name != AUTORA]
     lines = ["# autora and its peers, measured", ""]
     lines += [*results.machine, f"With `tests/bench/run.py`, {seconds:.0f} s.", ""]
     lines += [
@@ -28,6 +28,11 @@ def write(results, home, seconds):
             if len(results.sizes(key)) > 1:
                 lines += [*scale_table(results, key), ""]
             lines += [f"![{figure.title}](plots/{figure.plot}.svg)", ""]
+    booted = [key for key in BOOTED if results.sizes(key)]
+    if booted:
+        lines += ["## Booted systems", "", "autora is measured in Debian 13 where nothing is said.", ""]
+        for key in booted:
+            lines += [*scale_table(results, key), ""]
     if results.notes:
         lines += ["## Notes", "", *(f"- {note}" for note in results.notes), ""]
     path = os.path.join(home, "RESULTS.md")

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Measure autora and its peers side by side, and write the table and the plots.
 
-    tests/bench/run.py                  everything, about 15 minutes: writes RESULTS.md and plots/
+    tests/bench/run.py                  everything, about 17 minutes: writes RESULTS.md and plots/
     tests/bench/run.py --quick          a trial with short windows, into target/bench
     tests/bench/run.py --only scale --n 10 --n 100
                                         parts of it (see --help), into target/bench
