@@ -39,38 +39,54 @@ def _attach(sock, code):
     sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", len(code), ctypes.addressof(buffer)))
 
 
+def listening_socket(namespace, ifname, kinds, buffer=8 << 20):
+    """A packet socket for these ICMPv6 types on one interface, or without a name on all of them."""
+    with namespace:
+        # Protocol 0 first: nothing may slip in before the filter stands.
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, buffer)
+    sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+    _attach(sock, _icmp_filter(list(kinds)))
+    with namespace:
+        # socket.bind cannot say "all".
+        index = socket.if_nametoindex(ifname) if ifname else 0
+        address = struct.pack("=HHiHBB8s", socket.AF_PACKET, socket.htons(ETH_P_ALL), index, 0, 0, 0, b"")
+        if ctypes.CDLL(None, use_errno=True).bind(sock.fileno(), address, len(address)) != 0:
+            raise OSError(ctypes.get_errno(), f"bind to {ifname or 'all interfaces'}")
+    sock.setblocking(False)
+    return sock
+
+
+def queued(sock):
+    """(time, frame, sender's socket address) of each frame that the kernel has queued."""
+    while True:
+        try:
+            raw, control, _, address = sock.recvmsg(65536, 256)
+        except BlockingIOError:
+            return
+        except OSError:
+            # ENETDOWN is reported once when the interface goes down; the queue stays readable.
+            continue
+        when = time.time()
+        for level, kind, data in control:
+            if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
+                seconds, nanos = struct.unpack("qq", data[:16])
+                when = seconds + nanos / 1e9
+        yield when, raw, address
+
+
 class Capture:
     """What arrived on one interface of the guest since this object was made, in order."""
 
     def __init__(self, namespace, ifname, kinds=(wire.ND_RA,)):
-        with namespace:
-            # Protocol 0 first: nothing may slip in before the filter stands.
-            self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-        self.sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
-        self.sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-        _attach(self.sock, _icmp_filter(list(kinds)))
-        with namespace:
-            self.sock.bind((ifname, ETH_P_ALL))
-        self.sock.setblocking(False)
+        self.sock = listening_socket(namespace, ifname, kinds)
         self.frames = []
         self.ras = []
 
     def drain(self):
         """Take what the kernel has queued."""
-        while True:
-            try:
-                raw, control, _, _ = self.sock.recvmsg(65536, 256)
-            except BlockingIOError:
-                return
-            except OSError:
-                # ENETDOWN is reported once when the interface goes down; the queue stays readable.
-                continue
-            when = time.time()
-            for level, kind, data in control:
-                if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
-                    seconds, nanos = struct.unpack("qq", data[:16])
-                    when = seconds + nanos / 1e9
+        for when, raw, _ in queued(self.sock):
             self.frames.append((when, raw))
             ra = wire.parse_ra(raw, when)
             if ra:
