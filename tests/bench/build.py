@@ -11,7 +11,8 @@ TREE = os.path.dirname(os.path.dirname(HERE))
 OUT = os.path.join(TREE, "target", "bench")
 DEBS = os.path.join(OUT, "debs")
 # What is measured is what users get: the program in Debian's package.
-PACKAGED = os.path.join(OUT, "package", "usr", "bin", "autora")
+PACKAGE = os.path.join(OUT, "package")
+PACKAGED = os.path.join(PACKAGE, "usr", "bin", "autora")
 DYNAMIC = os.path.join(TREE, "target", "release", "autora")
 
 
@@ -31,7 +32,14 @@ def packaged():
     shutil.rmtree(DEBS, ignore_errors=True)
     _run(os.path.join(TREE, "tests", "system", "build-deb.sh"), DEBS)
     [deb] = glob.glob(os.path.join(DEBS, "*.deb"))
-    _run("dpkg-deb", "--extract", deb, os.path.join(OUT, "package"))
+    _run("dpkg-deb", "--extract", deb, PACKAGE)
+
+
+def unit_environment():
+    """What the unit in the package sets for an instance."""
+    with open(os.path.join(PACKAGE, "usr/lib/systemd/system/autora@.service"), encoding="utf-8") as unit:
+        lines = [line.strip().removeprefix("Environment=") for line in unit if line.startswith("Environment=")]
+    return dict(line.split("=", 1) for line in lines)
 
 
 def dynamic():

@@ -59,6 +59,8 @@ class Contender:
             os.makedirs(own, exist_ok=True)
             command, environment = adapter.command(replace(settings, ifname=tap(i)), own)
             commands.append(command)
+        if self.adapter == "autora":
+            environment = {**build.unit_environment(), **environment}
         return commands, environment
 
     def start(self, field, directory, settings=DEFAULTS, count=None):
