@@ -116,7 +116,7 @@ def longer(stage):
             sleep_until(herd.begin + stage.window(INITIAL, 0))
             stage.say(f"N = {n}, {name}: idle")
             own = stage.contender.name in ("autora", "radvd")
-            stage.attempt(idle.quiet, herd, stage.window(60 if own else 30, 5))
+            stage.attempt(idle.quiet, herd, stage.window(45 if own else 20, 5))
             start.memory_later(stage, herd)
         if herd.alive() < len(herd.pids):
             stage.note(f"{len(herd.pids) - herd.alive()} processes ended by themselves: {herd.last_words()}")
