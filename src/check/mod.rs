@@ -3,7 +3,6 @@
 //! Facts are read here and in the modules for each subject; what follows from
 //! them is decided by functions that get them as arguments.
 
-mod command;
 mod finding;
 mod firewall;
 mod host;

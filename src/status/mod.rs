@@ -4,11 +4,11 @@
 //! It reads what instances have published, asks the kernel about interfaces
 //! without an instance, and systemd about their units. No instance notices.
 
+mod absence;
 mod json;
 mod overview;
 mod prometheus;
 mod table;
-mod units;
 mod wanted;
 
 #[cfg(test)]

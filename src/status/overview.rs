@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::units::{Manager, UNPUBLISHED, cause, unit_name};
+use super::absence::{Manager, UNPUBLISHED, cause};
 use super::wanted::Wanted;
 use crate::dry_run;
 use crate::eligibility::judge;
@@ -11,6 +11,7 @@ use crate::exit::Failure;
 use crate::ifname::IfName;
 use crate::publication::{self, Record};
 use crate::rtnetlink::Reader;
+use crate::systemd::unit_name;
 use crate::time::Instant;
 
 /// An advertisement may be this late before its instance is called overdue.

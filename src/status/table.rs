@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::overview::{Clock, Instance, Overview, Without};
-use super::units::shell_unit;
 use crate::counters::Counters;
 use crate::publication::State;
+use crate::systemd::shell_unit;
 use crate::time::Instant;
 
 const INDENT: &str = "    ";
