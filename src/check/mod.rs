@@ -33,6 +33,7 @@ use crate::logging;
 use crate::prefix::Prefix64;
 use crate::rtnetlink::Reader;
 use crate::rtnetlink::lookup::{Bridging, bridging};
+use crate::settings_files;
 use crate::time::Instant;
 use finding::{Finding, Mark, all_met};
 use firewall::{Firewall, Subject};
@@ -130,7 +131,10 @@ fn none_matches(pattern: &str) -> Result<Report, Failure> {
     let more = names.len().saturating_sub(SHOWN);
     names.truncate(SHOWN);
     let finding = if pattern == SERVES_NOTHING {
-        let found = format!("AUTORA_INTERFACE_REGEX in {} matches no interface", settings::ALL);
+        let found = format!(
+            "AUTORA_INTERFACE_REGEX in {} matches no interface",
+            settings_files::ALL
+        );
         Finding::missed("name", found).mended_by(settings::EDIT)
     } else {
         Finding::missed("name", format!("'{pattern}' matches no interface"))
