@@ -1,7 +1,6 @@
 //! The program: options, log, run, exit status.
 
 use std::hint::black_box;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::process::{self, ExitCode};
 
@@ -12,10 +11,12 @@ use autora::daemon::Daemon;
 use autora::dry_run;
 use autora::exit::{self, Failure};
 use autora::ifname::{IfName, escaped_dashes};
+use autora::interfaces;
 use autora::logging;
 use autora::matching;
 use autora::pattern::Pattern;
 use autora::status;
+use autora::terminal;
 use clap::Parser;
 use log::LevelFilter;
 
@@ -94,7 +95,7 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
     let name = match name {
         Some(name) => name,
         None if options.dry_run => {
-            dry_run::report(&config, &mut io::stdout().lock())?;
+            terminal::print(&dry_run::report(&config)?)?;
             return Ok(ExitCode::SUCCESS);
         }
         None => only_match(&config.pattern)?,
@@ -116,7 +117,7 @@ fn give_back_memory() {
 
 /// The one interface that matches, if it is one.
 fn only_match(pattern: &Pattern) -> Result<IfName, Failure> {
-    let mut matching = dry_run::interfaces()?;
+    let mut matching = interfaces::all()?;
     matching.retain(|(_, name)| pattern.matches(name));
     if matching.len() > 1 {
         let mut message =
