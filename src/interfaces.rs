@@ -37,3 +37,18 @@ pub fn shell_name(ifindex: u32) -> String {
         .and_then(|mut reader| reader.record().ok());
     record.map_or_else(|| format!("interface {ifindex}"), |record| record.name.shell())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_is_a_name_or_the_unit_s_instance() {
+        let named = |argument: &str| named(OsStr::new(argument)).map(|name| name.to_string());
+        assert_eq!(named("tap+1").unwrap(), "tap+1");
+        assert_eq!(named(r"tap\x2b1").unwrap(), "tap+1");
+        let refused = named("a/b").unwrap_err();
+        assert_eq!(refused.status, exit::CONFIG);
+        assert!(refused.message.starts_with(r#""a/b": "#), "{}", refused.message);
+    }
+}
