@@ -1,23 +1,22 @@
 //! The program: options, log, run, exit status.
 
-use std::fs;
 use std::hint::black_box;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 use std::process::{self, ExitCode};
 
 use autora::check;
-use autora::cli::{self, Cli, Command, Options, SERVES_NOTHING};
+use autora::cli::{self, Cli, Command, Options};
 use autora::config::Config;
 use autora::daemon::Daemon;
 use autora::dry_run;
-use autora::environment_file;
 use autora::exit::{self, Failure};
 use autora::ifname::{IfName, escaped_dashes};
+use autora::interfaces;
 use autora::logging;
+use autora::matching;
 use autora::pattern::Pattern;
 use autora::status;
+use autora::terminal;
 use clap::Parser;
 use log::LevelFilter;
 
@@ -26,9 +25,9 @@ fn main() -> ExitCode {
         Cli {
             command: Some(Command::Match(command)),
             options,
-        } => matches(
+        } => matching::run(
             &command.environment_file,
-            options.interface_regex,
+            &options.interface_regex,
             command.name.as_bytes(),
         ),
         Cli {
@@ -96,7 +95,7 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
     let name = match name {
         Some(name) => name,
         None if options.dry_run => {
-            dry_run::report(&config, &mut io::stdout().lock())?;
+            terminal::print(&dry_run::report(&config)?)?;
             return Ok(ExitCode::SUCCESS);
         }
         None => only_match(&config.pattern)?,
@@ -118,7 +117,7 @@ fn give_back_memory() {
 
 /// The one interface that matches, if it is one.
 fn only_match(pattern: &Pattern) -> Result<IfName, Failure> {
-    let mut matching = dry_run::interfaces()?;
+    let mut matching = interfaces::all()?;
     matching.retain(|(_, name)| pattern.matches(name));
     if matching.len() > 1 {
         let mut message =
@@ -136,37 +135,4 @@ fn only_match(pattern: &Pattern) -> Result<IfName, Failure> {
             format!("no interface matches '{pattern}': set --interface-regex (AUTORA_INTERFACE_REGEX); see --dry-run"),
         )
     })
-}
-
-/// `autora match`: the exit status is the answer.
-fn matches(files: &[PathBuf], option: String, name: &[u8]) -> Result<ExitCode, Failure> {
-    logging::init(LevelFilter::Error, None);
-    let refused = |what: String| Failure::new(exit::CONFIG, what);
-    let (source, place) = if files.is_empty() {
-        (option, String::new())
-    } else {
-        pattern_in(files).map_err(refused)?
-    };
-    let pattern = Pattern::new(&source).map_err(|reason| {
-        refused(format!(
-            "--interface-regex (AUTORA_INTERFACE_REGEX) is {source:?}: {reason}{place}"
-        ))
-    })?;
-    // What is no name of an interface matches nothing.
-    let matches = IfName::new(name).is_ok_and(|name| pattern.matches(&name));
-    Ok(ExitCode::from(u8::from(!matches)))
-}
-
-/// The pattern that an instance with these files gets from systemd: the last
-/// one counts, and a file that cannot be read is skipped. With it, words that say where it stands.
-fn pattern_in(files: &[PathBuf]) -> Result<(String, String), String> {
-    let mut pattern = None;
-    for file in files {
-        let contents = fs::read(file).unwrap_or_default();
-        let found = environment_file::lookup(&contents, "AUTORA_INTERFACE_REGEX")
-            .map_err(|error| format!("{}: {error}", file.display()))?;
-        let place = || format!(" (in {})", file.display());
-        pattern = found.map(|found| (found, place())).or(pattern);
-    }
-    Ok(pattern.unwrap_or_else(|| (SERVES_NOTHING.to_owned(), String::new())))
 }

@@ -8,8 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::finding::Finding;
-use crate::dry_run::interfaces;
 use crate::ifname::IfName;
+use crate::interfaces;
 use crate::link::Ipv6Settings;
 use crate::rtnetlink::Reader;
 use crate::rtnetlink::lookup::{Route, route_to};
@@ -67,7 +67,7 @@ impl Host {
         let uplink = route_to(Ipv6Addr::UNSPECIFIED)?.as_ref().and_then(uplink);
         let lost = match uplink {
             Some(_) => Vec::new(),
-            None => interfaces()
+            None => interfaces::all()
                 .unwrap_or_default()
                 .into_iter()
                 .filter(|(_, name)| !is_guests(name) && heard_advertisements(name))

@@ -3,7 +3,6 @@
 //! Facts are read here and in the modules for each subject; what follows from
 //! them is decided by functions that get them as arguments.
 
-mod command;
 mod finding;
 mod firewall;
 mod host;
@@ -16,8 +15,6 @@ mod services;
 mod settings;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
 use log::LevelFilter;
@@ -25,15 +22,17 @@ use nix::net::if_::if_nametoindex;
 
 use crate::cli::SERVES_NOTHING;
 use crate::config::MAX_RTR_ADV_INTERVAL;
-use crate::dry_run::interfaces;
 use crate::eligibility::{Verdict, judge};
 use crate::exit::{self, Failure};
 use crate::ifname::IfName;
+use crate::interfaces;
 use crate::link::Link;
 use crate::logging;
 use crate::prefix::Prefix64;
 use crate::rtnetlink::Reader;
 use crate::rtnetlink::lookup::{Bridging, bridging};
+use crate::settings_files;
+use crate::terminal;
 use crate::time::Instant;
 use finding::{Finding, Mark, all_met};
 use firewall::{Firewall, Subject};
@@ -52,7 +51,10 @@ pub fn run(names: &[OsString], pattern: &str) -> Result<ExitCode, Failure> {
     let subjects = if names.is_empty() {
         matching(pattern)?
     } else {
-        names.iter().map(named).collect::<Result<Vec<_>, _>>()?
+        names
+            .iter()
+            .map(|name| interfaces::named(name))
+            .collect::<Result<Vec<_>, _>>()?
     };
     let is_guests = |name: &IfName| matches(name, pattern) == Ok(true);
     let host = Host::read(is_guests).map_err(|error| Failure::os("cannot read the routes", error))?;
@@ -84,7 +86,7 @@ pub fn run(names: &[OsString], pattern: &str) -> Result<ExitCode, Failure> {
     });
 
     let style = Style::of_environment(!names.is_empty() || subjects.is_empty());
-    print(&render(&reports, style))?;
+    terminal::print(&render(&reports, style))?;
     let advertises = reports.iter().all(|report| all_met(&report.findings));
     Ok(ExitCode::from(if advertises {
         exit::OK
@@ -93,14 +95,10 @@ pub fn run(names: &[OsString], pattern: &str) -> Result<ExitCode, Failure> {
     }))
 }
 
-fn named(name: &OsString) -> Result<IfName, Failure> {
-    IfName::new(name.as_bytes()).map_err(|error| Failure::new(exit::CONFIG, format!("{name:?}: {error}")))
-}
-
 /// The interfaces that would be served, by the settings of each, and those
 /// whose own settings are refused.
 fn matching(pattern: &str) -> Result<Vec<IfName>, Failure> {
-    let all = interfaces()?;
+    let all = interfaces::all()?;
     let (mut names, mut refused) = (Vec::new(), Vec::new());
     for &(_, name) in &all {
         match matches(&name, pattern) {
@@ -126,12 +124,18 @@ fn matches(name: &IfName, pattern: &str) -> Result<bool, String> {
 /// What to do when there is nothing to check.
 fn none_matches(pattern: &str) -> Result<Report, Failure> {
     const SHOWN: usize = 10;
-    let mut names: Vec<String> = interfaces()?.iter().map(|(_, name)| name.to_string()).collect();
+    let mut names: Vec<String> = interfaces::all()?
+        .iter()
+        .map(|(_, name)| name.to_string())
+        .collect();
     names.retain(|name| name != "lo");
     let more = names.len().saturating_sub(SHOWN);
     names.truncate(SHOWN);
     let finding = if pattern == SERVES_NOTHING {
-        let found = format!("AUTORA_INTERFACE_REGEX in {} matches no interface", settings::ALL);
+        let found = format!(
+            "AUTORA_INTERFACE_REGEX in {} matches no interface",
+            settings_files::ALL
+        );
         Finding::missed("name", found).mended_by(settings::EDIT)
     } else {
         Finding::missed("name", format!("'{pattern}' matches no interface"))
@@ -243,10 +247,7 @@ fn in_the_way(link: &Link, prefix: Option<Prefix64>, host: &Host, firewall: &Fir
     let bridging = bridging(link.ifindex).unwrap_or(Bridging::None);
     let port = match bridging {
         Bridging::Port(master) => {
-            let bridge = Reader::new(master)
-                .ok()
-                .and_then(|mut reader| reader.record().ok());
-            let bridge = bridge.map_or_else(|| "the bridge".to_owned(), |record| record.name.shell());
+            let bridge = interfaces::shell_name(master);
             let found =
                 format!("it is a port of {bridge}, which takes what the guest sends: serve {bridge} instead");
             Some(
@@ -263,12 +264,4 @@ fn in_the_way(link: &Link, prefix: Option<Prefix64>, host: &Host, firewall: &Fir
         uplink: host.uplink.as_ref().map(|uplink| &uplink.name),
     };
     port.into_iter().chain(firewall.findings(&subject)).collect()
-}
-
-fn print(text: &str) -> Result<(), Failure> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        // Whoever reads it has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(|error| Failure::os("cannot write the findings", error)),
-    }
 }

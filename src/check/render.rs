@@ -2,9 +2,9 @@
 
 use std::env;
 use std::fmt::Write as _;
-use std::io::IsTerminal;
 
 use super::finding::{Finding, Mark};
+use crate::terminal::{Colour, wants_colour};
 
 /// The findings about one thing.
 pub struct Report {
@@ -26,7 +26,7 @@ pub struct Style {
 }
 
 impl Style {
-    /// As the environment wants it (no-color.org; locale(7)).
+    /// As the environment wants it (locale(7)).
     #[must_use]
     pub fn of_environment(all: bool) -> Self {
         let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
@@ -37,23 +37,21 @@ impl Style {
         let locale = locale.to_ascii_lowercase();
         Self {
             unicode: locale.contains("utf-8") || locale.contains("utf8"),
-            colour: std::io::stdout().is_terminal()
-                && set("NO_COLOR").is_none()
-                && set("TERM").is_none_or(|terminal| terminal != "dumb"),
+            colour: wants_colour(),
             all,
         }
     }
 
     fn mark(self, mark: Mark) -> String {
         let (unicode, ascii, colour) = match mark {
-            Mark::Met => ("✓", "+", "32"),
-            Mark::Missed => ("✗", "x", "31"),
-            Mark::Warning => ("!", "!", "33"),
-            Mark::Unknown => ("-", "-", "2"),
+            Mark::Met => ("✓", "+", Colour::Green),
+            Mark::Missed => ("✗", "x", Colour::Red),
+            Mark::Warning => ("!", "!", Colour::Yellow),
+            Mark::Unknown => ("-", "-", Colour::Faint),
         };
         let sign = if self.unicode { unicode } else { ascii };
         if self.colour {
-            format!("\x1b[{colour}m{sign}\x1b[0m")
+            colour.paint(sign)
         } else {
             sign.to_owned()
         }

@@ -5,8 +5,8 @@ use std::net::Ipv6Addr;
 
 use super::finding::Finding;
 use crate::ifname::IfName;
+use crate::interfaces::shell_name;
 use crate::prefix::Prefix64;
-use crate::rtnetlink::Reader;
 use crate::rtnetlink::lookup::{Route, route_to};
 
 const REQUIREMENT: &str = "route to the /64";
@@ -22,7 +22,7 @@ pub fn a_guest_in(prefix: Prefix64) -> Ipv6Addr {
 /// Looks where packets to a guest in `prefix` behind the interface go.
 pub fn finding(prefix: Prefix64, ifindex: u32, name: &IfName) -> Finding {
     match route_to(a_guest_in(prefix)) {
-        Ok(route) => judged(prefix, name, ifindex, route, &name_of),
+        Ok(route) => judged(prefix, name, ifindex, route, &shell_name),
         Err(error) => Finding::unknown(REQUIREMENT, unreadable(&error)),
     }
 }
@@ -56,13 +56,6 @@ fn judged(
             Finding::warning(REQUIREMENT, found).mended_by(mend)
         }
     }
-}
-
-fn name_of(ifindex: u32) -> String {
-    let record = Reader::new(ifindex)
-        .ok()
-        .and_then(|mut reader| reader.record().ok());
-    record.map_or_else(|| format!("interface {ifindex}"), |record| record.name.shell())
 }
 
 fn unreadable(error: &io::Error) -> String {

@@ -1,14 +1,13 @@
 //! systemd's and udev's part: the switch, the rule, the instances.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::command::ask;
 use super::finding::Finding;
 use crate::ifname::IfName;
+use crate::systemd::{self, Condition, SWITCH, Unit, shell_unit, unit_name};
 
-const SWITCH: &str = "autora.service";
 const RULE: &str = "60-autora.rules";
 /// Where udev looks for rules; of files of one name the first counts.
 const RULES: [&str; 4] = [
@@ -17,53 +16,38 @@ const RULES: [&str; 4] = [
     "/usr/lib/udev/rules.d",
     "/lib/udev/rules.d",
 ];
-/// The file that the rule asks for, which stands while the switch is on.
-const FLAG: &str = "/run/autora-enabled";
 
 /// What systemd says of the units, or why it says nothing.
-pub struct Services(Result<HashMap<String, Unit>, String>);
-
-/// The properties of one unit, by name.
-type Unit = HashMap<String, String>;
+pub struct Services(Result<BTreeMap<String, Unit>, String>);
 
 impl Services {
-    /// Asks for the switch and the instances of `names`, in one call.
+    /// Asks for the switch and the instances of `names`.
     pub fn ask<'a>(names: impl Iterator<Item = &'a IfName>) -> Self {
-        let units: Vec<String> = names.map(instance).collect();
-        let mut arguments = vec![
-            "show",
-            "--property=Id,LoadState,ActiveState,SubState,UnitFileState,Result,ExecMainStatus,StatusText",
-            "--",
-            SWITCH,
-        ];
-        arguments.extend(units.iter().map(String::as_str));
-        Self(match ask("systemctl", &arguments) {
-            Ok(answer) if answer.success => Ok(parse(&String::from_utf8_lossy(&answer.stdout))),
-            Ok(answer) => Err(format!("systemctl says: {}", answer.complaint)),
-            Err(error) => Err(format!("systemctl: {error}")),
-        })
+        let ids: Vec<_> = std::iter::once(SWITCH.to_owned())
+            .chain(names.map(unit_name))
+            .collect();
+        Self(systemd::units(&ids))
     }
 
     /// How it stands with what all instances share.
     pub fn shared(&self) -> Vec<Finding> {
-        let switch = match self.unit(SWITCH) {
-            Err(why) => return vec![Finding::unknown("systemd", why)],
-            Ok(unit) => unit,
-        };
-        vec![switch_finding(switch, Path::new(FLAG).exists()), rule_finding()]
+        match self.unit(SWITCH) {
+            Err(why) => vec![Finding::unknown("systemd", why)],
+            Ok(switch) => vec![switch_finding(switch, systemd::switch_is_on()), rule_finding()],
+        }
     }
 
     /// How it stands with the instance of `name`; nothing if systemd knows of
     /// none of them, which [`Services::shared`] has said.
     pub fn instance(&self, name: &IfName) -> Option<Finding> {
-        let unit = self.unit(&instance(name)).ok()?;
+        let unit = self.unit(&unit_name(name)).ok()?;
         Some(instance_finding(name, unit))
     }
 
     fn unit(&self, id: &str) -> Result<&Unit, String> {
         let units = self.0.as_ref().map_err(|why| format!("not checked: {why}"))?;
         match units.get(id) {
-            Some(unit) if property(unit, "LoadState") != "not-found" => Ok(unit),
+            Some(unit) if unit.condition() != Condition::NotFound => Ok(unit),
             _ => Err(format!(
                 "not checked: {id} is not installed, so nothing starts autora"
             )),
@@ -71,34 +55,10 @@ impl Services {
     }
 }
 
-fn instance(name: &IfName) -> String {
-    format!("autora@{}.service", name.unit_instance())
-}
-
-/// Blocks of `Name=value`, with an empty line between them.
-fn parse(text: &str) -> HashMap<String, Unit> {
-    let mut units = HashMap::new();
-    for block in text.split("\n\n") {
-        let unit: Unit = block
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        if let Some(id) = unit.get("Id") {
-            units.insert(id.clone(), unit);
-        }
-    }
-    units
-}
-
-fn property<'a>(unit: &'a Unit, name: &str) -> &'a str {
-    unit.get(name).map_or("", String::as_str)
-}
-
 fn switch_finding(unit: &Unit, flag: bool) -> Finding {
     const REQUIREMENT: &str = "switch";
-    let on = property(unit, "ActiveState") == "active" && flag;
-    match property(unit, "UnitFileState") {
+    let on = unit.condition() == Condition::Running && flag;
+    match unit.file.as_str() {
         "masked" | "masked-runtime" => {
             Finding::warning(REQUIREMENT, format!("{SWITCH} is masked: udev starts none"))
                 .mended_by("systemctl unmask autora && systemctl enable --now autora")
@@ -141,39 +101,25 @@ fn rule_finding() -> Finding {
 
 fn instance_finding(name: &IfName, unit: &Unit) -> Finding {
     const REQUIREMENT: &str = "instance";
-    let id = instance(name);
-    let shell = if id.contains('\\') {
-        format!("'{id}'")
-    } else {
-        id.clone()
-    };
-    let of = |property_name| property(unit, property_name);
-    if of("LoadState") == "masked" {
-        return Finding::missed(
-            REQUIREMENT,
-            format!("{id} is masked: somebody turned it off for good"),
-        )
-        .mended_by(format!("systemctl unmask {shell} && systemctl start {shell}"));
-    }
-    match (of("ActiveState"), of("SubState")) {
-        ("active", _) => match of("StatusText") {
-            "" => Finding::met(REQUIREMENT, format!("{id} runs")),
-            status => Finding::met(REQUIREMENT, format!("{id} runs: {status}")),
-        },
-        ("failed", _) | ("activating", "auto-restart") => {
-            let found = format!(
-                "{id} fails ({}, status {}): journalctl -u {shell} says why",
-                of("Result"),
-                of("ExecMainStatus")
-            );
-            Finding::missed(REQUIREMENT, found).mended_by(format!("systemctl restart {shell}"))
+    let id = unit_name(name);
+    let shell = shell_unit(name);
+    let missed = |found: String| Finding::missed(REQUIREMENT, found);
+    match unit.condition() {
+        Condition::Masked => missed(format!("{id} is masked: somebody turned it off for good"))
+            .mended_by(format!("systemctl unmask {shell} && systemctl start {shell}")),
+        Condition::Running if unit.text.is_empty() => Finding::met(REQUIREMENT, format!("{id} runs")),
+        Condition::Running => Finding::met(REQUIREMENT, format!("{id} runs: {}", unit.text)),
+        Condition::Failed | Condition::Restarting => missed(format!(
+            "{id} fails ({}, status {}): journalctl -u {shell} says why",
+            unit.result, unit.status
+        ))
+        .mended_by(format!("systemctl restart {shell}")),
+        Condition::Starting | Condition::Stopping => {
+            missed(format!("{id} is {}: look again in a moment", unit.active))
         }
-        ("activating" | "reloading" | "deactivating", _) => Finding::missed(
-            REQUIREMENT,
-            format!("{id} is {}: look again in a moment", of("ActiveState")),
-        ),
-        _ => Finding::missed(REQUIREMENT, format!("{id} does not run"))
-            .mended_by(format!("systemctl start {shell}")),
+        Condition::Stopped | Condition::NotFound | Condition::Unknown => {
+            missed(format!("{id} does not run")).mended_by(format!("systemctl start {shell}"))
+        }
     }
 }
 
@@ -181,6 +127,7 @@ fn instance_finding(name: &IfName, unit: &Unit) -> Finding {
 mod tests {
     use super::*;
     use crate::check::finding::Mark;
+    use crate::systemd::parse;
 
     fn tap() -> IfName {
         IfName::new(b"tap+1").unwrap()
@@ -203,17 +150,17 @@ mod tests {
             (
                 "LoadState=masked\nActiveState=inactive",
                 "masked",
-                "systemctl unmask 'autora@tap\\x2b1.service' && systemctl start 'autora@tap\\x2b1.service'",
+                "systemctl unmask 'autora@tap\\x2b1' && systemctl start 'autora@tap\\x2b1'",
             ),
             (
                 "LoadState=loaded\nActiveState=inactive\nSubState=dead",
                 "does not run",
-                "systemctl start 'autora@tap\\x2b1.service'",
+                "systemctl start 'autora@tap\\x2b1'",
             ),
             (
                 "LoadState=loaded\nActiveState=failed\nResult=exit-code\nExecMainStatus=78",
                 "status 78",
-                "systemctl restart 'autora@tap\\x2b1.service'",
+                "systemctl restart 'autora@tap\\x2b1'",
             ),
         ] {
             let finding = instance_in(state);

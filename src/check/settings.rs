@@ -1,23 +1,17 @@
 //! The settings that the instance of an interface gets from systemd.
 
 use std::ffi::OsStr;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use clap::builder::{FalseyValueParser, TypedValueParser};
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::cli::{Cli, SERVES_NOTHING};
 use crate::config::Config;
-use crate::environment_file;
 use crate::ifname::IfName;
+use crate::settings_files::{self, SettingsFile};
 
-/// The settings of all instances.
-pub const ALL: &str = "/etc/default/autora";
-/// Changes them.
+/// Changes those of all instances.
 pub const EDIT: &str = "editor /etc/default/autora && systemctl reload autora";
-/// Those of one: a file NAME.conf in it.
-const OWN: &str = "/etc/default/autora.d";
 const PATTERN: &str = "--interface-regex=";
 
 /// What one instance is told.
@@ -38,10 +32,10 @@ pub struct Settings {
 pub fn of(name: &IfName, given: &str) -> Result<Settings, String> {
     let mut origin = "the default".to_owned();
     let mut arguments = Vec::new();
-    for path in paths(name) {
-        // As for the instance: a file that cannot be read sets nothing.
-        let Ok(contents) = fs::read(&path) else { continue };
-        let found = options_in(&contents).map_err(|error| format!("{}: {error}", path.display()))?;
+    let all = settings_files::ALL.into();
+    for path in [Some(all), settings_files::own(name)].into_iter().flatten() {
+        let file = SettingsFile::read(&path);
+        let found = options_in(|variable| file.lookup(variable))?;
         if found.iter().any(|option| option.starts_with(PATTERN)) {
             origin = path.display().to_string();
         }
@@ -68,7 +62,7 @@ pub fn of(name: &IfName, given: &str) -> Result<Settings, String> {
 
 /// The variables of a file as the options that they stand for; the last one
 /// of a kind wins, as with the files.
-fn options_in(contents: &[u8]) -> Result<Vec<String>, environment_file::Ambiguous> {
+fn options_in<E>(lookup: impl Fn(&str) -> Result<Option<String>, E>) -> Result<Vec<String>, E> {
     let command = Cli::command();
     let mut options = Vec::new();
     for argument in command.get_arguments() {
@@ -76,7 +70,7 @@ fn options_in(contents: &[u8]) -> Result<Vec<String>, environment_file::Ambiguou
         let (Some(variable), Some(option)) = (variable, argument.get_long()) else {
             continue;
         };
-        let Some(value) = environment_file::lookup(contents, variable)? else {
+        let Some(value) = lookup(variable)? else {
             continue;
         };
         match option {
@@ -97,29 +91,24 @@ fn first_line(error: &str) -> String {
     line.trim_start_matches("error: ").to_owned()
 }
 
-fn paths(name: &IfName) -> Vec<PathBuf> {
-    let mut paths = vec![PathBuf::from(ALL)];
-    // systemd takes no file of a name with other characters than these.
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b":_.-".contains(byte);
-    if name.as_bytes().iter().all(plain) {
-        paths.push(Path::new(OWN).join(format!("{name}.conf")));
-    }
-    paths
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::environment_file::{Ambiguous, lookup};
+
+    fn options_of(file: &[u8]) -> Result<Vec<String>, Ambiguous> {
+        options_in(|variable| lookup(file, variable))
+    }
 
     #[test]
     fn a_file_becomes_the_options_that_its_variables_stand_for() {
         let file =
             b"AUTORA_INTERFACE_REGEX='^tap'\nAUTORA_INTERFACE=x\nAUTORA_ROUTER_LIFETIME=90s\nOTHER=1\n";
-        let options = options_in(file).unwrap();
+        let options = options_of(file).unwrap();
         assert_eq!(options, ["--interface-regex=^tap", "--router-lifetime=90s"]);
-        assert_eq!(options_in(b"AUTORA_DRY_RUN=no\n").unwrap(), [""; 0]);
-        assert_eq!(options_in(b"AUTORA_DRY_RUN=yes\n").unwrap(), ["--dry-run"]);
-        assert!(options_in(b"# a\\\nAUTORA_LOG=info\n").is_err());
+        assert_eq!(options_of(b"AUTORA_DRY_RUN=no\n").unwrap(), [""; 0]);
+        assert_eq!(options_of(b"AUTORA_DRY_RUN=yes\n").unwrap(), ["--dry-run"]);
+        assert!(options_of(b"# a\\\nAUTORA_LOG=info\n").is_err());
     }
 
     #[test]

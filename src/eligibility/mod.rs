@@ -1,5 +1,6 @@
 //! What may be advertised on a link, or the one reason why not.
 
+mod mend;
 mod reason;
 
 #[cfg(test)]
@@ -13,6 +14,7 @@ use nix::libc;
 use crate::link::{Address, AddressState, Hardware, Link};
 use crate::prefix::Prefix64;
 use crate::wire::PrefixInformation;
+pub use mend::ADDRESS;
 pub use reason::Reason;
 
 /// What may be sent, by a reading of the link's state.

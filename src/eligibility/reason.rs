@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
+use super::mend::ADDRESS;
 use crate::ifname::IfName;
 use crate::prefix::Prefix64;
 
@@ -112,7 +113,7 @@ impl fmt::Display for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name;
         let dev = name.shell();
-        let sysctl = |setting, value| format!("sysctl -w {}={value}", name.sysctl(setting));
+        let command = self.reason.command(name).unwrap_or_default();
         match self.reason {
             Reason::Unreadable(error) => write!(f, "its state cannot be read ({error}): trying again"),
             Reason::Loopback => write!(
@@ -126,26 +127,24 @@ impl fmt::Display for Explanation<'_> {
                      {dev}): {LEAVE_OUT}"
                 )
             }
-            Reason::Down => write!(f, "it is down: ip link set {dev} up"),
+            Reason::Down => write!(f, "it is down: {command}"),
             Reason::NoCarrier => write!(f, "it has no carrier: waiting for the guest"),
-            Reason::NoMulticast => write!(f, "multicast is off: ip link set {dev} multicast on"),
+            Reason::NoMulticast => write!(f, "multicast is off: {command}"),
             Reason::NoIpv6 => {
                 write!(
                     f,
-                    "the kernel runs no IPv6 on it: ip link set {dev} mtu 1500 (at least 1280), or boot without \
-                     ipv6.disable=1"
+                    "the kernel runs no IPv6 on it: {command} (at least 1280), or boot without ipv6.disable=1"
                 )
             }
-            Reason::Ipv6Disabled => write!(f, "disable_ipv6 is set: {}", sysctl("disable_ipv6", 0)),
+            Reason::Ipv6Disabled => write!(f, "disable_ipv6 is set: {command}"),
             Reason::AcceptsRas(value) => write!(
                 f,
-                "accept_ra is {value}, so it is an uplink of this host: if it is not, {}",
-                sysctl("accept_ra", 0)
+                "accept_ra is {value}, so it is an uplink of this host: if it is not, {command}"
             ),
             Reason::DefaultRoute => write!(
                 f,
                 "an IPv6 default route goes out of it, so it is an uplink of this host: if it is not, \
-                 ip -6 route del default dev {dev} (ip -6 route show table all default tells its table)"
+                 {command} (ip -6 route show table all default tells its table)"
             ),
             Reason::OtherDaemon => write!(
                 f,
@@ -155,8 +154,8 @@ impl fmt::Display for Explanation<'_> {
             ),
             Reason::NoLinkLocal => write!(
                 f,
-                "it has no link-local address: {}, or ip -6 address add fe80::1/64 dev {dev}",
-                sysctl("addr_gen_mode", 0)
+                "it has no link-local address: sysctl -w {}=0, or {command}",
+                name.sysctl("addr_gen_mode")
             ),
             Reason::LinkLocalTentative(address) => {
                 write!(
@@ -166,8 +165,7 @@ impl fmt::Display for Explanation<'_> {
             }
             Reason::LinkLocalDuplicate(address) => write!(
                 f,
-                "its link-local address {address} is a duplicate: another node on the link has it; \
-                 ip -6 address del {address}/64 dev {dev}, and add another one"
+                "its link-local address {address} is a duplicate: another node on the link has it: {command}"
             ),
             Reason::SeveralPrefixes(prefixes) => {
                 write!(f, "it has {} usable /64 prefixes (", prefixes.len())?;
@@ -176,18 +174,15 @@ impl fmt::Display for Explanation<'_> {
                 }
                 write!(
                     f,
-                    ") and only one may be: ip -6 address del ADDRESS/64 dev {dev} for all but one, or \
-                     ip -6 address change ADDRESS/64 dev {dev} preferred_lft 0 for the old ones"
+                    ") and only one may be: {command} for all but one, or \
+                     ip -6 address change {ADDRESS}/64 dev {dev} preferred_lft 0 for the old ones"
                 )
             }
             Reason::NotForwarding(value) => {
-                write!(f, "forwarding is {value}: {}", sysctl("forwarding", 1))
+                write!(f, "forwarding is {value}: {command}")
             }
             Reason::NoPrefix => {
-                write!(
-                    f,
-                    "it has no global or unique-local /64: ip -6 address add PREFIX::1/64 dev {dev}"
-                )
+                write!(f, "it has no global or unique-local /64: {command}")
             }
             Reason::PrefixTentative(prefix) => {
                 write!(
@@ -198,12 +193,11 @@ impl fmt::Display for Explanation<'_> {
             Reason::PrefixDuplicate(prefix) => write!(
                 f,
                 "the address in {prefix} is a duplicate: another node on the link has it; \
-                 ip -6 address del ADDRESS/64 dev {dev}, and add another one"
+                 ip -6 address del {ADDRESS}/64 dev {dev}, and add another one"
             ),
             Reason::PrefixDeprecated(prefix) => write!(
                 f,
-                "its only /64, {prefix}, is deprecated: ip -6 address add NEW-PREFIX::1/64 dev {dev}, or \
-                 ip -6 address change ADDRESS/64 dev {dev} preferred_lft forever"
+                "its only /64, {prefix}, is deprecated: ip -6 address add NEW-PREFIX::1/64 dev {dev}, or {command}"
             ),
         }
     }

@@ -4,26 +4,25 @@
 //! It reads what instances have published, asks the kernel about interfaces
 //! without an instance, and systemd about their units. No instance notices.
 
+mod absence;
 mod json;
 mod overview;
 mod prometheus;
 mod table;
-mod units;
 mod wanted;
 
 #[cfg(test)]
 mod tests;
 
-use std::env;
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 
 use crate::exit::{self, Failure};
-use crate::ifname::IfName;
+use crate::interfaces;
 use crate::publication;
+use crate::terminal;
 use overview::Overview;
 use table::Style;
 use wanted::Wanted;
@@ -50,7 +49,10 @@ pub enum Format {
 /// # Errors
 /// When the publications or the interfaces cannot be read.
 pub fn run(names: &[OsString], format: Format, pattern: &str) -> Result<ExitCode, Failure> {
-    let names = names.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+    let names = names
+        .iter()
+        .map(|name| interfaces::named(name))
+        .collect::<Result<Vec<_>, _>>()?;
     // What runs is shown even if nobody can say what should.
     let (wanted, refused) = match Wanted::new(pattern) {
         Ok(wanted) => (Some(wanted), None),
@@ -74,8 +76,14 @@ pub fn run(names: &[OsString], format: Format, pattern: &str) -> Result<ExitCode
     if overview.is_outdated() {
         (unreadable, overview) = look()?;
     }
-    print(&match format {
-        Format::Table => table::render(&overview, style()),
+    terminal::print(&match format {
+        Format::Table => {
+            let style = Style {
+                colour: terminal::wants_colour(),
+                width: terminal::width(),
+            };
+            table::render(&overview, style)
+        }
         Format::Json => json::render(&overview),
         Format::Prometheus => prometheus::render(&overview),
     })?;
@@ -89,28 +97,5 @@ pub fn run(names: &[OsString], format: Format, pattern: &str) -> Result<ExitCode
     match refused {
         Some(failure) => Err(failure),
         None => Ok(ExitCode::from(if overview.is_well() { WELL } else { NOT_WELL })),
-    }
-}
-
-fn parse(name: &OsString) -> Result<IfName, Failure> {
-    IfName::from_unit_instance(name).map_err(|error| Failure::new(exit::CONFIG, format!("{name:?}: {error}")))
-}
-
-fn style() -> Style {
-    let is_terminal = io::stdout().is_terminal();
-    let refuses_colour = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    Style {
-        colour: is_terminal && !refuses_colour && env::var_os("TERM").is_none_or(|term| term != "dumb"),
-        width: terminal_size::terminal_size()
-            .filter(|_| is_terminal)
-            .map(|(width, _)| width.0.into()),
-    }
-}
-
-/// Whoever reads it may stop reading, as `head` does.
-fn print(text: &str) -> Result<(), Failure> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(|error| Failure::os("cannot write the status", error)),
     }
 }

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::units::{Manager, UNPUBLISHED, cause, unit_name};
+use super::absence::{Manager, UNPUBLISHED, cause};
 use super::wanted::Wanted;
-use crate::dry_run;
 use crate::eligibility::judge;
 use crate::exit::Failure;
 use crate::ifname::IfName;
+use crate::interfaces;
 use crate::publication::{self, Record};
 use crate::rtnetlink::Reader;
+use crate::systemd::unit_name;
 use crate::time::Instant;
 
 /// An advertisement may be this late before its instance is called overdue.
@@ -83,7 +84,7 @@ impl Overview {
         let clock = Clock::read();
         let here = publication::own_namespace()
             .map_err(|error| Failure::os("cannot look at /proc/self/ns/net", error))?;
-        let interfaces = dry_run::interfaces()?;
+        let interfaces = interfaces::all()?;
         let asked = |name: &IfName| names.is_empty() || names.contains(name);
         let mut instances: Vec<_> = running
             .into_iter()

@@ -4,9 +4,10 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::overview::{Clock, Instance, Overview, Without};
-use super::units::shell_unit;
 use crate::counters::Counters;
 use crate::publication::State;
+use crate::systemd::shell_unit;
+use crate::terminal::Colour;
 use crate::time::Instant;
 
 const INDENT: &str = "    ";
@@ -32,13 +33,6 @@ pub(super) struct Style {
     pub(super) colour: bool,
     /// Of the terminal, if it is one.
     pub(super) width: Option<usize>,
-}
-
-#[derive(Clone, Copy)]
-enum Colour {
-    Red = 31,
-    Green = 32,
-    Yellow = 33,
 }
 
 /// A line of cells, and sentences below it.
@@ -203,7 +197,7 @@ fn line(text: &mut String, row: &Row, columns: &[(usize, usize)], colour: bool) 
         let cell = row.cells.get(column).map_or("", String::as_str);
         let padding = " ".repeat(width - length(cell));
         let painted = match row.colour {
-            Some(paint) if colour && column == 1 => format!("\x1b[{}m{cell}\x1b[0m", paint as u8),
+            Some(paint) if colour && column == 1 => paint.paint(cell),
             _ => cell.to_owned(),
         };
         // Numbers stand to the right.

@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::harness::daemon::{Finished, text_of};
+use crate::harness::daemon::text_of;
 use crate::harness::{Agent, Autora, Capture, Daemon, GUEST, Lab, SOON, TAP, secs};
 
 #[test]
@@ -96,7 +96,7 @@ fn unprivileged_user_cannot_keep_it_from_serving() {
     }
     let mut dry = Daemon::spawn(Autora::fast().arg("--dry-run").unprivileged(&lab.router));
     dry.expect_log(&[TAP], SOON);
-    let refused = Finished::within(Autora::fast().unprivileged(&lab.router), SOON);
+    let refused = Autora::fast().unprivileged_output(&lab.router);
     assert_eq!(refused.status.code(), Some(77), "{}", text_of(&refused));
 
     let (mut daemon, _capture) = lab.serve(&Autora::fast());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::harness::agent::to_hex;
-use crate::harness::daemon::{Daemon, Finished, text_of};
+use crate::harness::daemon::{Daemon, text_of};
 use crate::harness::{Autora, Lab, SOON, TAP, ms};
 
 const WITHIN: Duration = SOON;
@@ -19,10 +19,8 @@ fn squeezed(text: &str) -> String {
 fn one_report_of_every_interface_and_then_the_end() {
     let lab = Lab::new();
     lab.router.run("ip link add tap-vm-2 type veth peer name eth9");
-    let autora = Autora::bare()
-        .set("interface-regex", "^tap-vm-[0-9]+$")
-        .arg("--dry-run");
-    let output = Finished::within(autora.unprivileged(&lab.router), WITHIN);
+    let autora = Autora::for_taps().arg("--dry-run");
+    let output = autora.unprivileged_output(&lab.router);
     let text = text_of(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
     for words in ["lo", TAP, "tap-vm-2", "eth9", "2001:db8:1:1::", "fe80::ff:fe00:1"] {
@@ -62,7 +60,7 @@ fn from_the_environment() {
     let autora = Autora::bare()
         .env("AUTORA_INTERFACE_REGEX", "^tap-vm-[0-9]+$")
         .env("AUTORA_DRY_RUN", "true");
-    let output = Finished::within(autora.unprivileged(&lab.router), WITHIN);
+    let output = autora.unprivileged_output(&lab.router);
     assert_eq!(output.status.code(), Some(0), "{}", text_of(&output));
     assert!(text_of(&output).contains("2001:db8:1:1::"));
 }

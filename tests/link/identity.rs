@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::failures::overflow;
-use crate::harness::daemon::{BINARY, Finished, text_of};
+use crate::harness::daemon::{BINARY, text_of};
 use crate::harness::lab::TAP_INDEX;
 use crate::harness::{Autora, Capture, Daemon, GUEST, Lab, NOISE, SOON, TAP, ms, secs};
 
@@ -174,7 +174,7 @@ fn name_that_does_not_match_is_refused() {
 #[test]
 fn without_the_capability_it_says_so() {
     let lab = Lab::new();
-    let output = Finished::within(Autora::fast().unprivileged(&lab.router), SOON);
+    let output = Autora::fast().unprivileged_output(&lab.router);
     let said = text_of(&output);
     assert_eq!(output.status.code(), Some(77), "{said}");
     assert!(said.contains("CAP_NET_RAW"), "{BINARY}: {said}");

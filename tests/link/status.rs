@@ -15,7 +15,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::failures::drop_egress;
-use crate::harness::daemon::{BINARY, Finished, text_of};
+use crate::harness::daemon::{BINARY, text_of};
 use crate::harness::lab::{GUEST_LL, PREFIX, ROUTER_LL, TAP_INDEX, scratch};
 use crate::harness::namespace::Namespace;
 use crate::harness::{Autora, Daemon, Lab, MIN_DELAY_BETWEEN_RAS, NOISE, Rs, SOON, TAP, ms, secs};
@@ -24,17 +24,13 @@ use crate::harness::{Autora, Daemon, Lab, MIN_DELAY_BETWEEN_RAS, NOISE, Rs, SOON
 const QUICK: Duration = secs(1);
 
 fn asking(format: &str) -> Autora {
-    Autora::bare()
-        .set("interface-regex", "^tap-vm-[0-9]+$")
-        .arg("status")
-        .arg("--format")
-        .arg(format)
+    Autora::for_taps().arg("status").arg("--format").arg(format)
 }
 
 /// As a process without any capability, so that each case shows that none is needed.
 fn ask(namespace: &Namespace, autora: &Autora) -> Output {
     let begun = Instant::now();
-    let output = Finished::within(autora.unprivileged(namespace), SOON);
+    let output = autora.unprivileged_output(namespace);
     assert!(begun.elapsed() < QUICK + NOISE, "{:?}", begun.elapsed());
     assert!(!text_of(&output).contains("panicked"), "{}", text_of(&output));
     output

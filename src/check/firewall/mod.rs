@@ -15,8 +15,8 @@ mod walk;
 use std::fs;
 use std::net::Ipv6Addr;
 
-use super::command::ask;
 use super::finding::Finding;
+use crate::command::{NoAnswer, ask};
 use crate::ifname::IfName;
 use packet::{Interface, Packet, Payload, ct_state};
 use ruleset::{Chain, Ruleset};
@@ -90,13 +90,13 @@ fn read() -> Result<Rules, Finding> {
     let unknown = |why: String| Finding::unknown("nftables", format!("not checked: {why}"));
     let list = |options: &[&str]| {
         let arguments: Vec<&str> = options.iter().copied().chain(["list", "ruleset"]).collect();
-        match ask("nft", &arguments) {
-            Ok(answer) if answer.success => Ok(answer.stdout),
-            Ok(answer) => {
-                Err(unknown(format!("nft says: {}", answer.complaint)).mended_by("sudo nft list ruleset"))
+        ask("nft", &arguments).map_err(|error| {
+            let finding = unknown(error.to_string());
+            match error {
+                NoAnswer::Complaint(..) => finding.mended_by("sudo nft list ruleset"),
+                NoAnswer::NotRun(..) => finding,
             }
-            Err(error) => Err(unknown(format!("nft: {error}"))),
-        }
+        })
     };
     let json = list(&["--json", "--terse", "--numeric"])?;
     let text = list(&["--terse", "--handle"])?;

@@ -87,9 +87,7 @@ impl Check {
 }
 
 fn the_check() -> Autora {
-    Autora::bare()
-        .set("interface-regex", "^tap-vm-[0-9]+$")
-        .arg("check")
+    Autora::for_taps().arg("check")
 }
 
 fn check(namespace: &Namespace) -> Check {

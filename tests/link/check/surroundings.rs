@@ -8,7 +8,7 @@ use crate::harness::{Daemon, Lab, SOON, TAP, secs};
 #[test]
 fn without_privilege_it_says_what_it_could_not_see() {
     let lab = Lab::new();
-    let output = Finished::within(the_check().arg(TAP).unprivileged(&lab.router), SOON);
+    let output = the_check().arg(TAP).unprivileged_output(&lab.router);
     let check = Check::of(&output);
     assert_eq!(check.status, 0, "{}", check.text);
     check.expect('-', "nftables", "not checked");

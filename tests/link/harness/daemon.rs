@@ -26,9 +26,8 @@ pub struct Autora {
 impl Autora {
     /// Serves the tap with the shortest intervals that the RFC allows.
     pub fn fast() -> Self {
-        Self::bare()
+        Self::for_taps()
             .set("interface", TAP)
-            .set("interface-regex", "^tap-vm-[0-9]+$")
             .set("min-ra-interval", "3s")
             .set("max-ra-interval", "4s")
     }
@@ -40,6 +39,11 @@ impl Autora {
             .set("min-ra-interval", "1350s")
             .set("max-ra-interval", "1800s")
             .set("router-lifetime", "1800s")
+    }
+
+    /// With the pattern alone, as for the commands that ask.
+    pub fn for_taps() -> Self {
+        Self::bare().set("interface-regex", "^tap-vm-[0-9]+$")
     }
 
     pub fn bare() -> Self {
@@ -87,6 +91,11 @@ impl Autora {
     /// Runs to the end; for what ends by itself.
     pub fn output(&self, namespace: &Namespace) -> Output {
         Finished::within(self.onto(namespace.command(BINARY)), Duration::from_secs(10))
+    }
+
+    /// The same without any capability.
+    pub fn unprivileged_output(&self, namespace: &Namespace) -> Output {
+        Finished::within(self.unprivileged(namespace), Duration::from_secs(10))
     }
 
     pub fn unprivileged(&self, namespace: &Namespace) -> Command {

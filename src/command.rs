@@ -2,32 +2,43 @@
 
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use thiserror::Error;
 
 use crate::time::Instant;
 
 /// A program that takes longer is hung, or waits for one that is.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// What a program printed, or why there is no answer.
-#[derive(Debug)]
-pub struct Answer {
-    /// Whether it ended with status 0.
-    pub success: bool,
-    /// Its standard output.
-    pub stdout: Vec<u8>,
-    /// Its standard error, as one line.
-    pub complaint: String,
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub enum NoAnswer {
+    /// It ended with another status than 0; the first line of its standard error.
+    #[error("{0} says: {1}")]
+    Complaint(String, String),
+    /// It is not there, or does not end in time.
+    #[error("{0}: {1}")]
+    NotRun(String, io::Error),
 }
 
-/// Runs `program` to its end, or kills it.
+/// What `program` prints until its end. One that hangs is killed.
 ///
 /// # Errors
-/// When it is not there, or does not end in time.
-pub fn ask(program: &str, arguments: &[&str]) -> io::Result<Answer> {
+/// When it does not end well.
+pub fn ask(program: &str, arguments: &[&str]) -> Result<Vec<u8>, NoAnswer> {
+    let (status, stdout, stderr) =
+        run(program, arguments).map_err(|error| NoAnswer::NotRun(program.to_owned(), error))?;
+    if status.success() {
+        Ok(stdout)
+    } else {
+        Err(NoAnswer::Complaint(program.to_owned(), one_line(&stderr)))
+    }
+}
+
+fn run(program: &str, arguments: &[&str]) -> io::Result<(ExitStatus, Vec<u8>, Vec<u8>)> {
     let mut child = Command::new(program)
         .args(arguments)
         .env("LC_ALL", "C.UTF-8")
@@ -44,11 +55,7 @@ pub fn ask(program: &str, arguments: &[&str]) -> io::Result<Answer> {
     }
     let status = child.wait()?;
     let (stdout, stderr) = answer?;
-    Ok(Answer {
-        success: status.success(),
-        stdout,
-        complaint: one_line(&stderr),
-    })
+    Ok((status, stdout, stderr))
 }
 
 /// Both pipes until both are closed, which a program does at its end.
@@ -108,25 +115,24 @@ mod tests {
 
     #[test]
     fn both_streams_and_the_status_come_back() {
-        let answer = ask("sh", &["-c", "echo out; echo; echo err >&2; exit 3"]).unwrap();
-        assert_eq!((answer.success, &answer.stdout[..]), (false, &b"out\n\n"[..]));
-        assert_eq!(answer.complaint, "err");
+        let error = ask("sh", &["-c", "echo out; echo >&2; echo err >&2; exit 3"]).unwrap_err();
+        assert_eq!(error.to_string(), "sh says: err");
         // More than a pipe holds.
         let answer = ask("sh", &["-c", "head -c 300000 /dev/zero | tee /dev/stderr"]).unwrap();
-        assert_eq!((answer.success, answer.stdout.len()), (true, 300_000));
+        assert_eq!(answer.len(), 300_000);
     }
 
     #[test]
     fn what_hangs_is_ended() {
         let begin = Instant::now();
         let error = ask("sleep", &["1000"]).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(error.to_string(), "sleep: no answer within 2 s");
         assert!(Instant::now() < begin + TIME_LIMIT * 3);
     }
 
     #[test]
     fn what_is_not_there_is_an_error() {
         let error = ask("no-such-program-of-ours", &[]).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(matches!(error, NoAnswer::NotRun(_, error) if error.kind() == io::ErrorKind::NotFound));
     }
 }
