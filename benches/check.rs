@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let begin = Instant::now();
         for _ in 0..readings {
             let link = reader.read().map_err(|error| error.to_string())?;
-            match black_box(judge(&link, false, None)) {
+            match black_box(judge(link, false, None)) {
                 Verdict::Advertise(..) => {}
                 other => return Err(format!("{name} is not eligible: {other:?}").into()),
             }
