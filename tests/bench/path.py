@@ -62,7 +62,7 @@ def measure(stage, counts):
     for key, (sizes, probe) in probes.items():
         for count in sizes:
             stage.say(f"{key} with {count}")
-            costs, noise = added(stage, count, probe, 2 if quick or count > 1000 else 5)
+            costs, noise = added(stage, count, probe, 2 if quick or count > 1000 else 9 if count == 1 else 5)
             stage.results.add(key, stage.contender.name, count, costs)
             if stage.contender is AUTORA:
                 stage.results.add("path_noise", "autora", count, noise)
