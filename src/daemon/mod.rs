@@ -5,6 +5,7 @@ mod publish;
 mod report;
 mod wait;
 
+use std::io;
 use std::net::Ipv6Addr;
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -30,7 +31,7 @@ use crate::transport::Transport;
 use crate::wire::Message;
 use publish::Origin;
 use report::Report;
-use wait::{Request, Waiter};
+use wait::{Request, Waiter, Wake};
 
 /// Another daemon has to be silent for so many of our maximum intervals.
 pub const FOREIGN_SILENCE: u32 = 3;
@@ -82,14 +83,8 @@ impl Daemon {
             return Ok(self.leave(&lost));
         }
         loop {
-            self.publish();
-            let now = Instant::now();
-            let deadline = self.deadline(now);
-            let hears = self.router.wants_solicitations() && self.packets.pause(now).is_none();
-            let packets = self.transport.readable().filter(|_| hears);
             let wake = self
-                .waiter
-                .wait(deadline, self.events.as_fd(), packets)
+                .sleep()
                 .map_err(|error| Failure::os(&format!("{}: cannot wait for events", self.name), error))?;
             match wake.request {
                 Some(Request::Leave) => {
@@ -135,6 +130,16 @@ impl Daemon {
                 self.service.ping(now, || self.report.status());
             }
         }
+    }
+
+    fn sleep(&mut self) -> io::Result<Wake> {
+        let now = Instant::now();
+        self.waiter.set(self.deadline(now))?;
+        // With the timer running, so that what is published delays no answer.
+        self.publish();
+        let hears = self.router.wants_solicitations() && self.packets.pause(now).is_none();
+        let packets = self.transport.readable().filter(|_| hears);
+        self.waiter.wait(self.events.as_fd(), packets)
     }
 
     /// Looks at the interface afresh and sends what is due.

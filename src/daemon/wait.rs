@@ -55,19 +55,23 @@ impl Waiter {
         })
     }
 
-    /// Sleeps until `deadline`, a signal, an event, or a packet where packets are
-    /// of interest.
-    pub(super) fn wait(
-        &mut self,
-        deadline: Instant,
-        events: BorrowedFd<'_>,
-        packets: Option<BorrowedFd<'_>>,
-    ) -> io::Result<Wake> {
+    /// Sets the time at which the next [`Waiter::wait`] ends in any case.
+    pub(super) fn set(&mut self, deadline: Instant) -> io::Result<()> {
         if self.armed != Some(deadline) {
             let expiration = Expiration::OneShot(TimeSpec::from_duration(deadline.since_boot()));
             self.timer.set(expiration, TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
             self.armed = Some(deadline);
         }
+        Ok(())
+    }
+
+    /// Sleeps until the time that is set, a signal, an event, or a packet where
+    /// packets are of interest.
+    pub(super) fn wait(
+        &mut self,
+        events: BorrowedFd<'_>,
+        packets: Option<BorrowedFd<'_>>,
+    ) -> io::Result<Wake> {
         let timer = self.timer.as_fd();
         let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
         // In the place of packets that are not of interest now, something that

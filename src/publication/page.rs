@@ -75,11 +75,12 @@ impl Write for Page {
         // Only whole characters, so that what is cut off is text still.
         let fits = (0..=text.len().min(room.len()))
             .rev()
-            .find(|&end| text.is_char_boundary(end));
-        for (to, from) in room.iter_mut().zip(text.bytes().take(fits.unwrap_or(0))) {
-            *to = from;
-            self.used += 1;
+            .find(|&end| text.is_char_boundary(end))
+            .unwrap_or(0);
+        if let (Some(to), Some(from)) = (room.get_mut(..fits), text.as_bytes().get(..fits)) {
+            to.copy_from_slice(from);
         }
+        self.used += fits;
         Ok(())
     }
 }
@@ -88,8 +89,11 @@ impl Write for Page {
 /// being written; nobody forges what only its owner can write.
 fn checksum(content: &[u8]) -> u64 {
     content.chunks(8).fold(0xcbf2_9ce4_8422_2325, |sum, chunk| {
-        let word = chunk.iter().fold(0, |word, &byte| word << 8 | u64::from(byte));
-        (sum ^ word).wrapping_mul(0x0100_0000_01b3)
+        let mut word = [0; 8];
+        if let Some(start) = word.get_mut(..chunk.len()) {
+            start.copy_from_slice(chunk);
+        }
+        (sum ^ u64::from_le_bytes(word)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
