@@ -51,7 +51,7 @@ check_scripts() {
 
 echo "== set-up"
 install_tools rdisc6=ndisc6 dnsmasq=dnsmasq-base dhcpcd=dhcpcd-base kea-dhcp6=kea-dhcp6-server \
-    strace=strace qemu-system-x86_64=qemu-system-x86 cpio=cpio xz=xz-utils g++=g++
+    dh=debhelper dpkg-buildpackage=dpkg-dev strace=strace qemu-system-x86_64=qemu-system-x86 cpio=cpio xz=xz-utils g++=g++
 install_tools man=man-db groff=groff-base mandoc=mandoc zsh=zsh fish=fish
 install_tools ip=iproute2 unshare=util-linux tcpdump=tcpdump nft=nftables radvd=radvd \
     jq=jq ping=iputils-ping sysctl=procps promtool=prometheus script=bsdutils shellcheck=shellcheck python3=python3
@@ -73,6 +73,8 @@ stage "scenarios with real software" as_root tests/scenarios/run.py
 stage "examples (contrib)" as_root tests/contrib/run.sh
 stage "a virtual machine" as_root tests/vm/run.sh
 stage "endurance" as_root tests/soak/run.sh
+stage "the package and what measures it" python3 tests/bench/build.py
+stage "budgets" as_root tests/bench/budgets.py
 stage "fuzzing" env AUTORA_FUZZ_SECONDS=10 tests/fuzz/run.sh
 stage "booted systems (Debian 12 and 13)" tests/system/run.sh
 

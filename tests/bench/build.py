@@ -51,7 +51,8 @@ def check():
     """benches/check.rs."""
     lines = _run("cargo", "bench", "--locked", "--bench", "check", "--no-run", "--message-format=json").splitlines()
     messages = map(json.loads, lines)
-    return next(m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == "check")
+    built = next(m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == "check")
+    shutil.copy(built, tool("check"))
 
 
 def tools():
@@ -60,3 +61,14 @@ def tools():
     for name in ("launch", "idle", "blast", "late", "ask"):
         _run("cc", "-O2", "-Wall", "-static", "-o", tool(name), f"{sources}/{name}.c")
     _run("cc", "-O2", "-Wall", "-shared", "-fPIC", "-o", tool("allocations.so"), f"{sources}/allocations.c")
+
+
+def everything():
+    tools()
+    packaged()
+    dynamic()
+    check()
+
+
+if __name__ == "__main__":
+    everything()

@@ -17,10 +17,10 @@ from herd import Herd
 SEND = re.compile(r'^\d+ +send(?:to|msg)?\(\d+, "33\\0\\0\\0\\1', re.MULTILINE)
 
 
-def look(binary, field, results, quick):
+def look(field, results, quick):
     """Hot, since it is repeated at once; "CPU per advertisement" has the cold one in it."""
     rounds, readings = ("5", "200") if quick else ("15", "1000")
-    out = field.host.run(binary, tap(0), rounds, readings)
+    out = field.host.run(build.tool("check"), tap(0), rounds, readings)
     results.add("check", "autora", field.size, [float(line) for line in out.split()])
 
 

@@ -30,10 +30,7 @@ ANSWER = ("answer_median", "answer_p99")
 def measure(say, parts, sizes, names, quick):
     results = Results()
     say("building")
-    build.tools()
-    build.packaged()
-    build.dynamic()
-    check_binary = build.check()
+    build.everything()
     results.machine = machine.describe()
     size.measure(results)
     chosen = [c for c in contenders.ALL if not names or c.name in names]
@@ -46,7 +43,7 @@ def measure(say, parts, sizes, names, quick):
             with laid_out(n, say) as (field, ears):
                 start.floor(field, results)
                 answers.floor(results, n, ANSWER)
-                check.look(check_binary, field, results, quick)
+                check.look(field, results, quick)
                 for contender in chosen:
                     scale(Stage(field, ears, contender, results, quick, say))
                 idle.ratio(results, n)
@@ -60,7 +57,7 @@ def measure(say, parts, sizes, names, quick):
         largest = 200 if quick else LARGEST
         with laid_out(largest + 1, say) as (field, ears):
             stage = Stage(field, ears, contenders.AUTORA, results, quick, say)
-            check.look(check_binary, field, results, quick)
+            check.look(field, results, quick)
             say(f"first and final advertisements of {min(MANY, largest)}")
             stage.attempt(path.many, min(MANY, largest))
             stage.attempt(path.measure, [1, 100] if quick else [1, 100, 1000, largest])
