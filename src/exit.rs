@@ -7,8 +7,8 @@ use crate::message_id::MessageId;
 
 /// Stopped on request, or the interface went away.
 pub const OK: u8 = 0;
-/// `autora check`: it would not advertise; the crosses say why.
-pub const NOT_ADVERTISING: u8 = 1;
+/// The answer of `autora match`, `autora status` or `autora check` is no.
+pub const NO: u8 = 1;
 /// The command line, or a variable in place of it, is not understood.
 pub const USAGE: u8 = 2;
 /// There is no such interface.

@@ -42,3 +42,9 @@ pub mod terminal;
 pub mod time;
 pub mod transport;
 pub mod wire;
+
+/// The package's version, where a package is built.
+pub const VERSION: &str = match option_env!("AUTORA_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};

@@ -33,5 +33,5 @@ pub fn run(files: &[PathBuf], option: &str, name: &[u8]) -> Result<ExitCode, Fai
         .map_err(|what| Failure::new(exit::CONFIG, what))?;
     // What is no name of an interface matches nothing.
     let matches = IfName::new(name).is_ok_and(|name| pattern.matches(&name));
-    Ok(ExitCode::from(u8::from(!matches)))
+    Ok(ExitCode::from(if matches { exit::OK } else { exit::NO }))
 }

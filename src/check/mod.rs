@@ -88,11 +88,7 @@ pub fn run(names: &[OsString], pattern: &str) -> Result<ExitCode, Failure> {
     let style = Style::of_environment(!names.is_empty() || subjects.is_empty());
     terminal::print(&render(&reports, style))?;
     let advertises = reports.iter().all(|report| all_met(&report.findings));
-    Ok(ExitCode::from(if advertises {
-        exit::OK
-    } else {
-        exit::NOT_ADVERTISING
-    }))
+    Ok(ExitCode::from(if advertises { exit::OK } else { exit::NO }))
 }
 
 /// The interfaces that would be served, by the settings of each, and those

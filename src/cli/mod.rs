@@ -11,18 +11,13 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Args, CommandFactory, Parser, ValueEnum};
 use log::LevelFilter;
 
+use crate::VERSION;
 use crate::config::Settings;
 pub use command::{Check, Command, Match, Status};
 pub use durations::Durations;
 
 /// The pattern that matches no name.
 pub const SERVES_NOTHING: &str = "^$";
-
-/// The package's version, where a package is built.
-const VERSION: &str = match option_env!("AUTORA_VERSION") {
-    Some(version) => version,
-    None => env!("CARGO_PKG_VERSION"),
-};
 
 /// Advertises one interface's /64 to the guest behind it (RFC 4861 router
 /// discovery), while the interface is fit for it, and is silent otherwise.

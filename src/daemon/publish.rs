@@ -7,6 +7,7 @@ use log::{debug, warn};
 
 use super::Daemon;
 use super::report::Standing;
+use crate::VERSION;
 use crate::counters::Counters;
 use crate::eligibility::Reason;
 use crate::ifname::IfName;
@@ -125,7 +126,7 @@ impl Origin {
             ifindex,
             namespace: self.namespace,
             pid: self.pid,
-            version: env!("CARGO_PKG_VERSION").into(),
+            version: VERSION.into(),
             started: self.started,
             restarts: 0,
             state: State::Starting,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::overview::{Clock, Instance, Overview};
+use crate::VERSION;
 use crate::prefix::Prefix64;
 use crate::time::Instant;
 
@@ -63,7 +64,7 @@ pub(super) fn render(overview: &Overview) -> String {
     });
     let document = Document {
         version: SHAPE,
-        autora_version: env!("CARGO_PKG_VERSION"),
+        autora_version: VERSION,
         time: time(&overview.clock, overview.clock.now),
         pattern: overview.pattern.as_deref(),
         instances: overview

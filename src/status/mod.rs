@@ -27,11 +27,6 @@ use overview::Overview;
 use table::Style;
 use wanted::Wanted;
 
-/// Everything that was asked for has an instance that is not overdue.
-const WELL: u8 = exit::OK;
-/// Something has not.
-const NOT_WELL: u8 = 1;
-
 /// How to show it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Format {
@@ -96,6 +91,10 @@ pub fn run(names: &[OsString], format: Format, pattern: &str) -> Result<ExitCode
     }
     match refused {
         Some(failure) => Err(failure),
-        None => Ok(ExitCode::from(if overview.is_well() { WELL } else { NOT_WELL })),
+        None => Ok(ExitCode::from(if overview.is_well() {
+            exit::OK
+        } else {
+            exit::NO
+        })),
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Write};
 use std::time::UNIX_EPOCH;
 
 use super::overview::{Clock, Instance, Overview};
+use crate::VERSION;
 use crate::publication::State;
 use crate::time::Instant;
 use crate::wire::Rejection;
@@ -85,11 +86,7 @@ pub(super) fn render(overview: &Overview) -> String {
         "gauge",
         "The version of this program; the value is 1.",
     );
-    text.sample(
-        "autora_build_info",
-        &label("version", env!("CARGO_PKG_VERSION")),
-        1,
-    );
+    text.sample("autora_build_info", &label("version", VERSION), 1);
 
     let help =
         "1 for an instance that is not overdue; 0 for one that is, and for an interface that lacks one.";
