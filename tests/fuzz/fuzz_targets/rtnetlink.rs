@@ -100,14 +100,22 @@ fn reference_link(body: &[u8]) -> Option<LinkRecord> {
         name: IfName::new(&name[..name_end]).ok()?,
         carrier_ups: last(&all, 47).map_or(0, |value| word(value, 0)),
         ipv6: last(&all, 26).and_then(reference_settings),
+        icmpv6_sent: last(&all, 26).and_then(reference_sent),
     })
 }
 
+fn first(bytes: &[u8], wanted: u16) -> Option<&[u8]> {
+    let all = attributes(bytes, 0);
+    all.iter().find(|a| a.0 == wanted).map(|a| a.1)
+}
+
+fn reference_sent(families: &[u8]) -> Option<u64> {
+    let counters = first(first(families, 10)?, 6)?;
+    let third: [u8; 8] = counters.get(24..32)?.try_into().unwrap();
+    Some(u64::from_ne_bytes(third))
+}
+
 fn reference_settings(families: &[u8]) -> Option<Ipv6Settings> {
-    let first = |bytes, wanted| {
-        let all = attributes(bytes, 0);
-        all.iter().find(|a| a.0 == wanted).map(|a| a.1)
-    };
     let conf = first(first(families, 10)?, 2)?;
     (conf.len() >= 27 * 4).then(|| Ipv6Settings {
         forwarding: signed(conf, 0),
