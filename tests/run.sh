@@ -11,7 +11,8 @@ passed=0
 failed=0
 broken=()
 output=$(mktemp)
-trap 'rm -f "$output"' EXIT
+failures=$(mktemp)
+trap 'rm -f "$output" "$failures"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -32,11 +33,22 @@ stage() {
     if [ "$status" -ne 0 ] && [ "$wrong" -eq 0 ]; then
         wrong=1
     fi
-    [ "$wrong" -eq 0 ] || broken+=("$name")
+    if [ "$wrong" -ne 0 ]; then
+        broken+=("$name")
+        {
+            printf '\n== %s failed; what it said:\n' "$name"
+            what_failed | sed -n 1,150p
+        } >>"$failures"
+    fi
     passed=$((passed + here))
     failed=$((failed + wrong))
     printf '== %s: %s in %s s\n' "$name" \
         "$([ "$wrong" -eq 0 ] && echo passed || echo FAILED)" $((SECONDS - begin))
+}
+
+# What a stage's output says of its failures, or else its end.
+what_failed() {
+    grep -E -A 40 '(FAILED|not ok|panicked at|^error)' "$output" || tail -n 40 "$output"
 }
 
 check_scripts() {
@@ -78,6 +90,8 @@ stage "budgets" as_root tests/bench/budgets.py
 stage "fuzzing" env AUTORA_FUZZ_SECONDS=10 tests/fuzz/run.sh
 stage "booted systems (Debian 12 and 13)" tests/system/run.sh
 
+# Once more at the end, where it is found.
+cat "$failures"
 printf '\nIn %s s' "$SECONDS"
 [ ${#broken[@]} -eq 0 ] || printf '; failed:%s' "$(printf ' [%s]' "${broken[@]}")"
 printf '\n%s passed, %s failed\n' "$passed" "$failed"
