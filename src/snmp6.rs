@@ -45,13 +45,10 @@ impl ForeignCount {
     /// When the file cannot be read, as while IPv6 does not run on the
     /// interface, or is not understood (`InvalidData`).
     pub fn read(&mut self, name: &IfName, icmpv6_sent: Option<u64>) -> io::Result<u64> {
-        match (self.found.take(), icmpv6_sent) {
-            (Some((count, before)), Some(now)) if before == now => {
-                self.found = Some((count, before));
-                return Ok(count);
-            }
-            _ => {}
+        if let Some((count, _)) = self.found.filter(|&(_, before)| icmpv6_sent == Some(before)) {
+            return Ok(count);
         }
+        self.found = None;
         self.path.push(name.as_os_str());
         let file = File::open(&self.path);
         self.path.pop();

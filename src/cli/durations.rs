@@ -8,18 +8,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 
-/// The values; [`DEFINITIONS`] says what they mean.
-#[derive(Clone, Copy, Debug)]
-#[expect(missing_docs, reason = "the help text is the reference")]
-pub struct Durations {
-    pub min_ra_interval: Duration,
-    pub max_ra_interval: Duration,
-    pub router_lifetime: Duration,
-    pub pio_valid_lifetime: Duration,
-    pub pio_preferred_lifetime: Duration,
-    pub forwarding_resync_interval: Duration,
-    pub heartbeat_interval: Duration,
-}
+use crate::config::Durations;
 
 /// Option, variable, default, help.
 type Definition = (&'static str, &'static str, &'static str, &'static str);

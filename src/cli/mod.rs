@@ -12,9 +12,8 @@ use clap::{Arg, ArgAction, Args, CommandFactory, Parser, ValueEnum};
 use log::LevelFilter;
 
 use crate::VERSION;
-use crate::config::Settings;
+use crate::config::{Durations, Settings};
 pub use command::{Check, Command, Match, Status};
-pub use durations::Durations;
 
 /// The pattern that matches no name.
 pub const SERVES_NOTHING: &str = "^$";
@@ -75,13 +74,7 @@ impl Options {
     pub fn settings(&self) -> Settings {
         Settings {
             interface_regex: self.interface_regex.clone(),
-            min_ra_interval: self.durations.min_ra_interval,
-            max_ra_interval: self.durations.max_ra_interval,
-            router_lifetime: self.durations.router_lifetime,
-            pio_valid_lifetime: self.durations.pio_valid_lifetime,
-            pio_preferred_lifetime: self.durations.pio_preferred_lifetime,
-            forwarding_resync_interval: self.durations.forwarding_resync_interval,
-            heartbeat_interval: self.durations.heartbeat_interval,
+            durations: self.durations,
         }
     }
 }

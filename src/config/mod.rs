@@ -26,6 +26,13 @@ const RESYNC_INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration:
 pub struct Settings {
     /// `--interface-regex`
     pub interface_regex: String,
+    /// Intervals and lifetimes
+    pub durations: Durations,
+}
+
+/// The options that are durations.
+#[derive(Clone, Copy, Debug)]
+pub struct Durations {
     /// `--min-ra-interval`
     pub min_ra_interval: Duration,
     /// `--max-ra-interval`
@@ -127,7 +134,8 @@ pub enum InvalidConfig {
 impl TryFrom<&Settings> for Config {
     type Error = InvalidConfig;
 
-    fn try_from(given: &Settings) -> Result<Self, InvalidConfig> {
+    fn try_from(settings: &Settings) -> Result<Self, InvalidConfig> {
+        let given = &settings.durations;
         let (least_max, most_max) = MAX_RTR_ADV_INTERVAL;
         let max = Setting::new(
             "--max-ra-interval",
@@ -198,8 +206,8 @@ impl TryFrom<&Settings> for Config {
         );
         resync.within(RESYNC_INTERVAL.0, RESYNC_INTERVAL.1, "autora's own bound")?;
 
-        let pattern = Pattern::new(&given.interface_regex).map_err(|reason| InvalidConfig::Pattern {
-            pattern: given.interface_regex.clone(),
+        let pattern = Pattern::new(&settings.interface_regex).map_err(|reason| InvalidConfig::Pattern {
+            pattern: settings.interface_regex.clone(),
             reason,
         })?;
         Ok(Self {

@@ -6,13 +6,15 @@ use super::*;
 pub(crate) fn settings() -> Settings {
     Settings {
         interface_regex: "^tap-vm-[0-9]+$".to_owned(),
-        min_ra_interval: Duration::from_secs(20),
-        max_ra_interval: Duration::from_secs(60),
-        router_lifetime: Duration::from_secs(180),
-        pio_valid_lifetime: Duration::from_secs(86_400),
-        pio_preferred_lifetime: Duration::from_secs(14_400),
-        forwarding_resync_interval: Duration::from_secs(60),
-        heartbeat_interval: Duration::from_secs(3600),
+        durations: Durations {
+            min_ra_interval: Duration::from_secs(20),
+            max_ra_interval: Duration::from_secs(60),
+            router_lifetime: Duration::from_secs(180),
+            pio_valid_lifetime: Duration::from_secs(86_400),
+            pio_preferred_lifetime: Duration::from_secs(14_400),
+            forwarding_resync_interval: Duration::from_secs(60),
+            heartbeat_interval: Duration::from_secs(3600),
+        },
     }
 }
 
@@ -33,9 +35,9 @@ fn the_defaults_are_accepted() {
 fn each_bound_holds_at_its_edges() {
     type Change = Box<dyn FnOnce(&mut Settings)>;
     fn max(g: &mut Settings, d: Duration) {
-        g.max_ra_interval = d;
-        g.min_ra_interval = Duration::from_secs(3);
-        g.router_lifetime = Duration::from_secs(1800);
+        g.durations.max_ra_interval = d;
+        g.durations.min_ra_interval = Duration::from_secs(3);
+        g.durations.router_lifetime = Duration::from_secs(1800);
     }
     let ms = Duration::from_millis;
     let s = Duration::from_secs;
@@ -46,53 +48,59 @@ fn each_bound_holds_at_its_edges() {
         (set(max, s(1800)), None),
         (set(max, ms(1_800_001)), Some("--max-ra-interval")),
         (
-            set(|g, d| g.min_ra_interval = d, ms(2999)),
+            set(|g, d| g.durations.min_ra_interval = d, ms(2999)),
             Some("--min-ra-interval"),
         ),
-        (set(|g, d| g.min_ra_interval = d, s(3)), None),
-        (set(|g, d| g.min_ra_interval = d, s(45)), None),
+        (set(|g, d| g.durations.min_ra_interval = d, s(3)), None),
+        (set(|g, d| g.durations.min_ra_interval = d, s(45)), None),
         (
-            set(|g, d| g.min_ra_interval = d, ms(45_001)),
+            set(|g, d| g.durations.min_ra_interval = d, ms(45_001)),
             Some("--min-ra-interval"),
         ),
-        (set(|g, d| g.router_lifetime = d, s(0)), None),
+        (set(|g, d| g.durations.router_lifetime = d, s(0)), None),
         (
-            set(|g, d| g.router_lifetime = d, s(59)),
+            set(|g, d| g.durations.router_lifetime = d, s(59)),
             Some("--router-lifetime"),
         ),
-        (set(|g, d| g.router_lifetime = d, s(60)), None),
-        (set(|g, d| g.router_lifetime = d, s(65_535)), None),
+        (set(|g, d| g.durations.router_lifetime = d, s(60)), None),
+        (set(|g, d| g.durations.router_lifetime = d, s(65_535)), None),
         (
-            set(|g, d| g.router_lifetime = d, s(65_536)),
+            set(|g, d| g.durations.router_lifetime = d, s(65_536)),
             Some("--router-lifetime"),
         ),
         (
-            set(|g, d| g.router_lifetime = d, ms(60_500)),
+            set(|g, d| g.durations.router_lifetime = d, ms(60_500)),
             Some("whole number"),
         ),
-        (set(|g, d| g.pio_preferred_lifetime = d, s(86_400)), None),
         (
-            set(|g, d| g.pio_preferred_lifetime = d, s(86_401)),
+            set(|g, d| g.durations.pio_preferred_lifetime = d, s(86_400)),
+            None,
+        ),
+        (
+            set(|g, d| g.durations.pio_preferred_lifetime = d, s(86_401)),
             Some("--pio-preferred-lifetime"),
         ),
         (
-            set(|g, d| g.pio_preferred_lifetime = d, ms(500)),
+            set(|g, d| g.durations.pio_preferred_lifetime = d, ms(500)),
             Some("whole number"),
         ),
-        (set(|g, d| g.pio_valid_lifetime = d, s(4_294_967_295)), None),
         (
-            set(|g, d| g.pio_valid_lifetime = d, s(4_294_967_296)),
+            set(|g, d| g.durations.pio_valid_lifetime = d, s(4_294_967_295)),
+            None,
+        ),
+        (
+            set(|g, d| g.durations.pio_valid_lifetime = d, s(4_294_967_296)),
             Some("--pio-valid-lifetime"),
         ),
         (
-            set(|g, d| g.forwarding_resync_interval = d, ms(999)),
+            set(|g, d| g.durations.forwarding_resync_interval = d, ms(999)),
             Some("--forwarding-resync"),
         ),
         (
-            set(|g, d| g.forwarding_resync_interval = d, Duration::MAX),
+            set(|g, d| g.durations.forwarding_resync_interval = d, Duration::MAX),
             Some("--forwarding-resync"),
         ),
-        (set(|g, d| g.heartbeat_interval = d, s(0)), None),
+        (set(|g, d| g.durations.heartbeat_interval = d, s(0)), None),
         (set(max, Duration::MAX), Some("--max-ra-interval")),
     ];
     for (i, (change, expected)) in cases.into_iter().enumerate() {
@@ -112,7 +120,7 @@ fn each_bound_holds_at_its_edges() {
 
 #[test]
 fn a_refusal_names_option_variable_value_bound_and_rule() {
-    let message = refused(|g| g.router_lifetime = Duration::from_secs(30)).unwrap();
+    let message = refused(|g| g.durations.router_lifetime = Duration::from_secs(30)).unwrap();
     assert_eq!(
         message,
         "--router-lifetime (AUTORA_ROUTER_LIFETIME) is 30s: it must be 0s, or from 60s, which \

@@ -20,8 +20,6 @@ const GROUPS: u32 = 1 << 0 | 1 << 8 | 1 << 10 | 1 << 11 | 1 << (libc::RTNLGRP_IP
 /// afresh in any case.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct News {
-    /// There was at least one event, or events were lost.
-    pub any: bool,
     /// The interface was deleted or left the namespace, even if one of the
     /// same index and name exists again.
     pub gone: bool,
@@ -65,13 +63,11 @@ impl Events {
                 Err(Errno::EINTR) => continue,
                 // Events were lost: anything may have happened.
                 Err(Errno::ENOBUFS) => {
-                    news.any = true;
                     news.routes = true;
                     continue;
                 }
                 Err(errno) => return Err(errno.into()),
             }
-            news.any = true;
             match u16_at(&start, TYPE_AT) {
                 // With AF_BRIDGE it only left its bridge.
                 Some(libc::RTM_DELLINK) => {
