@@ -7,6 +7,7 @@ mod finding;
 mod firewall;
 mod host;
 mod mend;
+mod neighbours;
 mod other_daemons;
 mod render;
 mod requirements;
@@ -71,6 +72,7 @@ pub fn run(names: &[OsString], pattern: &str) -> Result<ExitCode, Failure> {
     let shared: Vec<Finding> = host
         .findings()
         .into_iter()
+        .chain(neighbours::finding())
         .chain(services.shared())
         .chain(firewall.shared())
         .collect();
