@@ -1,6 +1,7 @@
 //! RFC 4861, 6.2 as a state machine without I/O, clock or randomness of its own.
 
 mod packets;
+mod stage;
 mod told;
 
 #[cfg(test)]
@@ -14,6 +15,7 @@ use crate::config::RaPolicy;
 use crate::eligibility::{Footing, Reason, Verdict};
 use crate::time::Instant;
 use crate::wire::{PrefixInformation, RouterAdvertisement};
+use stage::{Advertising, Cease, Stage, Withdrawing};
 use told::Told;
 
 // Router constants of RFC 4861, section 10.
@@ -49,46 +51,6 @@ pub struct Router<R> {
     failures: u32,
     told: Told,
     stopping: bool,
-}
-
-#[derive(Debug)]
-enum Stage {
-    Silent,
-    Advertising(Advertising),
-    Withdrawing(Withdrawing),
-    /// The last advertisement before the end.
-    Final(RouterAdvertisement),
-    Stopped,
-}
-
-#[derive(Debug)]
-struct Advertising {
-    footing: Footing,
-    current: PrefixInformation,
-    due: Instant,
-    initial_left: u8,
-    /// Retired prefixes alternate with the current one.
-    last_was_current: bool,
-    next_retired: usize,
-    /// Guests are known to be served until then.
-    proven_until: Instant,
-}
-
-#[derive(Debug)]
-struct Withdrawing {
-    footing: Footing,
-    cease: Option<Cease>,
-    due: Instant,
-    sent: u8,
-}
-
-/// Why the interface ceases to be an advertising one (RFC 4861, 6.2.8).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Cease {
-    /// 6.2.5: hosts must not use it as a router any more.
-    NotForwarding,
-    /// There is nothing left to advertise.
-    NoPrefix,
 }
 
 /// A packet to be sent, and what it is for.
@@ -333,17 +295,6 @@ impl<R: Rng> Router<R> {
 
     fn random(&mut self, least: Duration, most: Duration) -> Duration {
         self.rng.random_range(least..=most)
-    }
-}
-
-impl Advertising {
-    /// Whether a guest would see no difference, lifetimes aside.
-    fn is_same(&self, footing: &Footing, current: &PrefixInformation) -> bool {
-        let deprecated = self.footing.deprecated.iter().map(|d| d.prefix);
-        self.footing.source == footing.source
-            && self.footing.carrier_ups == footing.carrier_ups
-            && self.current.prefix == current.prefix
-            && deprecated.eq(footing.deprecated.iter().map(|d| d.prefix))
     }
 }
 

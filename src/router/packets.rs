@@ -3,7 +3,8 @@
 
 use rand::Rng;
 
-use super::{Cease, Purpose, Router, Stage, Transmission};
+use super::stage::{Cease, Stage};
+use super::{Purpose, Router, Transmission};
 use crate::eligibility::Footing;
 use crate::lifetime::Lifetime;
 use crate::time::Instant;
