@@ -1,7 +1,6 @@
 //! The report on all interfaces: what would be advertised, and what not.
 
 use crate::config::Config;
-use crate::daemon::FOREIGN_SILENCE;
 use crate::eligibility::{Reason, judge};
 use crate::exit::Failure;
 use crate::foreign::ForeignWatch;
@@ -39,8 +38,7 @@ fn paragraph(config: &Config, ifindex: u32, name: &IfName) -> String {
         Ok(Err(error)) => return unreadable(&error.to_string()),
         Err(error) => return unreadable(&error.to_string()),
     };
-    let silence = config.ra.max_interval() * FOREIGN_SILENCE;
-    let yields = ForeignWatch::new(silence, None)
+    let yields = ForeignWatch::new(config.ra.max_interval(), None)
         .observe(now, link.foreign_ras)
         .is_some();
     let verdict = judge(&link, yields, None);

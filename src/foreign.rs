@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::time::Instant;
 
+/// They have to be silent for so many of our maximum intervals.
+const SILENCE: u32 = 3;
+
 /// Watches the kernel's count of other programs' advertisements, and yields
 /// to them until they have been silent for a while.
 #[derive(Clone, Debug)]
@@ -23,12 +26,12 @@ pub struct Seen {
 }
 
 impl ForeignWatch {
-    /// Yields for `silence` after each change. `before` is what an earlier
-    /// process saw on the same interface.
+    /// Yields for three times `max_ra_interval`, ours, after each change.
+    /// `before` is what an earlier process saw on the same interface.
     #[must_use]
-    pub fn new(silence: Duration, before: Option<Seen>) -> Self {
+    pub fn new(max_ra_interval: Duration, before: Option<Seen>) -> Self {
         Self {
-            silence,
+            silence: max_ra_interval * SILENCE,
             seen: before,
         }
     }
@@ -70,7 +73,7 @@ mod tests {
 
     #[test]
     fn it_yields_until_the_other_has_been_silent_long_enough() {
-        let mut watch = ForeignWatch::new(Duration::from_secs(180), None);
+        let mut watch = ForeignWatch::new(Duration::from_secs(60), None);
         assert_eq!(watch.observe(at(10), 0), None);
         assert_eq!(watch.observe(at(20), 1), Some(at(200)));
         assert_eq!(watch.observe(at(199), 1), Some(at(200)));
@@ -80,15 +83,15 @@ mod tests {
 
     #[test]
     fn an_unexplained_count_at_the_start_is_taken_for_new() {
-        let mut watch = ForeignWatch::new(Duration::from_secs(180), None);
+        let mut watch = ForeignWatch::new(Duration::from_secs(60), None);
         assert_eq!(watch.observe(at(10), 5), Some(at(190)));
     }
 
     #[test]
     fn a_restart_does_not_yield_again() {
-        let mut first = ForeignWatch::new(Duration::from_secs(180), None);
+        let mut first = ForeignWatch::new(Duration::from_secs(60), None);
         first.observe(at(10), 5);
-        let mut second = ForeignWatch::new(Duration::from_secs(180), first.seen());
+        let mut second = ForeignWatch::new(Duration::from_secs(60), first.seen());
         assert_eq!(second.observe(at(100), 5), Some(at(190)));
         assert_eq!(second.observe(at(190), 5), None);
     }

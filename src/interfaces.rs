@@ -2,11 +2,10 @@
 
 use std::ffi::OsStr;
 
-use nix::net::if_::if_nameindex;
+use nix::net::if_::{if_indextoname, if_nameindex};
 
 use crate::exit::{self, Failure};
 use crate::ifname::IfName;
-use crate::rtnetlink::Reader;
 
 /// All of them, by index.
 ///
@@ -32,10 +31,10 @@ pub fn named(argument: &OsStr) -> Result<IfName, Failure> {
 /// The name, quoted for a shell, of the one with this index.
 #[must_use]
 pub fn shell_name(ifindex: u32) -> String {
-    let record = Reader::new(ifindex)
+    let name = if_indextoname(ifindex)
         .ok()
-        .and_then(|mut reader| reader.record().ok());
-    record.map_or_else(|| format!("interface {ifindex}"), |record| record.name.shell())
+        .and_then(|name| IfName::new(name.to_bytes()).ok());
+    name.map_or_else(|| format!("interface {ifindex}"), |name| name.shell())
 }
 
 #[cfg(test)]

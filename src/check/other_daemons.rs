@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::finding::Finding;
-use crate::daemon::FOREIGN_SILENCE;
 use crate::eligibility::Reason;
 use crate::foreign::ForeignWatch;
 use crate::link::Link;
@@ -41,8 +40,7 @@ pub fn finding(link: &Link, max_ra_interval: Duration, now: Instant) -> Finding 
         return Finding::unknown(REQUIREMENT, found)
             .mended_by(format!("sudo autora check {}", link.name.shell()));
     };
-    let silence = max_ra_interval * FOREIGN_SILENCE;
-    let yields = ForeignWatch::new(silence, remembered.foreign)
+    let yields = ForeignWatch::new(max_ra_interval, remembered.foreign)
         .observe(now, link.foreign_ras)
         .is_some();
     if !yields {

@@ -33,9 +33,6 @@ use publish::Origin;
 use report::Report;
 use wait::{Request, Waiter, Wake};
 
-/// Another daemon has to be silent for so many of our maximum intervals.
-pub const FOREIGN_SILENCE: u32 = 3;
-
 /// One interface, served.
 #[derive(Debug)]
 pub struct Daemon {

@@ -5,10 +5,10 @@ use std::io;
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 
+use super::Daemon;
 use super::publish::Origin;
 use super::report::Report;
 use super::wait::Waiter;
-use super::{Daemon, FOREIGN_SILENCE};
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::exit::{self, Failure};
@@ -83,7 +83,6 @@ impl Daemon {
         privilege::drop_all(&name)?;
 
         let max_ra_interval = config.ra.max_interval();
-        let silence = max_ra_interval * FOREIGN_SILENCE;
         Ok(Self {
             ifindex,
             waiter,
@@ -92,7 +91,7 @@ impl Daemon {
             transport,
             hardware,
             router: Router::new(config.ra, rand::make_rng(), memory.last_ra, memory.default_router),
-            foreign: ForeignWatch::new(silence, memory.foreign),
+            foreign: ForeignWatch::new(max_ra_interval, memory.foreign),
             packets: Budget::for_packets(now),
             report: Report::new(name, config.heartbeat_interval, now),
             service: Service::new(now),

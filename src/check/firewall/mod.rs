@@ -18,19 +18,17 @@ use std::net::Ipv6Addr;
 use super::finding::Finding;
 use crate::command::{NoAnswer, ask};
 use crate::ifname::IfName;
+use crate::wire::{ALL_NODES, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION};
 use packet::{Interface, Packet, Payload, ct_state};
 use ruleset::{Chain, Ruleset};
 use walk::{Outcome, Place, outcome};
 
-const ROUTER_SOLICITATION: u8 = 133;
-const ROUTER_ADVERTISEMENT: u8 = 134;
 const NEIGHBOUR_SOLICITATION: u8 = 135;
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
 /// What a guest does if it does anything.
 const HTTPS: u16 = 443;
 /// From such a port (RFC 6335, 6).
 const EPHEMERAL: u16 = 50_000;
-const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
 /// The rules of this network namespace, or why they are not known.
