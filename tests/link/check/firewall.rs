@@ -34,12 +34,7 @@ fn egress_policy_that_drops_all() {
 fn really_dropped(host: &Host, words: &str) {
     let lab = &host.lab;
     let check = host.check();
-    assert_eq!(
-        (check.marked('x'), check.status),
-        (vec!["RA out"], 1),
-        "{}",
-        check.text
-    );
+    check.assert_crosses(&["RA out"]);
     check.expect('x', "RA out", words);
     let mut capture = lab.capture();
     let mut daemon = Autora::fast().start(&lab.router);
@@ -136,12 +131,7 @@ fn rules_that_are_of_no_concern() {
          }}"
     ));
     let check = host.check();
-    assert_eq!(
-        (check.marked('x'), check.marked('!'), check.status),
-        (vec![], vec![], 0),
-        "{}",
-        check.text
-    );
+    check.assert_marked(&[], &[]);
     let _ = host.lab.serve(&Autora::slow());
     assert!(host.guest_reaches_the_world());
 }
@@ -156,7 +146,7 @@ fn what_is_not_certain_is_called_so() {
          }}"
     ));
     let check = host.check();
-    assert_eq!((check.marked('x'), check.status), (vec![], 0), "{}", check.text);
+    check.assert_crosses(&[]);
     let finding = check.expect('!', "RA out", "limit rate over 1/second");
     assert!(finding.found.contains("may drop"), "{}", check.text);
     // The command shows the rule.
@@ -180,12 +170,7 @@ fn ingress_rule_cannot_keep_solicitations_from_the_daemon() {
          }}"
     ));
     let check = host.check();
-    assert_eq!(
-        (check.marked('x'), check.marked('!')),
-        (vec![], vec![]),
-        "{}",
-        check.text
-    );
+    check.assert_marked(&[], &[]);
     let mut agent = host.lab.agent();
     agent.send(&Rs::default());
     let _ = capture.ra_within(SOON);
@@ -217,12 +202,7 @@ fn input_policy_hinders_no_advertisement_but_neighbour_discovery() {
          }",
     );
     let check = host.check();
-    assert_eq!(
-        (check.marked('x'), check.marked('!'), check.status),
-        (vec![], vec!["ND"], 0),
-        "{}",
-        check.text
-    );
+    check.assert_marked(&[], &["ND"]);
     check.expect('!', "ND", "the policy of the chain inet filter input drops");
     let (_daemon, mut capture) = host.lab.serve(&Autora::slow());
     let mut agent = host.lab.agent();
@@ -248,19 +228,8 @@ fn forward_policy_drops_what_the_guest_says() {
          }",
     );
     let check = host.check();
-    assert_eq!(
-        (check.marked('x'), check.marked('!')),
-        (vec![], vec!["from the guest", "to the guest"]),
-        "{}",
-        check.text
-    );
-    let _serving = host.lab.serve(&Autora::slow());
-    assert!(!host.guest_reaches_the_world());
-    for requirement in ["from the guest", "to the guest"] {
-        host.lab.router.run(&check.mend(requirement));
-    }
-    assert_eq!(host.check().marked('!'), [""; 0]);
-    assert!(host.guest_reaches_the_world());
+    check.assert_marked(&[], &["from the guest", "to the guest"]);
+    host.assert_mended(&check, &["from the guest", "to the guest"]);
 }
 
 #[test]
@@ -274,11 +243,7 @@ fn uplink_that_drops_what_the_guest_says() {
     );
     let check = host.check();
     check.expect('!', "from the guest", "ip6 saddr 2001:db8:1::/48 drop");
-    let _serving = host.lab.serve(&Autora::slow());
-    assert!(!host.guest_reaches_the_world());
-    host.lab.router.run(&check.mend("from the guest"));
-    assert_eq!(host.check().marked('!'), [""; 0]);
-    assert!(host.guest_reaches_the_world());
+    host.assert_mended(&check, &["from the guest"]);
 }
 
 /// On a bridge the socket's packets pass the bridge family's hooks.

@@ -59,6 +59,23 @@ impl Check {
         marked.map(|finding| &finding.requirement[..]).collect()
     }
 
+    /// These crosses, and the status that goes with them.
+    fn assert_crosses(&self, crosses: &[&str]) {
+        let status = i32::from(!crosses.is_empty());
+        assert_eq!(
+            (self.marked('x'), self.status),
+            (crosses.to_vec(), status),
+            "{}",
+            self.text
+        );
+    }
+
+    /// These crosses and these warnings.
+    fn assert_marked(&self, crosses: &[&str], warnings: &[&str]) {
+        self.assert_crosses(crosses);
+        assert_eq!(self.marked('!'), warnings, "{}", self.text);
+    }
+
     fn finding(&self, requirement: &str) -> &Finding {
         let found = self
             .findings
@@ -135,6 +152,18 @@ impl Host {
 
     fn nft(&self, rules: &str) {
         self.lab.router.run(&format!("nft -f - <<END\n{rules}\nEND"));
+    }
+
+    /// What these requirements warn of keeps the guest from the world, and
+    /// their commands mend it.
+    fn assert_mended(&self, check: &Check, requirements: &[&str]) {
+        let _serving = self.lab.serve(&Autora::slow());
+        assert!(!self.guest_reaches_the_world());
+        for requirement in requirements {
+            self.lab.router.run(&check.mend(requirement));
+        }
+        assert_eq!(self.check().marked('!'), [""; 0]);
+        assert!(self.guest_reaches_the_world());
     }
 
     /// Whether the guest, that must have its address, gets an answer.

@@ -13,12 +13,7 @@ fn mended(broken: &str, crosses: &[&str]) {
     let mut capture = lab.capture();
     lab.router.run(broken);
     let mut check_now = check(&lab.router);
-    assert_eq!(
-        (check_now.marked('x'), check_now.status),
-        (crosses.to_vec(), 1),
-        "{}",
-        check_now.text
-    );
+    check_now.assert_crosses(crosses);
     for _ in 0..3 {
         let crosses = check_now.findings.iter().filter(|finding| finding.mark == 'x');
         let commands: Vec<String> = crosses.filter_map(|finding| finding.mend.clone()).collect();
@@ -35,12 +30,7 @@ fn mended(broken: &str, crosses: &[&str]) {
         lab.settle();
         check_now = check(&lab.router);
     }
-    assert_eq!(
-        (check_now.marked('x'), check_now.status),
-        (vec![], 0),
-        "{}",
-        check_now.text
-    );
+    check_now.assert_crosses(&[]);
     let _daemon = Autora::slow().start(&lab.router);
     assert_eq!(capture.ra_within(SOON).prefix, PREFIX);
 }
@@ -49,12 +39,7 @@ fn mended(broken: &str, crosses: &[&str]) {
 fn nothing_to_complain_of() {
     let host = Host::new();
     let check = host.check();
-    assert_eq!(
-        (check.marked('x'), check.marked('!'), check.status),
-        (vec![], vec![], 0),
-        "{}",
-        check.text
-    );
+    check.assert_marked(&[], &[]);
     assert!(
         check
             .text
@@ -163,12 +148,7 @@ fn names_that_match_not_or_are_nobodys() {
     other.expect('x', "name", "does not match '^tap-vm-[0-9]+$'");
     other.expect('x', "link type", "loopback");
     let missing = Check::of(&the_check().arg("tap-vm-2").output(&lab.router));
-    assert_eq!(
-        (missing.marked('x'), missing.status),
-        (vec!["interface"], 1),
-        "{}",
-        missing.text
-    );
+    missing.assert_crosses(&["interface"]);
     let none = the_check().arg("a/b").output(&lab.router);
     assert_eq!(none.status.code(), Some(78), "{}", text_of(&none));
     lab.router

@@ -13,12 +13,7 @@ fn host_that_advertises_and_forwards_nothing() {
         sysctl("forwarding", 1)
     ));
     let check = host.check();
-    assert_eq!(
-        (check.marked('x'), check.marked('!')),
-        (vec![], vec!["forwarding"]),
-        "{}",
-        check.text
-    );
+    check.assert_marked(&[], &["forwarding"]);
     assert!(!host.guest_reaches_the_world());
     let mend = check
         .findings
@@ -130,17 +125,8 @@ fn prefix_without_a_route() {
     ));
     host.lab.settle();
     let check = host.check();
-    assert_eq!(
-        (check.marked('x'), check.marked('!')),
-        (vec![], vec!["route to the /64"]),
-        "{}",
-        check.text
-    );
-    let _serving = host.lab.serve(&Autora::slow());
-    assert!(!host.guest_reaches_the_world());
-    host.lab.router.run(&check.mend("route to the /64"));
-    assert_eq!(host.check().marked('!'), [""; 0]);
-    assert!(host.guest_reaches_the_world());
+    check.assert_marked(&[], &["route to the /64"]);
+    host.assert_mended(&check, &["route to the /64"]);
 }
 
 #[test]

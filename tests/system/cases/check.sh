@@ -2,11 +2,7 @@
 # What "autora check" says of the package's own parts, and that its commands mend them.
 
 case_set_up() {
-    host_network
-    guest_namespace
-    set_pattern '^tap-vm-[0-9]+$'
-    plug tap-vm-1
-    until_true 10 served
+    one_guest
 }
 
 # checked STATUS [NAME]...: the findings are in /tmp/check.

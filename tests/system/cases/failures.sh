@@ -16,11 +16,7 @@ capture_ras() {
 }
 
 case_set_up() {
-    host_network
-    guest_namespace
-    set_pattern '^tap-vm-[0-9]+$'
-    plug tap-vm-1
-    until_true 10 served
+    one_guest
 }
 
 case_the_unit_has_a_watchdog_that_is_shorter_than_the_life_of_the_route() {

@@ -20,11 +20,7 @@ explain() {
 }
 
 case_set_up() {
-    host_network
-    guest_namespace
-    set_pattern '^tap-vm-[0-9]+$'
-    plug tap-vm-1
-    until_true 10 served
+    one_guest
     logged 'Guests behind @AUTORA_INTERFACE@ get'
 }
 

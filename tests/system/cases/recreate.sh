@@ -20,11 +20,7 @@ at_the_end_one_instance() {
 }
 
 case_set_up() {
-    host_network
-    guest_namespace
-    set_pattern '^tap-vm-[0-9]+$'
-    plug tap-vm-1
-    until_true 10 served
+    one_guest
 }
 
 case_300_times_and_served_each_time() {

@@ -2,11 +2,7 @@
 # Restarts of the instance and of what is below it.
 
 case_set_up() {
-    host_network
-    guest_namespace
-    set_pattern '^tap-vm-[0-9]+$'
-    plug tap-vm-1
-    until_true 10 served
+    one_guest
 }
 
 case_a_restart_of_the_instance_does_not_show() {

@@ -10,13 +10,9 @@ status() {
 }
 
 case_set_up() {
-    host_network
-    guest_namespace
-    set_pattern '^tap-vm-[0-9]+$'
-    plug tap-vm-1
+    one_guest
     plug tap-vm-2 2
     ip link add tap-vm-3 type veth peer name g3 netns guest
-    until_true 10 served
     until_true 10 served 2
     until_true 10 is tap-vm-3 active
 }

@@ -5,11 +5,7 @@ examples=/usr/share/doc/autora/examples/prometheus
 metrics=/var/lib/prometheus/node-exporter/autora.prom
 
 case_set_up() {
-    host_network
-    guest_namespace
-    set_pattern '^tap-vm-[0-9]+$'
-    plug tap-vm-1
-    until_true 10 served
+    one_guest
     # Matches, and has no instance.
     plug tap-vm-2 2
     until_true 10 is tap-vm-2 active

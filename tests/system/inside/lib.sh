@@ -63,6 +63,15 @@ served() {
         ip -n "${2:-guest}" -6 addr show dev "g${1:-1}" dynamic | grep -q " 2001:db8:${1:-1}:"
 }
 
+# What most cases begin with: one guest, which is served.
+one_guest() {
+    host_network
+    guest_namespace guest
+    set_pattern '^tap-vm-[0-9]+$'
+    plug tap-vm-1
+    until_true 10 served
+}
+
 # await_ra [NUMBER [NAMESPACE]]: the next advertisement that the guest's end sees.
 await_ra() {
     ip netns exec "${2:-guest}" timeout 70 tcpdump -n -i "g${1:-1}" -c 1 'icmp6 and ip6[40] == 134'
