@@ -7,8 +7,8 @@ use std::error::Error;
 use std::hint::black_box;
 use std::time::Instant;
 
-use autora::eligibility::{Verdict, judge};
-use autora::rtnetlink::Reader;
+use autora::kernel::rtnetlink::Reader;
+use autora_core::eligibility::{Verdict, judge};
 
 fn main() -> Result<(), Box<dyn Error>> {
     // cargo bench adds "--bench".

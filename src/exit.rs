@@ -3,7 +3,9 @@
 
 use std::process::ExitCode;
 
-use crate::message_id::MessageId;
+use crate::commands::{Answer, CommandError};
+use crate::config::InvalidConfig;
+use crate::daemon::{DaemonError, End};
 
 /// Stopped on request, or the interface went away.
 pub const OK: u8 = 0;
@@ -13,7 +15,7 @@ pub const NO: u8 = 1;
 pub const USAGE: u8 = 2;
 /// There is no such interface.
 pub const NO_INPUT: u8 = 66;
-/// The operating system failed in a way that cannot be outlived.
+/// Unrecoverable operating-system error.
 pub const OS_ERROR: u8 = 71;
 /// The interface was replaced by a new one of the same name: start again.
 pub const TEMPORARY: u8 = 75;
@@ -39,32 +41,40 @@ impl Failure {
             message: message.into(),
         }
     }
+}
 
-    /// An operating-system error that cannot be outlived; `doing` says what
-    /// was attempted.
-    pub fn os(doing: &str, error: impl Into<std::io::Error>) -> Self {
-        Self::new(OS_ERROR, format!("{doing}: {}", error.into()))
-    }
-
-    /// Under which name the journal knows it.
-    #[must_use]
-    pub fn message_id(&self) -> MessageId {
-        match self.status {
-            NO_INPUT => MessageId::NoInterface,
-            NO_PERMISSION => MessageId::NoPermission,
-            USAGE | CONFIG => MessageId::ConfigRefused,
-            _ => MessageId::SystemFailed,
-        }
+impl From<InvalidConfig> for Failure {
+    fn from(error: InvalidConfig) -> Self {
+        Self::new(CONFIG, error.to_string())
     }
 }
 
-/// Why the process ends well, or asks to be started again.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum End {
-    /// SIGTERM, SIGINT or SIGHUP, or the interface is gone.
-    Done,
-    /// The interface was replaced by a new one of the same name.
-    Replaced,
+impl From<DaemonError> for Failure {
+    fn from(error: DaemonError) -> Self {
+        let status = match error {
+            DaemonError::NoMatch { .. } | DaemonError::Claimed(_) => CONFIG,
+            DaemonError::NoInterface(_) | DaemonError::AlternativeName { .. } | DaemonError::WentAway(_) => {
+                NO_INPUT
+            }
+            DaemonError::NoCapability(_) => NO_PERMISSION,
+            DaemonError::Privileges { .. } | DaemonError::Os { .. } => OS_ERROR,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl From<CommandError> for Failure {
+    fn from(error: CommandError) -> Self {
+        let status = match error {
+            CommandError::Name { .. }
+            | CommandError::Settings(_)
+            | CommandError::Instances(_)
+            | CommandError::SeveralMatch { .. } => CONFIG,
+            CommandError::NoneMatches { .. } => NO_INPUT,
+            CommandError::Os { .. } => OS_ERROR,
+        };
+        Self::new(status, error.to_string())
+    }
 }
 
 impl From<End> for ExitCode {
@@ -72,6 +82,15 @@ impl From<End> for ExitCode {
         Self::from(match end {
             End::Done => OK,
             End::Replaced => TEMPORARY,
+        })
+    }
+}
+
+impl From<Answer> for ExitCode {
+    fn from(answer: Answer) -> Self {
+        Self::from(match answer {
+            Answer::Yes => OK,
+            Answer::No => NO,
         })
     }
 }

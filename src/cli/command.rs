@@ -4,9 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Args, Error, FromArgMatches, Subcommand};
-
-use crate::status::Format;
+use clap::{ArgMatches, Args, Error, FromArgMatches, Subcommand, ValueEnum};
 
 /// Anything but serving.
 #[derive(Debug)]
@@ -34,6 +32,17 @@ pub struct Match {
     /// The name of an interface
     #[arg(value_name = "NAME")]
     pub name: OsString,
+}
+
+/// The forms that `autora status` is shown in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Format {
+    /// For a terminal
+    Table,
+    /// One document, whose shape is that of status.schema.json
+    Json,
+    /// Prometheus' text format
+    Prometheus,
 }
 
 /// The arguments of `autora status`.

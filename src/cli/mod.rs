@@ -12,11 +12,8 @@ use clap::{Arg, ArgAction, Args, CommandFactory, Parser, ValueEnum};
 use log::LevelFilter;
 
 use crate::VERSION;
-use crate::config::{Durations, Settings};
-pub use command::{Check, Command, Match, Status};
-
-/// The pattern that matches no name.
-pub const SERVES_NOTHING: &str = "^$";
+use crate::config::{Durations, SERVES_NOTHING, Settings};
+pub use command::{Check, Command, Format, Match, Status};
 
 /// Advertises one interface's /64 to the guest behind it (RFC 4861 router
 /// discovery), while the interface is fit for it, and is silent otherwise.

@@ -3,7 +3,7 @@
 use super::*;
 
 /// The defaults, with a pattern that matches guests' taps.
-pub(crate) fn settings() -> Settings {
+fn settings() -> Settings {
     Settings {
         interface_regex: "^tap-vm-[0-9]+$".to_owned(),
         durations: Durations {

@@ -1,8 +1,10 @@
 //! The one loop that ties the parts together.
 
+mod error;
 mod open;
 mod publish;
 mod report;
+mod transport;
 mod wait;
 
 use std::io;
@@ -10,27 +12,28 @@ use std::net::Ipv6Addr;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use autora_core::eligibility::{Reason, Verdict, judge};
+use autora_core::interface_name::IfName;
+use autora_core::link::Hardware;
+use autora_core::other_senders::OtherSenders;
+use autora_core::rate_limit::RateLimit;
+use autora_core::router::{Purpose, Router, Transmission};
+use autora_core::time::Instant;
+use autora_core::wire::Message;
 use log::info;
 use nix::libc;
 use nix::net::if_::if_nametoindex;
 use rand::rngs::SmallRng;
 
-use crate::budget::Budget;
-use crate::eligibility::{Reason, Verdict, judge};
-use crate::exit::{End, Failure};
-use crate::foreign::ForeignWatch;
-use crate::ifname::IfName;
-use crate::link::Hardware;
-use crate::message_id::MessageId;
-use crate::publication::{Memory, Publication};
-use crate::router::{Purpose, Router, Transmission};
-use crate::rtnetlink::{Events, ReadError, Reader};
-use crate::service::Service;
-use crate::time::Instant;
-use crate::transport::Transport;
-use crate::wire::Message;
+use crate::kernel::clock;
+use crate::kernel::rtnetlink::{Events, ReadError, Reader};
+use crate::state_file::{Handover, StateFile};
+use crate::systemd::message_id::MessageId;
+use crate::systemd::notify::Service;
+pub use error::DaemonError;
 use publish::Origin;
 use report::Report;
+use transport::Transport;
 use wait::{Request, Waiter, Wake};
 
 /// One interface, served.
@@ -46,18 +49,27 @@ pub struct Daemon {
     transport: Transport,
     hardware: Hardware,
     router: Router<SmallRng>,
-    foreign: ForeignWatch,
-    packets: Budget,
+    foreign: OtherSenders,
+    packets: RateLimit,
     report: Report,
     service: Service,
-    publication: Option<Publication>,
+    state_file: Option<StateFile>,
     origin: Origin,
-    memory: Memory,
+    handover: Handover,
     /// Since when an advertisement is owed that could not be sent.
-    owed_since: Option<Instant>,
+    first_failed_send: Option<Instant>,
     stopping: bool,
-    last_look: Instant,
+    last_read: Instant,
     source: Option<Ipv6Addr>,
+}
+
+/// Why an instance ends without an error.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// SIGTERM, SIGINT or SIGHUP, or the interface is gone.
+    Done,
+    /// The interface was replaced by a new one of the same name.
+    Replaced,
 }
 
 /// The interface is not the one any more that was to be served.
@@ -73,16 +85,16 @@ impl Daemon {
     ///
     /// # Errors
     /// When the operating system fails in a way that cannot be outlived.
-    pub fn run(mut self) -> Result<End, Failure> {
-        let first = self.turn()?;
-        self.service.ready(Instant::now(), &self.report.status());
+    pub fn run(mut self) -> Result<End, DaemonError> {
+        let first = self.reconcile()?;
+        self.service.ready(clock::now(), &self.report.status());
         if let Some(lost) = first {
             return Ok(self.leave(&lost));
         }
         loop {
             let wake = self
                 .sleep()
-                .map_err(|error| Failure::os(&format!("{}: cannot wait for events", self.name), error))?;
+                .map_err(DaemonError::os(self.name, "cannot wait for events"))?;
             match wake.request {
                 Some(Request::Leave) => {
                     info!(
@@ -104,14 +116,14 @@ impl Daemon {
                 }
                 None => {}
             }
-            let now = Instant::now();
+            let now = clock::now();
             if wake.packets {
                 self.hear(now);
             }
             let due = self.router.deadline().is_some_and(|due| due <= now);
-            let stale = self.deadline_to_look() <= now;
+            let stale = self.next_resync() <= now;
             if wake.events || wake.request.is_some() || due || stale {
-                if let Some(lost) = self.turn()? {
+                if let Some(lost) = self.reconcile()? {
                     return Ok(self.leave(&lost));
                 }
             }
@@ -130,29 +142,29 @@ impl Daemon {
     }
 
     fn sleep(&mut self) -> io::Result<Wake> {
-        let now = Instant::now();
+        let now = clock::now();
         self.waiter.set(self.deadline(now))?;
         // With the timer running, so that what is published delays no answer.
         self.publish();
-        let hears = self.router.wants_solicitations() && self.packets.pause(now).is_none();
+        let hears = self.router.wants_solicitations() && self.packets.blocked_until(now).is_none();
         let packets = self.transport.readable().filter(|_| hears);
         self.waiter.wait(self.events.as_fd(), packets)
     }
 
     /// Looks at the interface afresh and sends what is due.
-    fn turn(&mut self) -> Result<Option<Lost>, Failure> {
+    fn reconcile(&mut self) -> Result<Option<Lost>, DaemonError> {
         let news = self
             .events
             .drain()
-            .map_err(|error| Failure::os(&format!("{}: cannot receive events", self.name), error))?;
+            .map_err(DaemonError::os(self.name, "cannot receive events"))?;
         if news.gone {
             return Ok(Some(Lost::Gone));
         }
         if news.routes {
             self.reader.forget_routes();
         }
-        let now = Instant::now();
-        self.last_look = now;
+        let now = clock::now();
+        self.last_read = now;
         let verdict = match self.reader.read() {
             Err(ReadError::Gone) => return Ok(Some(Lost::Gone)),
             Ok(link) if link.name != self.name => return Ok(Some(Lost::Renamed(link.name))),
@@ -163,8 +175,8 @@ impl Daemon {
             }
             Err(error @ ReadError::Failed { .. }) => Verdict::Silent(Reason::Unreadable(error.to_string())),
         };
-        if let Verdict::Advertise(footing, _) = &verdict {
-            self.source = Some(footing.source);
+        if let Verdict::Advertise(basis, _) = &verdict {
+            self.source = Some(basis.source);
         }
         if self.report.verdict(now, &verdict) {
             Service::status(&self.report.status());
@@ -174,9 +186,9 @@ impl Daemon {
                 return Ok(Some(lost));
             }
         }
-        self.memory.foreign = self.foreign.seen();
+        self.handover.foreign = self.foreign.seen();
         if self.router.deadline().is_none() {
-            self.owed_since = None;
+            self.first_failed_send = None;
         }
         Ok(None)
     }
@@ -187,19 +199,19 @@ impl Daemon {
         }
         // Noted before, so that a kill in between cannot bring the next
         // process too close to this packet.
-        self.memory.last_ra = Some(Instant::now());
-        self.memory.default_router = tx.ra.router_lifetime > 0;
+        self.handover.last_ra = Some(clock::now());
+        self.handover.default_router = tx.ra.router_lifetime > 0;
         self.publish();
         let result = self.transport.send(&self.name, self.hardware, tx);
         // Read after the send: the next one is at least 3 s after this one
         // left, however long the call took.
-        let now = Instant::now();
+        let now = clock::now();
         match result {
             Ok(()) => {
                 self.router.sent(now, tx);
                 self.report.sent(tx);
-                self.memory.last_ra = Some(now);
-                self.owed_since = None;
+                self.handover.last_ra = Some(now);
+                self.first_failed_send = None;
             }
             // The socket's interface is gone for good. What was read a moment
             // ago is another one of the same index.
@@ -207,7 +219,7 @@ impl Daemon {
             Err(error) => {
                 self.router.failed(now);
                 self.report.send_failed(&error);
-                self.owed_since.get_or_insert(now);
+                self.first_failed_send.get_or_insert(now);
             }
         }
         Ok(())
@@ -215,10 +227,10 @@ impl Daemon {
 
     /// Reads the packets that wait, as far as they are worth it.
     fn hear(&mut self, now: Instant) {
-        while self.router.wants_solicitations() && self.packets.pause(now).is_none() {
+        while self.router.wants_solicitations() && self.packets.blocked_until(now).is_none() {
             match self.transport.receive() {
                 Ok(Some(heard)) => {
-                    self.packets.spend(now);
+                    self.packets.take(now);
                     match heard {
                         Ok(Message::Solicitation) => self.router.solicited(now),
                         Ok(Message::Advertisement { source }) => self.report.heard_router(source),
@@ -233,10 +245,10 @@ impl Daemon {
 
     /// While another daemon is yielded to, its count is read more often: its
     /// silence begins when it was last seen to grow.
-    fn deadline_to_look(&self) -> Instant {
-        let resync = self.last_look + self.resync_interval;
-        match self.foreign.yields_until(self.last_look) {
-            Some(until) => resync.min(until).min(self.last_look + self.max_ra_interval),
+    fn next_resync(&self) -> Instant {
+        let resync = self.last_read + self.resync_interval;
+        match self.foreign.yields_until(self.last_read) {
+            Some(until) => resync.min(until).min(self.last_read + self.max_ra_interval),
             None => resync,
         }
     }
@@ -251,12 +263,12 @@ impl Daemon {
         [
             self.router.deadline(),
             ping,
-            self.packets.pause(now).filter(|_| hears),
+            self.packets.blocked_until(now).filter(|_| hears),
             self.report.deadline(now),
         ]
         .into_iter()
         .flatten()
-        .fold(self.deadline_to_look(), Instant::min)
+        .fold(self.next_resync(), Instant::min)
     }
 
     /// Ends because the interface is not there any more. The manager is told
@@ -267,9 +279,9 @@ impl Daemon {
             Lost::Gone => ("the interface is gone".to_owned(), None),
             Lost::Renamed(name) => (format!("the interface is called {name} now"), Some(self.ifindex)),
         };
-        if let (Lost::Gone, Some(publication)) = (lost, self.publication.take()) {
+        if let (Lost::Gone, Some(file)) = (lost, self.state_file.take()) {
             // Mere tidiness: the index will not come again.
-            let _ = publication.remove();
+            let _ = file.remove();
         }
         Service::stopping(&what);
         Service::settle();

@@ -2,25 +2,24 @@
 
 use std::io;
 
+use autora_core::interface_name::IfName;
+use autora_core::other_senders::OtherSenders;
+use autora_core::rate_limit::RateLimit;
+use autora_core::router::Router;
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 
 use super::Daemon;
+use super::error::DaemonError;
 use super::publish::Origin;
 use super::report::Report;
 use super::wait::Waiter;
-use crate::budget::Budget;
 use crate::config::Config;
-use crate::exit::{self, Failure};
-use crate::foreign::ForeignWatch;
-use crate::ifname::{IfName, escaped_dashes};
-use crate::privilege;
-use crate::publication::Memory;
-use crate::router::Router;
-use crate::rtnetlink::{Events, ReadError, Reader};
-use crate::service::Service;
-use crate::time::Instant;
-use crate::transport::Transport;
+use crate::daemon::transport::Transport;
+use crate::kernel::rtnetlink::{Events, ReadError, Reader};
+use crate::kernel::{clock, privileges};
+use crate::state_file::Handover;
+use crate::systemd::notify::Service;
 
 impl Daemon {
     /// Opens everything for the interface `name` and gives up all privileges.
@@ -29,43 +28,26 @@ impl Daemon {
     /// # Errors
     /// When the interface is missing or not to be served, somebody else
     /// serves it, or a privilege or a resource is missing.
-    pub fn open(config: Config, name: IfName, dry_run: bool) -> Result<Self, Failure> {
-        let os = |error: io::Error| Failure::os(&format!("{name}: cannot open the sockets"), error);
+    pub fn open(config: Config, name: IfName, dry_run: bool) -> Result<Self, DaemonError> {
         if !config.pattern.matches(&name) {
-            return Err(Failure::new(
-                exit::CONFIG,
-                format!(
-                    "{name}: the name does not match the pattern '{}' and is not served: set --interface-regex \
-                     (AUTORA_INTERFACE_REGEX in /etc/default/autora)",
-                    config.pattern
-                ),
-            ));
+            let pattern = config.pattern.to_string();
+            return Err(DaemonError::NoMatch { name, pattern });
         }
+        let os = DaemonError::os::<io::Error>(name, "cannot open the sockets");
         let ifindex = if_nametoindex(name.as_bytes()).map_err(|errno| match errno {
-            Errno::ENODEV => Failure::new(
-                exit::NO_INPUT,
-                format!(
-                    "{name}: no such interface in this network namespace: see ip link{}",
-                    escaped_dashes(&name.to_string())
-                ),
-            ),
+            Errno::ENODEV => DaemonError::NoInterface(name),
             _ => os(errno.into()),
         })?;
-        let waiter = Waiter::new().map_err(os)?;
-        let events = Events::subscribe(ifindex).map_err(os)?;
-        let mut reader = Reader::new(ifindex).map_err(os)?;
-        let missing = |what: String| Failure::new(exit::NO_INPUT, format!("{name}: {what}"));
+        let waiter = Waiter::new().map_err(&os)?;
+        let events = Events::subscribe(ifindex).map_err(&os)?;
+        let mut reader = Reader::new(ifindex).map_err(&os)?;
         let hardware = match reader.record() {
             Ok(record) if record.name == name => record.hardware,
             Ok(record) => {
-                return Err(missing(format!(
-                    "that is another name of {}: use that one",
-                    record.name
-                )));
+                let real = record.name;
+                return Err(DaemonError::AlternativeName { name, real });
             }
-            Err(ReadError::Gone) => {
-                return Err(missing("the interface went away during the start".to_owned()));
-            }
+            Err(ReadError::Gone) => return Err(DaemonError::WentAway(name)),
             Err(ReadError::Failed { error, .. }) => return Err(os(error)),
         };
         let transport = if dry_run {
@@ -73,14 +55,14 @@ impl Daemon {
         } else {
             Transport::open(&name, ifindex, hardware)?
         };
-        let now = Instant::now();
+        let now = clock::now();
         let mut origin = Origin::new(now);
-        let (publication, memory) = if dry_run {
-            (None, Memory::default())
+        let (state_file, handover) = if dry_run {
+            (None, Handover::default())
         } else {
-            origin.publish(&name, ifindex)
+            origin.open_state_file(&name, ifindex)
         };
-        privilege::drop_all(&name)?;
+        privileges::drop_all().map_err(|error| DaemonError::Privileges { name, error })?;
 
         let max_ra_interval = config.ra.max_interval();
         Ok(Self {
@@ -90,17 +72,22 @@ impl Daemon {
             events,
             transport,
             hardware,
-            router: Router::new(config.ra, rand::make_rng(), memory.last_ra, memory.default_router),
-            foreign: ForeignWatch::new(max_ra_interval, memory.foreign),
-            packets: Budget::for_packets(now),
+            router: Router::new(
+                config.ra,
+                rand::make_rng(),
+                handover.last_ra,
+                handover.default_router,
+            ),
+            foreign: OtherSenders::new(max_ra_interval, handover.foreign),
+            packets: RateLimit::for_packets(now),
             report: Report::new(name, config.heartbeat_interval, now),
             service: Service::new(now),
-            publication,
+            state_file,
             origin,
-            memory,
-            owed_since: None,
+            handover,
+            first_failed_send: None,
             stopping: false,
-            last_look: now,
+            last_read: now,
             source: None,
             name,
             max_ra_interval,

@@ -3,16 +3,18 @@
 use std::borrow::Cow;
 use std::process;
 
+use autora_core::counters::Counters;
+use autora_core::eligibility::Reason;
+use autora_core::interface_name::IfName;
+use autora_core::time::Instant;
 use log::{debug, warn};
 
 use super::Daemon;
-use super::report::Standing;
+use super::report::InstanceState;
 use crate::VERSION;
-use crate::counters::Counters;
-use crate::eligibility::Reason;
-use crate::ifname::IfName;
-use crate::publication::{self, Memory, Publication, Record, State};
-use crate::time::Instant;
+use crate::advice::explain;
+use crate::kernel::namespace;
+use crate::state_file::{self, Handover, Record, State, StateFile};
 
 /// What does not change while the process lives.
 #[derive(Clone, Copy, Debug)]
@@ -27,11 +29,11 @@ impl Daemon {
     /// Publishes what is news. To be called right before each sleep, so that
     /// there are never more writes than wake-ups, and before each send.
     pub(super) fn publish(&mut self) {
-        let Some(mut publication) = self.publication.take() else {
+        let Some(mut file) = self.state_file.take() else {
             return;
         };
-        match publication.write(&self.record()) {
-            Ok(()) => self.publication = Some(publication),
+        match file.write(&self.record()) {
+            Ok(()) => self.state_file = Some(file),
             Err(error) => warn!(
                 "{}: cannot write its file in the runtime directory ({error}): autora status does not show it any \
                  more, and after a restart an advertisement may come too soon; look at it with df and ls -l",
@@ -42,29 +44,29 @@ impl Daemon {
 
     /// In the steady state of an advertised interface this allocates nothing.
     fn record(&self) -> Record<'_> {
-        let (standing, since) = self.report.standing();
+        let (state, since) = self.report.state();
         let mut record = Record {
             restarts: self.origin.restarts,
             since,
             counters: self.report.counters,
             next_ra: self.next_ra(),
-            memory: self.memory,
+            handover: self.handover,
             ..self.origin.first_record(&self.name, self.ifindex)
         };
-        match standing {
+        match state {
             None => {}
-            Some(Standing::Advertising { prefix, source }) => {
+            Some(InstanceState::Advertising { prefix, source }) => {
                 record.state = State::Advertising;
                 record.prefix = Some(*prefix);
                 record.source = Some(*source);
             }
-            Some(Standing::Waiting(reason)) => {
+            Some(InstanceState::Waiting(reason)) => {
                 record.state = match reason {
                     Reason::OtherDaemon => State::Yielding,
                     _ => State::Waiting,
                 };
                 record.reason = reason.key().into();
-                record.explanation = reason.explain(&self.name).to_string().into();
+                record.explanation = explain(reason, &self.name).to_string().into();
             }
         }
         if self.stopping {
@@ -77,7 +79,7 @@ impl Daemon {
     /// that was: however late the next attempt, guests wait since then.
     fn next_ra(&self) -> Option<Instant> {
         let due = self.router.deadline()?;
-        Some(self.owed_since.map_or(due, |owed| owed.min(due)))
+        Some(self.first_failed_send.map_or(due, |owed| owed.min(due)))
     }
 }
 
@@ -86,7 +88,7 @@ impl Origin {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             // Without /proc there is but one namespace to be seen.
-            namespace: publication::own_namespace().unwrap_or(0),
+            namespace: namespace::own().unwrap_or(0),
             restarts: 0,
             pid: process::id(),
             started: now,
@@ -95,29 +97,29 @@ impl Origin {
 
     /// Makes the file of the instance, if one can be had; returns what the
     /// process before left in it.
-    pub(super) fn publish(&mut self, name: &IfName, ifindex: u32) -> (Option<Publication>, Memory) {
+    pub(super) fn open_state_file(&mut self, name: &IfName, ifindex: u32) -> (Option<StateFile>, Handover) {
         let mut first = self.first_record(name, ifindex);
-        let opened = Publication::open(&mut first);
+        let opened = StateFile::open(&mut first);
         self.restarts = first.restarts;
-        let memory = first.memory;
+        let handover = first.handover;
         match opened {
-            Ok(publication) => return (Some(publication), memory),
+            Ok(file) => return (Some(file), handover),
             Err(error) => {
                 let what =
                     "autora status does not show it, and after a restart an advertisement may come too soon";
-                if publication::is_given() {
+                if state_file::is_given() {
                     warn!(
                         "{name}: cannot make a file in $RUNTIME_DIRECTORY ({error}): {what}; look at it with df and ls -l"
                     );
                 } else {
                     debug!(
                         "{name}: cannot make a file in {} ({error}): {what}",
-                        publication::DIRECTORY
+                        state_file::DIRECTORY
                     );
                 }
             }
         }
-        (None, memory)
+        (None, handover)
     }
 
     fn first_record<'a>(&self, name: &'a IfName, ifindex: u32) -> Record<'a> {
@@ -137,7 +139,7 @@ impl Origin {
             explanation: "".into(),
             counters: Counters::default(),
             next_ra: None,
-            memory: Memory::default(),
+            handover: Handover::default(),
         }
     }
 }

@@ -5,23 +5,24 @@ use std::io;
 use std::net::Ipv6Addr;
 use std::time::{Duration, SystemTime};
 
+use autora_core::counters::Counters;
+use autora_core::eligibility::{Reason, Verdict};
+use autora_core::interface_name::IfName;
+use autora_core::prefix::Prefix64;
+use autora_core::rate_limit::RateLimit;
+use autora_core::router::{Purpose, Transmission};
+use autora_core::time::Instant;
 use log::{Level, debug, info, log, warn};
 
-use crate::budget::Budget;
-use crate::counters::Counters;
-use crate::eligibility::{Reason, Verdict};
-use crate::ifname::IfName;
-use crate::message_id::MessageId;
-use crate::prefix::Prefix64;
-use crate::router::{Purpose, Transmission};
-use crate::time::Instant;
+use crate::advice::explain;
+use crate::systemd::message_id::MessageId;
 
 /// Sources of foreign advertisements that are named; later ones are counted.
 const NAMED_SOURCES: usize = 16;
 
 /// The state of the instance in the operator's terms.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Standing {
+pub(super) enum InstanceState {
     Advertising { prefix: Prefix64, source: Ipv6Addr },
     Waiting(Reason),
 }
@@ -31,11 +32,11 @@ pub(super) enum Standing {
 pub(super) struct Report {
     name: IfName,
     pub(super) counters: Counters,
-    standing: Option<Standing>,
-    /// The standing that was logged last, and the changes since.
-    shown: Option<Standing>,
-    unshown: u32,
-    changes: Budget,
+    state: Option<InstanceState>,
+    /// The state that was logged last, and the changes since.
+    logged_state: Option<InstanceState>,
+    unlogged_changes: u32,
+    changes: RateLimit,
     since: SystemTime,
     /// The same moment, on the clock that publications use.
     changed: Instant,
@@ -51,10 +52,10 @@ impl Report {
         Self {
             name,
             counters: Counters::default(),
-            standing: None,
-            shown: None,
-            unshown: 0,
-            changes: Budget::for_log(now),
+            state: None,
+            logged_state: None,
+            unlogged_changes: 0,
+            changes: RateLimit::for_log(now),
             since: SystemTime::now(),
             changed: now,
             send_error: None,
@@ -70,49 +71,53 @@ impl Report {
     /// budget is spent, changes are counted, and what they led to is shown
     /// later.
     pub(super) fn verdict(&mut self, now: Instant, verdict: &Verdict) -> bool {
-        let standing = match verdict {
-            Verdict::Advertise(footing, prefix) => Standing::Advertising {
+        let state = match verdict {
+            Verdict::Advertise(basis, prefix) => InstanceState::Advertising {
                 prefix: prefix.prefix,
-                source: footing.source,
+                source: basis.source,
             },
-            Verdict::WithdrawOnly(_, reason) | Verdict::Silent(reason) => Standing::Waiting(reason.clone()),
+            Verdict::WithdrawOnly(_, reason) | Verdict::Silent(reason) => {
+                InstanceState::Waiting(reason.clone())
+            }
         };
-        if self.standing.as_ref() == Some(&standing) {
+        if self.state.as_ref() == Some(&state) {
             return false;
         }
-        self.standing = Some(standing);
+        self.state = Some(state);
         self.since = SystemTime::now();
         self.changed = now;
-        self.unshown += 1;
+        self.unlogged_changes += 1;
         self.catch_up(now)
     }
 
     /// When a change that was not logged may be.
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
-        self.changes.pause(now).filter(|_| self.standing != self.shown)
+        self.changes
+            .blocked_until(now)
+            .filter(|_| self.state != self.logged_state)
     }
 
     /// Logs the change that was not logged, if there is one and it may be.
     pub(super) fn catch_up(&mut self, now: Instant) -> bool {
-        if self.standing == self.shown || self.changes.pause(now).is_some() {
+        if self.state == self.logged_state || self.changes.blocked_until(now).is_some() {
             return false;
         }
-        self.changes.spend(now);
+        self.changes.take(now);
         let name = &self.name;
-        let skipped = match self.unshown {
+        let skipped = match self.unlogged_changes {
             0 | 1 => String::new(),
             n => format!(" ({} changes before were not logged)", n - 1),
         };
-        match &self.standing {
-            Some(Standing::Advertising { prefix, source }) => {
+        match &self.state {
+            Some(InstanceState::Advertising { prefix, source }) => {
                 let (prefix, source) = (prefix.to_string(), source.to_string());
                 info!(
                     MESSAGE_ID = MessageId::Advertising.id(),
                     AUTORA_PREFIX = prefix.as_str(), AUTORA_SOURCE = source.as_str();
                     "{name}: advertising {prefix} from {source}{skipped}");
             }
-            Some(Standing::Waiting(reason)) => {
-                let level = if reason.is_passing() {
+            Some(InstanceState::Waiting(reason)) => {
+                let level = if reason.is_transient() {
                     Level::Info
                 } else {
                     Level::Warn
@@ -123,12 +128,12 @@ impl Report {
                     MessageId::NotAdvertising
                 };
                 log!(level, MESSAGE_ID = message.id(), AUTORA_REASON = reason.key();
-                    "{name}: not advertising: {}{skipped}", reason.explain(name));
+                    "{name}: not advertising: {}{skipped}", explain(reason, name));
             }
             None => {}
         }
-        self.shown.clone_from(&self.standing);
-        self.unshown = 0;
+        self.logged_state.clone_from(&self.state);
+        self.unlogged_changes = 0;
         true
     }
 
@@ -210,8 +215,8 @@ impl Report {
     }
 
     /// What the instance does, and since when.
-    pub(super) fn standing(&self) -> (Option<&Standing>, Instant) {
-        (self.standing.as_ref(), self.changed)
+    pub(super) fn state(&self) -> (Option<&InstanceState>, Instant) {
+        (self.state.as_ref(), self.changed)
     }
 
     /// One line for `systemctl status`.
@@ -221,14 +226,14 @@ impl Report {
             "{} RAs sent, {} RSs answered",
             self.counters.ras_sent, self.counters.solicitations_answered
         );
-        match &self.standing {
-            Some(Standing::Advertising { prefix, source }) => {
+        match &self.state {
+            Some(InstanceState::Advertising { prefix, source }) => {
                 format!("advertising {prefix} from {source} since {since}; {counts}")
             }
-            Some(Standing::Waiting(reason)) => {
+            Some(InstanceState::Waiting(reason)) => {
                 format!(
                     "not advertising since {since}: {}; {counts}",
-                    reason.explain(&self.name)
+                    explain(reason, &self.name)
                 )
             }
             None => format!("starting since {since}"),

@@ -3,14 +3,13 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use autora_core::time::Instant;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
-
-use crate::time::Instant;
 
 /// Signals and the clock.
 #[derive(Debug)]

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use autora::message_id::MessageId;
+use autora::systemd::message_id::MessageId;
 use clap::{Arg, Command};
 
 use super::{command, read};

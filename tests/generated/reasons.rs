@@ -1,8 +1,9 @@
 //! Each reason for silence, as an operator meets it.
 
-use autora::eligibility::Reason;
-use autora::ifname::IfName;
-use autora::prefix::Prefix64;
+use autora::advice::explain;
+use autora_core::eligibility::Reason;
+use autora_core::interface_name::IfName;
+use autora_core::prefix::Prefix64;
 
 use super::read;
 
@@ -66,7 +67,7 @@ fn each_explanation_names_a_command_or_what_is_waited_for() {
     let reasons = one_of_each();
     assert_eq!(reasons.len(), count(&Reason::Loopback));
     for reason in reasons {
-        let text = reason.explain(&name).to_string();
+        let text = explain(&reason, &name).to_string();
         let own =
             ["ip ", "sysctl -w "].iter().any(|command| text.contains(command)) && text.contains("tap-vm-1");
         let acts = own || text.contains("ss -lwp") || text.contains("systemctl reload autora");

@@ -4,7 +4,7 @@
 
 #![no_main]
 
-use autora::environment_file::lookup;
+use autora::config::environment_file::lookup;
 use libfuzzer_sys::fuzz_target;
 
 const NAME: &str = "P";

@@ -8,10 +8,10 @@
 
 use std::net::Ipv6Addr;
 
-use autora::ifname::IfName;
-use autora::lifetime::Lifetime;
-use autora::link::{Address, Hardware, Ipv6Settings};
-use autora::rtnetlink::message::{LinkRecord, is_default_route, leads_elsewhere, messages, parse_address};
+use autora_core::interface_name::IfName;
+use autora_core::lifetime::Lifetime;
+use autora_core::link::{Address, Hardware, Ipv6Settings};
+use autora::kernel::rtnetlink::message::{LinkRecord, is_default_route, uses_other_table, messages, parse_address};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -28,7 +28,7 @@ fuzz_target!(|input: &[u8]| {
     for body in found.iter().map(|m| m.3).chain([whole]) {
         assert_eq!(LinkRecord::parse(body), reference_link(body));
         assert_eq!(parse_address(body), reference_address(body));
-        assert_eq!(leads_elsewhere(body), reference_rule(body));
+        assert_eq!(uses_other_table(body), reference_rule(body));
         compare_default_route(body, index);
     }
 });

@@ -8,7 +8,7 @@
 
 use std::net::Ipv6Addr;
 
-use autora::wire::Message;
+use autora_core::wire::Message;
 use libfuzzer_sys::fuzz_target;
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{Icmpv6Message, Icmpv6Packet, Icmpv6Repr, Ipv6Packet, NdiscRepr};

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use autora::publication::{Page, Record};
+use autora::state_file::{Frame, Record};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::Value;
 
@@ -94,13 +94,13 @@ fn a_thousand_instances_take_less_than_a_second() {
     let mut owners: Vec<OwnedFd> = Vec::new();
     for ifindex in 1000..1000 + COUNT - 1 {
         let path = published.directory.join(format!("1.{ifindex}"));
-        let mut page = Page::default();
+        let mut frame = Frame::default();
         let record = Record {
             ifindex,
             ..record.clone()
         };
-        record.format(&mut page);
-        fs::write(&path, page.as_bytes()).unwrap();
+        record.format(&mut frame);
+        fs::write(&path, frame.as_bytes()).unwrap();
         owners.push(lock(&path).into());
     }
     for format in ["table", "json", "prometheus"] {

@@ -2,7 +2,7 @@
 
 mod formats;
 mod instances;
-mod publication;
+mod state_file;
 
 use std::fs::{self, File};
 use std::os::fd::AsFd;

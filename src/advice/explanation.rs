@@ -1,0 +1,131 @@
+//! Why an interface is not advertised, in an operator's sentences.
+
+use std::fmt;
+
+use autora_core::eligibility::Reason;
+use autora_core::interface_name::IfName;
+
+use super::fix::{ADDRESS, fix};
+use super::shell;
+
+/// What was found and what to do, for the interface `name`.
+#[must_use]
+pub fn explain<'a>(reason: &'a Reason, name: &'a IfName) -> impl fmt::Display + 'a {
+    Explanation { reason, name }
+}
+
+/// For what is never to be served.
+const LEAVE_OUT: &str = "keep it out of AUTORA_INTERFACE_REGEX (systemctl reload autora applies that)";
+
+struct Explanation<'a> {
+    reason: &'a Reason,
+    name: &'a IfName,
+}
+
+impl fmt::Display for Explanation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name;
+        let dev = shell::interface(name);
+        let command = fix(self.reason, name).unwrap_or_default();
+        match self.reason {
+            Reason::Unreadable(error) => write!(f, "its state cannot be read ({error}): trying again"),
+            Reason::Loopback => write!(
+                f,
+                "it is the loopback interface, behind which is no guest: {LEAVE_OUT}"
+            ),
+            Reason::LinkType(kind) => {
+                write!(
+                    f,
+                    "only Ethernet and bare IP (tun) are served, and it is neither (ARPHRD {kind}; ip link show dev \
+                     {dev}): {LEAVE_OUT}"
+                )
+            }
+            Reason::Down => write!(f, "it is down: {command}"),
+            Reason::NoCarrier => write!(f, "it has no carrier: waiting for the guest"),
+            Reason::NoMulticast => write!(f, "multicast is off: {command}"),
+            Reason::NoIpv6 => {
+                write!(
+                    f,
+                    "the kernel runs no IPv6 on it: {command} (at least 1280), or boot without ipv6.disable=1"
+                )
+            }
+            Reason::Ipv6Disabled => write!(f, "disable_ipv6 is set: {command}"),
+            Reason::AcceptsRas(value) => write!(
+                f,
+                "accept_ra is {value}, so it is an uplink of this host: if it is not, {command}"
+            ),
+            Reason::DefaultRoute => write!(
+                f,
+                "an IPv6 default route goes out of it, so it is an uplink of this host: if it is not, \
+                 {command} (ip -6 route show table all default tells its table)"
+            ),
+            Reason::OtherDaemon => write!(
+                f,
+                "another program of this host sends Router Advertisements on it: yielding until it has been \
+                 silent for three maximum intervals; stop it (radvd, dnsmasq, systemd-networkd? ss -lwp lists programs \
+                 with such sockets), or this instance"
+            ),
+            Reason::NoLinkLocal => write!(
+                f,
+                "it has no link-local address: sysctl -w {}=0, or {command}",
+                shell::sysctl_key(name, "addr_gen_mode")
+            ),
+            Reason::LinkLocalTentative(address) => {
+                write!(
+                    f,
+                    "its link-local address {address} is tentative: waiting for duplicate address detection"
+                )
+            }
+            Reason::LinkLocalDuplicate(address) => write!(
+                f,
+                "its link-local address {address} is a duplicate: another node on the link has it: {command}"
+            ),
+            Reason::SeveralPrefixes(prefixes) => {
+                write!(f, "it has {} usable /64 prefixes (", prefixes.len())?;
+                for (i, prefix) in prefixes.iter().enumerate() {
+                    write!(f, "{}{prefix}", if i == 0 { "" } else { ", " })?;
+                }
+                write!(
+                    f,
+                    ") and only one may be: {command} for all but one, or \
+                     ip -6 address change {ADDRESS}/64 dev {dev} preferred_lft 0 for the old ones"
+                )
+            }
+            Reason::NotForwarding(value) => {
+                write!(f, "forwarding is {value}: {command}")
+            }
+            Reason::NoPrefix => {
+                write!(f, "it has no global or unique-local /64: {command}")
+            }
+            Reason::PrefixTentative(prefix) => {
+                write!(
+                    f,
+                    "the address in {prefix} is tentative: waiting for duplicate address detection"
+                )
+            }
+            Reason::PrefixDuplicate(prefix) => write!(
+                f,
+                "the address in {prefix} is a duplicate: another node on the link has it; \
+                 ip -6 address del {ADDRESS}/64 dev {dev}, and add another one"
+            ),
+            Reason::PrefixDeprecated(prefix) => write!(
+                f,
+                "its only /64, {prefix}, is deprecated: ip -6 address add NEW-PREFIX::1/64 dev {dev}, or {command}"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn explanations_name_the_command() {
+        let name = IfName::new(b"tap-vm-1").unwrap();
+        assert_eq!(
+            explain(&Reason::NotForwarding(0), &name).to_string(),
+            "forwarding is 0: sysctl -w net.ipv6.conf.tap-vm-1.forwarding=1"
+        );
+    }
+}

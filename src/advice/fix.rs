@@ -1,0 +1,47 @@
+//! The command that fixes a reason for not advertising.
+
+use autora_core::eligibility::Reason;
+use autora_core::interface_name::IfName;
+
+use super::shell;
+
+/// Stands in a command for an address of the interface, which a [`Reason`] does not name.
+pub(crate) const ADDRESS: &str = "ADDRESS";
+
+/// The command that fixes `reason` on the interface `name`, if there is one.
+/// Words in capitals, as [`ADDRESS`], are to be filled in.
+pub(crate) fn fix(reason: &Reason, name: &IfName) -> Option<String> {
+    let dev = shell::interface(name);
+    let sysctl = |setting: &str, value: u8| format!("sysctl -w {}={value}", shell::sysctl_key(name, setting));
+    Some(match reason {
+        Reason::Down => format!("ip link set {dev} up"),
+        Reason::NoMulticast => format!("ip link set {dev} multicast on"),
+        Reason::NoIpv6 => format!("ip link set {dev} mtu 1500"),
+        Reason::Ipv6Disabled => sysctl("disable_ipv6", 0),
+        Reason::AcceptsRas(_) => sysctl("accept_ra", 0),
+        Reason::DefaultRoute => format!("ip -6 route del default dev {dev}"),
+        Reason::NoLinkLocal => format!("ip -6 address add fe80::1/64 dev {dev}"),
+        Reason::LinkLocalDuplicate(taken) => {
+            let free = if taken.segments() == [0xfe80, 0, 0, 0, 0, 0, 0, 1] {
+                2
+            } else {
+                1
+            };
+            format!("ip -6 address add fe80::{free}/64 dev {dev}")
+        }
+        Reason::SeveralPrefixes(_) => format!("ip -6 address del {ADDRESS}/64 dev {dev}"),
+        Reason::NotForwarding(_) => sysctl("forwarding", 1),
+        Reason::NoPrefix => format!("ip -6 address add PREFIX::1/64 dev {dev}"),
+        Reason::PrefixDeprecated(_) => {
+            format!("ip -6 address change {ADDRESS}/64 dev {dev} valid_lft forever preferred_lft forever")
+        }
+        Reason::Unreadable(_)
+        | Reason::Loopback
+        | Reason::LinkType(_)
+        | Reason::NoCarrier
+        | Reason::OtherDaemon
+        | Reason::LinkLocalTentative(_)
+        | Reason::PrefixTentative(_)
+        | Reason::PrefixDuplicate(_) => return None,
+    })
+}

@@ -1,0 +1,8 @@
+//! What an operator is told: why an interface is not advertised, and the command that fixes it.
+
+mod explanation;
+mod fix;
+pub mod shell;
+
+pub use explanation::explain;
+pub(crate) use fix::{ADDRESS, fix};

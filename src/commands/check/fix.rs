@@ -1,0 +1,38 @@
+//! The command that mends a reason for not advertising, with the addresses of the link in it.
+
+use autora_core::eligibility::Reason;
+use autora_core::link::{Address, Link};
+use autora_core::prefix::Prefix64;
+
+use crate::advice::{self, ADDRESS};
+
+/// [`advice::fix`], once for each address that it concerns.
+pub(super) fn fix(reason: &Reason, link: &Link) -> Option<String> {
+    let command = advice::fix(reason, &link.name)?;
+    let concerned: Vec<_> = match reason {
+        Reason::SeveralPrefixes(prefixes) => superfluous(prefixes, link).collect(),
+        Reason::PrefixDeprecated(prefix) => inside(link, *prefix).take(1).collect(),
+        _ => return Some(command),
+    };
+    let commands: Vec<_> = concerned
+        .iter()
+        .map(|address| command.replacen(ADDRESS, &address.local.to_string(), 1))
+        .collect();
+    (!commands.is_empty()).then(|| commands.join("; "))
+}
+
+fn inside(link: &Link, prefix: Prefix64) -> impl Iterator<Item = &Address> {
+    let inside =
+        move |address: &&Address| address.prefix_len == 64 && Prefix64::of(address.on_link) == prefix;
+    link.addresses.iter().filter(inside)
+}
+
+/// All addresses of `prefixes` but those of the /64 that has been there longest.
+fn superfluous<'a>(prefixes: &'a [Prefix64], link: &'a Link) -> impl Iterator<Item = &'a Address> {
+    let since = move |prefix: &Prefix64| inside(link, *prefix).map(|address| address.created).min();
+    let kept = prefixes.iter().copied().min_by_key(since);
+    prefixes
+        .iter()
+        .filter(move |&&prefix| Some(prefix) != kept)
+        .flat_map(move |&prefix| inside(link, prefix))
+}

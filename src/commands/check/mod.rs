@@ -1,0 +1,261 @@
+//! `autora check`: why a guest has no IPv6, and what mends it.
+//!
+//! Facts are read here and in the modules for each subject; what follows from
+//! them is decided by functions that get them as arguments.
+
+mod finding;
+mod firewall;
+mod fix;
+mod host;
+mod neighbours;
+mod other_daemons;
+mod render;
+mod requirements;
+mod route;
+mod services;
+
+use std::ffi::OsString;
+
+use autora_core::eligibility::{Verdict, judge};
+use autora_core::interface_name::IfName;
+use autora_core::link::Link;
+use autora_core::policy::MAX_RTR_ADV_INTERVAL_BOUNDS;
+use autora_core::prefix::Prefix64;
+use nix::net::if_::if_nametoindex;
+
+use crate::advice::shell;
+use crate::commands::{Answer, CommandError, all_interfaces, named, terminal};
+use crate::config::SERVES_NOTHING;
+use crate::config::files;
+use crate::config::instance::{self, InstanceSettings, RefusedInstance};
+use crate::kernel::clock;
+use crate::kernel::rtnetlink::Reader;
+use crate::kernel::rtnetlink::lookup::{Bridging, bridging};
+use finding::{Finding, Mark, all_met};
+use firewall::{Firewall, Subject};
+use host::Host;
+use render::{Report, Style, render};
+use services::Services;
+
+/// The command that changes the settings of all instances.
+const EDIT_SETTINGS: &str = "editor /etc/default/autora && systemctl reload autora";
+
+/// Checks the interfaces `names`, or without any all that match the pattern,
+/// and prints what was found. The answer is yes only if all would advertise.
+///
+/// # Errors
+/// If a name is invalid, or nothing can be read or printed.
+pub fn run(names: &[OsString], pattern: &str) -> Result<Answer, CommandError> {
+    let subjects = if names.is_empty() {
+        matching(pattern)?
+    } else {
+        names
+            .iter()
+            .map(|name| named(name))
+            .collect::<Result<Vec<_>, _>>()?
+    };
+    let is_guests = |name: &IfName| matches!(matches(name, pattern), Ok(true));
+    let host = Host::read(is_guests).map_err(CommandError::os("cannot read the routes"))?;
+    let services = Services::ask(subjects.iter());
+    let firewall = Firewall::read();
+
+    let mut reports: Vec<Report> = subjects
+        .iter()
+        .map(|name| of_interface(name, pattern, &host, &services, &firewall))
+        .collect();
+    if subjects.is_empty() {
+        reports.push(none_matches(pattern)?);
+    }
+    let shared: Vec<Finding> = host
+        .findings()
+        .into_iter()
+        .chain(neighbours::finding())
+        .chain(services.shared())
+        .chain(firewall.shared())
+        .collect();
+    let is_fine = shared.iter().all(|finding| finding.mark == Mark::Met);
+    reports.push(Report {
+        title: if is_fine {
+            "this host: all is well"
+        } else {
+            "this host"
+        }
+        .to_owned(),
+        findings: shared,
+    });
+
+    let style = Style::of_environment(!names.is_empty() || subjects.is_empty());
+    terminal::print(&render(&reports, style))?;
+    let advertises = reports.iter().all(|report| all_met(&report.findings));
+    Ok(advertises.into())
+}
+
+/// The interfaces that would be served, by the settings of each, and those
+/// whose own settings are refused.
+fn matching(pattern: &str) -> Result<Vec<IfName>, CommandError> {
+    let all = all_interfaces()?;
+    let (mut names, mut refused) = (Vec::new(), Vec::new());
+    for &(_, name) in &all {
+        match matches(&name, pattern) {
+            Ok(true) => names.push(name),
+            Ok(false) => {}
+            Err(line) => {
+                names.push(name);
+                refused.push(line);
+            }
+        }
+    }
+    // What is wrong for all stands in what they share.
+    match refused.pop() {
+        Some(line) if refused.len() + 1 == all.len() => Err(CommandError::Instances(line.to_string())),
+        _ => Ok(names),
+    }
+}
+
+fn matches(name: &IfName, pattern: &str) -> Result<bool, RefusedInstance> {
+    instance::of(name, pattern).map(|settings| settings.config.pattern.matches(name))
+}
+
+/// What to do when there is nothing to check.
+fn none_matches(pattern: &str) -> Result<Report, CommandError> {
+    const SHOWN: usize = 10;
+    let mut names: Vec<String> = all_interfaces()?
+        .iter()
+        .map(|(_, name)| name.to_string())
+        .collect();
+    names.retain(|name| name != "lo");
+    let more = names.len().saturating_sub(SHOWN);
+    names.truncate(SHOWN);
+    let finding = if pattern == SERVES_NOTHING {
+        let found = format!("AUTORA_INTERFACE_REGEX in {} matches no interface", files::ALL);
+        Finding::missed("name", found).fixed_by(EDIT_SETTINGS)
+    } else {
+        Finding::missed("name", format!("'{pattern}' matches no interface"))
+    };
+    let list = match more {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    };
+    let there = match &list[..] {
+        "" => Finding::unknown(
+            "interfaces",
+            "there is none but lo: is this the right network namespace?",
+        ),
+        list => Finding::unknown("interfaces", format!("there are {list}")),
+    };
+    Ok(Report {
+        title: "no interface to advertise on".to_owned(),
+        findings: vec![finding, there],
+    })
+}
+
+fn of_interface(
+    name: &IfName,
+    pattern: &str,
+    host: &Host,
+    services: &Services,
+    firewall: &Firewall,
+) -> Report {
+    let mut findings = Vec::new();
+    let settings = instance::of(name, pattern);
+    findings.extend(of_settings(name, &settings));
+    let mut prefix = None;
+    match read(name) {
+        Err(found) => findings.push(found),
+        Ok(link) => {
+            findings.push(Finding::met(
+                "interface",
+                format!("it exists, with index {}", link.ifindex),
+            ));
+            findings.extend(requirements::requirements(&link));
+            let intervals = settings.map(|settings| settings.config.ra.max_interval());
+            let interval = intervals.unwrap_or(MAX_RTR_ADV_INTERVAL_BOUNDS.1);
+            findings.push(other_daemons::finding(&link, interval, clock::now()));
+            if let Verdict::Advertise(_, offer) = judge(&link, false, None) {
+                prefix = Some(offer.prefix);
+                findings.push(route::finding(offer.prefix, link.ifindex, name));
+            }
+            findings.extend(in_the_way(&link, prefix, host, firewall));
+            findings.extend(services.instance(name));
+        }
+    }
+    let warnings = findings
+        .iter()
+        .filter(|finding| finding.mark == Mark::Warning)
+        .count();
+    let but = match warnings {
+        0 => String::new(),
+        1 => ", but see the warning".to_owned(),
+        more => format!(", but see the {more} warnings"),
+    };
+    let title = match prefix {
+        Some(prefix) if all_met(&findings) => format!("{name}: would advertise {prefix}{but}"),
+        _ => format!("{name}: would not advertise"),
+    };
+    Report { title, findings }
+}
+
+fn of_settings(name: &IfName, settings: &Result<InstanceSettings, RefusedInstance>) -> Vec<Finding> {
+    const NAME: &str = "name";
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(refused) => {
+            return vec![Finding::missed("settings", refused.to_string()).fixed_by(EDIT_SETTINGS)];
+        }
+    };
+    let (pattern, origin) = (&settings.config.pattern, &settings.origin);
+    let name = if pattern.matches(name) {
+        Finding::met(NAME, format!("matches '{pattern}' ({origin})"))
+    } else {
+        Finding::missed(NAME, format!("does not match '{pattern}' ({origin})")).fixed_by(EDIT_SETTINGS)
+    };
+    let dry_run = settings.dry_run.then(|| {
+        Finding::missed(
+            "dry run",
+            "AUTORA_DRY_RUN is set: an instance logs its packets and sends none",
+        )
+        .fixed_by(EDIT_SETTINGS)
+    });
+    std::iter::once(name).chain(dry_run).collect()
+}
+
+fn read(name: &IfName) -> Result<Link, Finding> {
+    let missing = |found: String| Finding::missed("interface", found);
+    let ifindex = if_nametoindex(name.as_bytes()).map_err(|_| {
+        missing("there is none of this name in this network namespace".to_owned()).fixed_by("ip link")
+    })?;
+    let mut reader =
+        Reader::new(ifindex).map_err(|error| missing(format!("the kernel cannot be asked: {error}")))?;
+    let link = reader.read().map_err(|error| missing(error.to_string()))?;
+    if link.name == *name {
+        Ok(link.clone())
+    } else {
+        let real = &link.name;
+        Err(missing(format!("that is another name of {real}"))
+            .fixed_by(format!("autora check {}", shell::interface(real))))
+    }
+}
+
+/// What may keep packets from the guest on a link that is fit.
+fn in_the_way(link: &Link, prefix: Option<Prefix64>, host: &Host, firewall: &Firewall) -> Vec<Finding> {
+    let bridging = bridging(link.ifindex).unwrap_or(Bridging::None);
+    let port = match bridging {
+        Bridging::Port(master) => {
+            let bridge = route::shell_name(master);
+            let found =
+                format!("it is a port of {bridge}, which takes what the guest sends: serve {bridge} instead");
+            Some(
+                Finding::warning("bridge", found)
+                    .fixed_by(format!("ip link set {} nomaster", shell::interface(&link.name))),
+            )
+        }
+        Bridging::Bridge | Bridging::None => None,
+    };
+    let subject = Subject {
+        name: &link.name,
+        is_bridge: bridging == Bridging::Bridge,
+        guest: prefix.map(route::a_guest_in),
+        uplink: host.uplink.as_ref().map(|uplink| &uplink.name),
+    };
+    port.into_iter().chain(firewall.findings(&subject)).collect()
+}

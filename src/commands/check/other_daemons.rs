@@ -1,0 +1,92 @@
+//! Whether another program of this host advertises on the interface.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use autora_core::eligibility::Reason;
+use autora_core::link::Link;
+use autora_core::other_senders::OtherSenders;
+use autora_core::time::Instant;
+
+use super::finding::Finding;
+use crate::advice::{explain, shell};
+use crate::kernel::namespace;
+use crate::state_file;
+
+const REQUIREMENT: &str = "no other daemon";
+
+/// Programs that can send Router Advertisements, as `/proc/PID/comm` has them.
+const DAEMONS: [&str; 10] = [
+    "radvd",
+    "dnsmasq",
+    "bird",
+    "bird6",
+    "zebra",
+    "corerad",
+    "odhcpd",
+    "uradvd",
+    "rad-unnumbered",
+    "systemd-network",
+];
+
+/// Judges by the kernel's counter, and by when an instance last saw it grow.
+pub(super) fn finding(link: &Link, max_ra_interval: Duration, now: Instant) -> Finding {
+    if link.foreign_ras == 0 {
+        return Finding::met(REQUIREMENT, "none has advertised on it");
+    }
+    let handover =
+        namespace::own().and_then(|namespace| state_file::load_handover(namespace, link.ifindex, now));
+    let Ok(handover) = handover else {
+        let found = format!(
+            "others have sent {} advertisements since it exists; root can see whether that is over",
+            link.foreign_ras
+        );
+        return Finding::unknown(REQUIREMENT, found)
+            .fixed_by(format!("sudo autora check {}", shell::interface(&link.name)));
+    };
+    let yields = OtherSenders::new(max_ra_interval, handover.foreign)
+        .observe(now, link.foreign_ras)
+        .is_some();
+    if !yields {
+        return Finding::met(
+            REQUIREMENT,
+            "none has advertised on it for three maximum intervals",
+        );
+    }
+    let running = running();
+    let explained = explain(&Reason::OtherDaemon, &link.name);
+    let finding = match &running[..] {
+        [] => Finding::missed(REQUIREMENT, explained.to_string()),
+        some => Finding::missed(
+            REQUIREMENT,
+            format!("{explained}; running here: {}", some.join(", ")),
+        ),
+    };
+    // The only one that does nothing else.
+    if running.iter().any(|name| name == "radvd") {
+        finding.fixed_by("systemctl stop radvd")
+    } else {
+        finding
+    }
+}
+
+/// Those of [`DAEMONS`] that run in this network namespace, as far as that can
+/// be seen. A hint only: most of them have other things to do as well.
+fn running() -> Vec<String> {
+    let namespace = |process: &Path| fs::read_link(process.join("ns/net")).ok();
+    let ours = namespace(Path::new("/proc/self"));
+    let mut found = Vec::new();
+    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Ok(comm) = fs::read_to_string(process.path().join("comm")) else {
+            continue;
+        };
+        let comm = comm.trim_end();
+        let here = namespace(&process.path()).is_none_or(|theirs| Some(theirs) == ours);
+        if DAEMONS.contains(&comm) && here && !found.iter().any(|known| known == comm) {
+            found.push(comm.to_owned());
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,47 @@
+//! `autora match`: whether an interface of a name is to be served, for udev's rule and the switch.
+
+use std::path::PathBuf;
+
+use autora_core::interface_name::IfName;
+
+use super::{Answer, CommandError, all_interfaces};
+use crate::advice::shell;
+use crate::config::SERVES_NOTHING;
+use crate::config::files::PatternSource;
+use crate::config::pattern::Pattern;
+
+/// Whether `name` matches. With `files` the pattern is the one that an
+/// instance gets from systemd, which reads them; else it is `option`.
+///
+/// # Errors
+/// If the pattern is invalid.
+pub fn run(files: &[PathBuf], option: &str, name: &[u8]) -> Result<Answer, CommandError> {
+    let source = if files.is_empty() {
+        PatternSource::given(option)
+    } else {
+        PatternSource::in_files(files)?.unwrap_or_else(|| PatternSource::given(SERVES_NOTHING))
+    };
+    let pattern = source.compile()?;
+    // What no interface can be called matches nothing.
+    Ok(IfName::new(name).is_ok_and(|name| pattern.matches(&name)).into())
+}
+
+/// The one interface that matches.
+///
+/// # Errors
+/// If none or more than one does.
+pub fn only_match(pattern: &Pattern) -> Result<IfName, CommandError> {
+    let mut matching = all_interfaces()?;
+    matching.retain(|(_, name)| pattern.matches(name));
+    let pattern = pattern.to_string();
+    match &matching[..] {
+        [] => Err(CommandError::NoneMatches { pattern }),
+        [(_, name)] => Ok(*name),
+        several => {
+            let choice =
+                |(_, name): &(u32, IfName)| format!("\n  autora --interface {}", shell::interface(name));
+            let choices = several.iter().map(choice).collect();
+            Err(CommandError::SeveralMatch { pattern, choices })
+        }
+    }
+}

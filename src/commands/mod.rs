@@ -1,0 +1,113 @@
+//! What an operator asks for beside serving an interface.
+
+pub mod check;
+pub mod dry_run;
+pub mod matching;
+pub mod status;
+pub mod terminal;
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+
+use autora_core::interface_name::{IfName, InvalidIfName};
+use thiserror::Error;
+
+use crate::config::files::RefusedSettings;
+use crate::kernel::interfaces;
+use crate::systemd::unit_name;
+
+/// What a command found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// It matches, or all is well.
+    Yes,
+    /// It does not, or something is wrong.
+    No,
+}
+
+/// Why a command has no answer.
+#[derive(Debug, Error)]
+pub enum CommandError {
+    /// No interface can have this name.
+    #[error("{argument:?}: {reason}")]
+    Name {
+        /// The name as given.
+        argument: OsString,
+        /// Why it is invalid.
+        reason: InvalidIfName,
+    },
+    /// The settings, or the pattern in them, are refused.
+    #[error(transparent)]
+    Settings(#[from] RefusedSettings),
+    /// The settings of every instance are refused; the line that they would log.
+    #[error("{0}")]
+    Instances(String),
+    /// The pattern alone does not say which interface to serve.
+    #[error("--interface (AUTORA_INTERFACE) is not set, and '{pattern}' matches several; one of:{choices}")]
+    SeveralMatch {
+        /// The pattern.
+        pattern: String,
+        /// A line with the command for each of them.
+        choices: String,
+    },
+    /// There is no interface to serve.
+    #[error(
+        "no interface matches '{pattern}': set --interface-regex (AUTORA_INTERFACE_REGEX); see --dry-run"
+    )]
+    NoneMatches {
+        /// The pattern.
+        pattern: String,
+    },
+    /// The operating system failed.
+    #[error("{doing}: {error}")]
+    Os {
+        /// What was attempted.
+        doing: String,
+        /// What it said.
+        error: io::Error,
+    },
+}
+
+impl From<bool> for Answer {
+    fn from(yes: bool) -> Self {
+        if yes { Self::Yes } else { Self::No }
+    }
+}
+
+impl CommandError {
+    /// For `map_err`: what went wrong while `doing`.
+    fn os(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::Os {
+            doing: doing.into(),
+            error,
+        }
+    }
+}
+
+/// All interfaces of this network namespace, each with its index.
+fn all_interfaces() -> Result<Vec<(u32, IfName)>, CommandError> {
+    interfaces::all().map_err(CommandError::os("cannot list the interfaces"))
+}
+
+/// The interface that an argument names, as it is or as the unit's instance is.
+fn named(argument: &OsStr) -> Result<IfName, CommandError> {
+    unit_name::interface_of(argument).map_err(|reason| CommandError::Name {
+        argument: argument.to_owned(),
+        reason,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_is_a_name_or_the_unit_s_instance() {
+        let named = |argument: &str| named(OsStr::new(argument)).map(|name| name.to_string());
+        assert_eq!(named("tap+1").unwrap(), "tap+1");
+        assert_eq!(named(r"tap\x2b1").unwrap(), "tap+1");
+        let refused = named("a/b").unwrap_err();
+        assert!(matches!(refused, CommandError::Name { .. }));
+        assert!(refused.to_string().starts_with(r#""a/b": "#), "{refused}");
+    }
+}

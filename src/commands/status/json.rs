@@ -1,0 +1,117 @@
+//! One JSON document; `contrib/status.schema.json` describes it.
+
+use std::collections::BTreeMap;
+
+use autora_core::prefix::Prefix64;
+use autora_core::time::Instant;
+use serde::Serialize;
+
+use super::overview::{Clock, Instance, Overview};
+use crate::VERSION;
+
+/// Raised when a reader of the shape before would be wrong about the new one.
+/// A new field alone is no such change.
+const SHAPE: u32 = 1;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    autora_version: &'a str,
+    time: String,
+    pattern: Option<&'a str>,
+    instances: Vec<Served<'a>>,
+    without_instance: Vec<Unserved<'a>>,
+}
+
+#[derive(Serialize)]
+struct Served<'a> {
+    interface: String,
+    ifindex: u32,
+    namespace: u64,
+    other_namespace: bool,
+    pid: u32,
+    autora_version: &'a str,
+    state: &'a str,
+    reason: Option<&'a str>,
+    explanation: Option<&'a str>,
+    prefix: Option<String>,
+    source: Option<String>,
+    since: String,
+    started: String,
+    restarts: u64,
+    ra_sent: u64,
+    rs_answered: u64,
+    rs_dropped: BTreeMap<&'a str, u64>,
+    send_errors: u64,
+    foreign_ra_seen: u64,
+    last_ra: Option<String>,
+    next_ra: Option<String>,
+    overdue: bool,
+}
+
+#[derive(Serialize)]
+struct Unserved<'a> {
+    interface: String,
+    reason: &'a str,
+    explanation: &'a str,
+}
+
+pub(super) fn render(overview: &Overview) -> String {
+    let without = overview.missing.iter().map(|without| Unserved {
+        interface: without.name.to_string(),
+        reason: without.reason,
+        explanation: &without.explanation,
+    });
+    let document = Document {
+        version: SHAPE,
+        autora_version: VERSION,
+        time: time(&overview.clock, overview.clock.now),
+        pattern: overview.pattern.as_deref(),
+        instances: overview
+            .instances
+            .iter()
+            .map(|i| served(&overview.clock, i))
+            .collect(),
+        without_instance: without.collect(),
+    };
+    let mut text = serde_json::to_string_pretty(&document).expect("every key is a string");
+    text.push('\n');
+    text
+}
+
+fn served<'a>(clock: &Clock, instance: &'a Instance) -> Served<'a> {
+    let record = &instance.record;
+    let counters = &record.counters;
+    let some = |text: &'a str| Some(text).filter(|text| !text.is_empty());
+    Served {
+        interface: record.interface.to_string(),
+        ifindex: record.ifindex,
+        namespace: record.namespace,
+        other_namespace: instance.elsewhere,
+        pid: record.pid,
+        autora_version: &record.version,
+        state: record.state.key(),
+        reason: some(&record.reason),
+        explanation: some(&record.explanation),
+        prefix: record.prefix.as_ref().map(Prefix64::to_string),
+        source: record.source.map(|source| source.to_string()),
+        since: time(clock, record.since),
+        started: time(clock, record.started),
+        restarts: record.restarts,
+        ra_sent: counters.ras_sent,
+        rs_answered: counters.solicitations_answered,
+        rs_dropped: counters
+            .dropped()
+            .map(|(reason, count)| (reason.key(), count))
+            .collect(),
+        send_errors: counters.send_errors,
+        foreign_ra_seen: counters.ras_heard,
+        last_ra: record.handover.last_ra.map(|at| time(clock, at)),
+        next_ra: record.next_ra.map(|at| time(clock, at)),
+        overdue: instance.overdue,
+    }
+}
+
+fn time(clock: &Clock, at: Instant) -> String {
+    humantime::format_rfc3339_millis(clock.wall(at)).to_string()
+}

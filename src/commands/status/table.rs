@@ -1,0 +1,275 @@
+//! A table for people.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use autora_core::counters::Counters;
+use autora_core::time::Instant;
+
+use super::overview::{Clock, Instance, MissingInstance, Overview};
+use crate::advice::shell;
+use crate::commands::terminal::Colour;
+use crate::state_file::State;
+
+const INDENT: &str = "    ";
+const GAP: &str = "  ";
+/// Sentences are not squeezed into less.
+const LEAST_WIDTH: usize = 40;
+/// The column that a narrow terminal goes without.
+const SOURCE: usize = 4;
+const HEAD: [&str; 8] = [
+    "INTERFACE",
+    "STATE",
+    "SINCE",
+    "PREFIX",
+    "SOURCE",
+    "RAS",
+    "RSS",
+    "NEXT",
+];
+
+/// What the output can do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Style {
+    pub(super) colour: bool,
+    /// Of the terminal, if it is one.
+    pub(super) width: Option<usize>,
+}
+
+/// A line of cells, and sentences below it.
+struct Row {
+    cells: [String; HEAD.len()],
+    /// That of the state.
+    colour: Option<Colour>,
+    notes: Vec<String>,
+}
+
+pub(super) fn render(overview: &Overview, style: Style) -> String {
+    let mut rows = vec![Row {
+        cells: HEAD.map(str::to_owned),
+        colour: None,
+        notes: Vec::new(),
+    }];
+    rows.extend(
+        overview
+            .instances
+            .iter()
+            .map(|instance| of_instance(&overview.clock, instance)),
+    );
+    rows.extend(overview.missing.iter().map(of_missing));
+
+    let mut text = String::new();
+    if rows.len() > 1 {
+        let columns = columns(&rows, style.width);
+        for row in &rows {
+            line(&mut text, row, &columns, style.colour);
+            for note in &row.notes {
+                wrap(&mut text, note, style.width);
+            }
+        }
+    }
+    text.push_str(&summary(overview));
+    text.push('\n');
+    text
+}
+
+fn of_instance(clock: &Clock, instance: &Instance) -> Row {
+    let record = &instance.record;
+    let counters = &record.counters;
+    let dash = || "-".to_owned();
+    let mut state = record.state.key().to_owned();
+    if instance.overdue {
+        state.push('!');
+    }
+    let mut notes = Vec::new();
+    if !record.explanation.is_empty() {
+        notes.push(format!("{}: {}", record.reason, record.explanation));
+    }
+    if instance.overdue {
+        notes.push(format!(
+            "overdue: it hangs, or its advertisements cannot be sent: journalctl -u {}",
+            shell::unit(&record.interface)
+        ));
+    }
+    notes.extend(oddities(counters, record.restarts));
+    if instance.elsewhere {
+        notes.push(format!(
+            "in another network namespace, net:[{}]",
+            record.namespace
+        ));
+    }
+    Row {
+        cells: [
+            record.interface.to_string(),
+            state,
+            span(clock.now.saturating_since(record.since)),
+            record.prefix.map_or_else(dash, |prefix| prefix.to_string()),
+            record.source.map_or_else(dash, |source| source.to_string()),
+            counters.ras_sent.to_string(),
+            counters.solicitations_answered.to_string(),
+            record.next_ra.map_or_else(dash, |due| until(clock, due)),
+        ],
+        colour: Some(match record.state {
+            _ if instance.overdue => Colour::Red,
+            State::Advertising => Colour::Green,
+            State::Starting | State::Waiting | State::Yielding | State::Stopping => Colour::Yellow,
+        }),
+        notes,
+    }
+}
+
+fn of_missing(missing: &MissingInstance) -> Row {
+    let mut cells = HEAD.map(|_| "-".to_owned());
+    let [name, state, ..] = &mut cells;
+    *name = missing.name.to_string();
+    "absent".clone_into(state);
+    Row {
+        cells,
+        colour: Some(Colour::Red),
+        notes: vec![format!("{}: {}", missing.reason, missing.explanation)],
+    }
+}
+
+/// What is zero in a quiet life.
+fn oddities(counters: &Counters, restarts: u64) -> Option<String> {
+    let mut parts: Vec<String> = counters
+        .dropped()
+        .map(|(reason, count)| format!("{count} packets dropped ({reason})"))
+        .collect();
+    let others = [
+        (counters.send_errors, "send errors"),
+        (counters.ras_heard, "foreign RAs heard"),
+        (restarts, "restarts"),
+    ];
+    parts.extend(
+        others
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}")),
+    );
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn until(clock: &Clock, due: Instant) -> String {
+    if due >= clock.now {
+        format!("in {}", span(due.saturating_since(clock.now)))
+    } else {
+        format!("{} late", span(clock.now.saturating_since(due)))
+    }
+}
+
+/// Two units are enough: `3h12m`.
+fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{minutes}m{:02}s", seconds % 60),
+        3600..86_400 => format!("{hours}h{:02}m", minutes % 60),
+        _ => format!("{days}d{:02}h", hours % 24),
+    }
+}
+
+/// The width of each column that is shown.
+fn columns(rows: &[Row], width: Option<usize>) -> Vec<(usize, usize)> {
+    let mut columns: Vec<_> = (0..HEAD.len())
+        .map(|column| {
+            let lengths = rows
+                .iter()
+                .filter_map(|row| row.cells.get(column))
+                .map(|cell| length(cell));
+            (column, lengths.max().unwrap_or(0))
+        })
+        .collect();
+    let total = columns
+        .iter()
+        .map(|(_, length)| length + GAP.len())
+        .sum::<usize>()
+        - GAP.len();
+    if width.is_some_and(|width| width < total) {
+        columns.remove(SOURCE);
+    }
+    columns
+}
+
+fn line(text: &mut String, row: &Row, columns: &[(usize, usize)], colour: bool) {
+    let mut line = String::new();
+    for &(column, width) in columns {
+        let cell = row.cells.get(column).map_or("", String::as_str);
+        let padding = " ".repeat(width - length(cell));
+        let painted = match row.colour {
+            Some(paint) if colour && column == 1 => paint.paint(cell),
+            _ => cell.to_owned(),
+        };
+        // Numbers stand to the right.
+        let right = matches!(HEAD.get(column), Some(&("RAS" | "RSS")));
+        let (before, after) = if right {
+            (padding, String::new())
+        } else {
+            (String::new(), padding)
+        };
+        // Writing to a String does not fail.
+        let _ = write!(line, "{before}{painted}{after}{GAP}");
+    }
+    text.push_str(line.trim_end());
+    text.push('\n');
+}
+
+fn wrap(text: &mut String, note: &str, width: Option<usize>) {
+    let room = width.map_or(usize::MAX, |width| width.max(LEAST_WIDTH) - INDENT.len());
+    let mut line = String::new();
+    for word in note.split(' ') {
+        if !line.is_empty() && length(&line) + 1 + length(word) > room {
+            let _ = writeln!(text, "{INDENT}{line}");
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    let _ = writeln!(text, "{INDENT}{line}");
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
+fn summary(overview: &Overview) -> String {
+    let running = overview.instances.len();
+    let states = State::ALL.map(|state| {
+        let count = overview
+            .instances
+            .iter()
+            .filter(|i| i.record.state == state)
+            .count();
+        (count, state.key())
+    });
+    let overdue = overview
+        .instances
+        .iter()
+        .filter(|instance| instance.overdue)
+        .count();
+    let counts: Vec<_> = states
+        .iter()
+        .chain(&[(overdue, "overdue")])
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    let instances = if running == 1 { "instance" } else { "instances" };
+    let mut text = format!("{running} {instances}");
+    if !counts.is_empty() {
+        let _ = write!(text, ": {}", counts.join(", "));
+    }
+    match (overview.missing.len(), &overview.pattern) {
+        (0, Some(pattern)) if running == 0 => {
+            let _ = write!(text, "; no interface here matches the pattern '{pattern}'");
+        }
+        (0, _) => {}
+        (1, _) => text.push_str("; 1 interface without an instance"),
+        (without, _) => {
+            let _ = write!(text, "; {without} interfaces without an instance");
+        }
+    }
+    text
+}

@@ -1,0 +1,198 @@
+use std::borrow::Cow;
+use std::time::{Duration, UNIX_EPOCH};
+
+use autora_core::counters::Counters;
+use autora_core::interface_name::IfName;
+use autora_core::prefix::Prefix64;
+use autora_core::time::Instant;
+use autora_core::wire::Rejection;
+
+use super::overview::{Clock, Instance, MissingInstance, Overview};
+use super::table::{self, Style};
+use super::{json, prometheus};
+use crate::state_file::{Handover, Record, State};
+
+const PLAIN: Style = Style {
+    colour: false,
+    width: None,
+};
+
+fn at(seconds: u64) -> Instant {
+    Instant::from_boot(Duration::from_secs(seconds))
+}
+
+fn name(bytes: &[u8]) -> IfName {
+    IfName::new(bytes).unwrap()
+}
+
+fn instance(name: &[u8], state: State) -> Instance {
+    let advertises = state == State::Advertising;
+    Instance {
+        record: Record {
+            interface: Cow::Owned(IfName::new(name).unwrap()),
+            ifindex: 7,
+            namespace: 1,
+            pid: 99,
+            version: "0.1.0".into(),
+            started: at(100),
+            restarts: 0,
+            state,
+            since: at(1000),
+            prefix: advertises.then(|| Prefix64::of("2001:db8:1::".parse().unwrap())),
+            source: advertises.then(|| "fe80::1".parse().unwrap()),
+            reason: if advertises { "" } else { "down" }.into(),
+            explanation: if advertises {
+                ""
+            } else {
+                "it is down: ip link set x up"
+            }
+            .into(),
+            counters: Counters {
+                ras_sent: 12,
+                solicitations_answered: 3,
+                ..Counters::default()
+            },
+            next_ra: advertises.then(|| at(12_345 + 31)),
+            handover: Handover::default(),
+        },
+        elsewhere: false,
+        overdue: false,
+    }
+}
+
+fn overview(instances: Vec<Instance>, missing: Vec<MissingInstance>) -> Overview {
+    Overview {
+        clock: Clock {
+            now: at(12_345),
+            wall: UNIX_EPOCH + Duration::from_secs(1_000_000_000),
+        },
+        instances,
+        missing,
+        pattern: Some("^tap".to_owned()),
+    }
+}
+
+fn absent(bytes: &[u8]) -> MissingInstance {
+    MissingInstance {
+        name: name(bytes),
+        reason: "stopped",
+        explanation: "it was stopped: systemctl start autora@tap-vm-10".to_owned(),
+    }
+}
+
+#[test]
+fn columns_are_aligned_and_reasons_stand_below() {
+    let mut late = instance(b"tap-vm-2", State::Advertising);
+    late.overdue = true;
+    late.record.next_ra = Some(at(12_345 - 75));
+    late.record.restarts = 2;
+    late.record.counters.drop_for(Rejection::HopLimit);
+    late.record.counters.send_errors = 4;
+    let mut elsewhere = instance(b"tap-vm-1", State::Waiting);
+    elsewhere.elsewhere = true;
+    let overview = overview(
+        vec![instance(b"tap-vm-1", State::Advertising), late, elsewhere],
+        vec![absent(b"tap-vm-10")],
+    );
+    let expected = "\
+INTERFACE  STATE         SINCE  PREFIX           SOURCE   RAS  RSS  NEXT
+tap-vm-1   advertising   3h09m  2001:db8:1::/64  fe80::1   12    3  in 31s
+tap-vm-2   advertising!  3h09m  2001:db8:1::/64  fe80::1   12    3  1m15s late
+    overdue: it hangs, or its advertisements cannot be sent: journalctl -u autora@tap-vm-2
+    1 packets dropped (hop limit not 255), 4 send errors, 2 restarts
+tap-vm-1   waiting       3h09m  -                -         12    3  -
+    down: it is down: ip link set x up
+    in another network namespace, net:[1]
+tap-vm-10  absent        -      -                -          -    -  -
+    stopped: it was stopped: systemctl start autora@tap-vm-10
+3 instances: 2 advertising, 1 waiting, 1 overdue; 1 interface without an instance
+";
+    assert_eq!(table::render(&overview, PLAIN), expected);
+}
+
+#[test]
+fn a_narrow_terminal_goes_without_the_source_and_wraps_reasons() {
+    let overview = overview(
+        vec![instance(b"tap-vm-1", State::Advertising)],
+        vec![absent(b"tap-vm-10")],
+    );
+    let style = Style {
+        width: Some(66),
+        ..PLAIN
+    };
+    let text = table::render(&overview, style);
+    assert!(text.lines().all(|line| line.len() <= 66), "{text}");
+    assert!(
+        !text.contains("fe80::1") && text.contains("2001:db8:1::/64"),
+        "{text}"
+    );
+    let narrowest = Style {
+        width: Some(1),
+        ..PLAIN
+    };
+    let lines = table::render(&overview, narrowest);
+    assert!(
+        lines.contains("\n    stopped: it was stopped: systemctl\n    start "),
+        "{lines}"
+    );
+}
+
+#[test]
+fn only_the_state_is_coloured() {
+    let overview = overview(vec![instance(b"a", State::Advertising)], vec![absent(b"b")]);
+    let style = Style {
+        colour: true,
+        width: None,
+    };
+    let text = table::render(&overview, style);
+    assert!(text.contains("\x1b[32madvertising\x1b[0m") && text.contains("\x1b[31mabsent\x1b[0m"));
+    let stripped = ["\x1b[32m", "\x1b[31m", "\x1b[0m"]
+        .iter()
+        .fold(text, |text, code| text.replace(code, ""));
+    assert_eq!(stripped, table::render(&overview, PLAIN));
+}
+
+#[test]
+fn nothing_at_all_is_one_line() {
+    assert_eq!(
+        table::render(&overview(Vec::new(), Vec::new()), PLAIN),
+        "0 instances; no interface here matches the pattern '^tap'\n"
+    );
+}
+
+/// Names hold what they like; nothing of it reaches a terminal or breaks a line.
+#[test]
+fn no_name_breaks_out_of_any_format() {
+    let evil = b"a\x1b\"\\\xff};";
+    let overview = overview(vec![instance(evil, State::Waiting)], vec![absent(evil)]);
+    let shown = r#"a\u{1b}"\\xff};"#;
+    assert!(table::render(&overview, PLAIN).contains(shown));
+    let metrics = prometheus::render(&overview);
+    assert!(
+        metrics.contains(r#"autora_instance_up{interface="a\\u{1b}\"\\\\xff};"} 1"#),
+        "{metrics}"
+    );
+    let document: serde_json::Value = serde_json::from_str(&json::render(&overview)).unwrap();
+    assert_eq!(document["instances"][0]["interface"], shown);
+    for text in [table::render(&overview, PLAIN), metrics, json::render(&overview)] {
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+    }
+}
+
+#[test]
+fn times_are_those_of_the_wall_clock() {
+    let overview = overview(vec![instance(b"a", State::Advertising)], Vec::new());
+    let document: serde_json::Value = serde_json::from_str(&json::render(&overview)).unwrap();
+    assert_eq!(document["time"], "2001-09-09T01:46:40.000Z");
+    assert_eq!(document["instances"][0]["since"], "2001-09-08T22:37:35.000Z");
+    assert_eq!(document["instances"][0]["next_ra"], "2001-09-09T01:47:11.000Z");
+    let metrics = prometheus::render(&overview);
+    assert!(metrics.contains("autora_next_ra_timestamp_seconds{interface=\"a\"} 1000000031.000\n"));
+
+    // Nonsense in a file is a nonsensical time, and no more.
+    let clock = overview.clock;
+    assert_eq!(clock.wall(at(0)), clock.wall - Duration::from_secs(12_345));
+    for nonsense in [Duration::MAX, Duration::from_nanos(u64::MAX)] {
+        let _ = humantime::format_rfc3339_millis(clock.wall(Instant::from_boot(nonsense))).to_string();
+    }
+}

@@ -1,0 +1,184 @@
+//! The settings that the instance of an interface gets from systemd.
+
+use std::ffi::OsStr;
+use std::time::Duration;
+
+use autora_core::interface_name::IfName;
+use clap::builder::{FalseyValueParser, TypedValueParser};
+use log::LevelFilter;
+use thiserror::Error;
+
+use super::durations::{self, Durations, InvalidDuration};
+use super::files::{self, PATTERN, RefusedSettings, SettingsFile};
+use super::{Config, DurationOption, InvalidConfig, SERVES_NOTHING, Settings};
+
+/// What one instance is told.
+pub(crate) struct InstanceSettings {
+    /// Checked as the instance checks them.
+    pub(crate) config: Config,
+    /// Where the pattern was found.
+    pub(crate) origin: String,
+    /// Whether the instance only logs what it would send.
+    pub(crate) dry_run: bool,
+}
+
+/// Why an instance would refuse its settings.
+#[derive(Debug, Error)]
+pub(crate) enum RefusedInstance {
+    /// A file is refused.
+    #[error(transparent)]
+    File(#[from] RefusedSettings),
+    /// A duration is malformed.
+    #[error("{option} is {value:?}: {reason}")]
+    Duration {
+        option: DurationOption,
+        value: String,
+        reason: InvalidDuration,
+    },
+    /// There is no such level.
+    #[error("--log-level (AUTORA_LOG) is {0:?}: it must be one of off, error, warn, info, debug, trace")]
+    LogLevel(String),
+    /// A value is out of its bounds, or the pattern is invalid.
+    #[error(transparent)]
+    Config(#[from] InvalidConfig),
+}
+
+/// The settings for the interface `name`. A pattern that was `given` as an
+/// option or a variable counts instead of the files'.
+///
+/// # Errors
+/// What the instance would refuse.
+pub(crate) fn of(name: &IfName, given: &str) -> Result<InstanceSettings, RefusedInstance> {
+    let mut values = Values {
+        pattern: SERVES_NOTHING.to_owned(),
+        origin: "the default".to_owned(),
+        durations: Durations::defaults(),
+        dry_run: false,
+    };
+    for path in [Some(files::ALL.into()), files::own(name)].into_iter().flatten() {
+        let file = SettingsFile::read(&path);
+        values.take(&path.display().to_string(), |variable| file.lookup(variable))?;
+    }
+    // The default is nothing that anybody has to give.
+    if given != SERVES_NOTHING {
+        "as given".clone_into(&mut values.origin);
+        given.clone_into(&mut values.pattern);
+    }
+    let config = Config::try_from(&Settings {
+        interface_regex: values.pattern,
+        durations: values.durations,
+    })?;
+    Ok(InstanceSettings {
+        config,
+        origin: values.origin,
+        dry_run: values.dry_run,
+    })
+}
+
+/// The values so far; a later file overrides an earlier one.
+struct Values {
+    pattern: String,
+    origin: String,
+    durations: Durations,
+    dry_run: bool,
+}
+
+impl Values {
+    /// Takes the variables that the file `origin` sets.
+    fn take<E>(
+        &mut self,
+        origin: &str,
+        lookup: impl Fn(&str) -> Result<Option<String>, E>,
+    ) -> Result<(), RefusedInstance>
+    where
+        RefusedInstance: From<E>,
+    {
+        if let Some(pattern) = lookup(PATTERN)? {
+            self.pattern = pattern;
+            origin.clone_into(&mut self.origin);
+        }
+        for (option, duration) in self.durations.by_option() {
+            if let Some(value) = lookup(option.variable)? {
+                *duration = read_duration(option, value)?;
+            }
+        }
+        if let Some(level) = lookup("AUTORA_LOG")? {
+            let parsed = level.parse::<LevelFilter>();
+            parsed.map_err(|_| RefusedInstance::LogLevel(level))?;
+        }
+        if let Some(value) = lookup("AUTORA_DRY_RUN")? {
+            let command = clap::Command::new("autora");
+            let is_set = FalseyValueParser::new().parse_ref(&command, None, OsStr::new(&value));
+            self.dry_run = is_set.unwrap_or(false);
+        }
+        Ok(())
+    }
+}
+
+fn read_duration(option: DurationOption, value: String) -> Result<Duration, RefusedInstance> {
+    durations::parse(&value).map_err(|reason| RefusedInstance::Duration {
+        option,
+        value,
+        reason,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::environment_file;
+    use super::*;
+
+    fn values_of(file: &[u8]) -> Result<Values, RefusedInstance> {
+        let mut values = Values {
+            pattern: SERVES_NOTHING.to_owned(),
+            origin: "the default".to_owned(),
+            durations: Durations::defaults(),
+            dry_run: false,
+        };
+        values.take("file", |variable| {
+            environment_file::lookup(file, variable).map_err(|reason| RefusedSettings::Ambiguous {
+                path: "file".into(),
+                reason,
+            })
+        })?;
+        Ok(values)
+    }
+
+    #[test]
+    fn a_file_sets_what_its_variables_stand_for() {
+        let file =
+            b"AUTORA_INTERFACE_REGEX='^tap'\nAUTORA_INTERFACE=x\nAUTORA_ROUTER_LIFETIME=90s\nOTHER=1\n";
+        let values = values_of(file).unwrap();
+        assert_eq!((&values.pattern[..], &values.origin[..]), ("^tap", "file"));
+        assert_eq!(values.durations.router_lifetime, Duration::from_secs(90));
+        assert_eq!(values.durations.max_ra_interval, Duration::from_secs(60));
+        assert!(!values_of(b"AUTORA_DRY_RUN=no\n").unwrap().dry_run);
+        assert!(values_of(b"AUTORA_DRY_RUN=yes\n").unwrap().dry_run);
+        assert!(values_of(b"# a\\\nAUTORA_LOG=info\n").is_err());
+    }
+
+    #[test]
+    fn what_does_not_parse_is_named_with_its_variable() {
+        let refused = |file: &[u8]| values_of(file).err().unwrap().to_string();
+        assert!(refused(b"AUTORA_LOG=loud\n").starts_with("--log-level (AUTORA_LOG) is \"loud\": "));
+        assert_eq!(
+            refused(b"AUTORA_MAX_RA_INTERVAL=20\n"),
+            "--max-ra-interval (AUTORA_MAX_RA_INTERVAL) is \"20\": a duration is a number with its unit, \
+             as in 20s, 1500ms, 3m, 2h, 1d or 1h30m"
+        );
+    }
+
+    #[test]
+    fn what_is_given_counts_instead_of_the_files() {
+        let name = IfName::new(b"no-such-one").unwrap();
+        let settings = of(&name, "^no-such").unwrap();
+        assert_eq!(
+            (settings.config.pattern.to_string(), &settings.origin[..]),
+            ("^no-such".to_owned(), "as given")
+        );
+        assert!(of(&name, "([").is_err_and(|refused| {
+            let line = refused.to_string();
+            line.contains("AUTORA_INTERFACE_REGEX") && !line.contains('\n')
+        }));
+    }
+}

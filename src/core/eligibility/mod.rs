@@ -1,0 +1,232 @@
+//! What may be advertised on a link, or the one reason why not.
+
+mod reason;
+
+#[cfg(test)]
+mod tests;
+
+use alloc::vec::Vec;
+use core::iter;
+use core::net::Ipv6Addr;
+
+use crate::link::{Address, AddressState, Hardware, IFF_LOOPBACK, IFF_MULTICAST, IFF_RUNNING, IFF_UP, Link};
+use crate::prefix::Prefix64;
+use crate::wire::PrefixInformation;
+pub use reason::Reason;
+
+/// What may be sent, by a reading of the link's state.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// All is well.
+    Advertise(AdvertisingBasis, PrefixInformation),
+    /// Nothing but the withdrawal of what was advertised before.
+    WithdrawOnly(AdvertisingBasis, Reason),
+    /// Nothing at all.
+    Silent(Reason),
+}
+
+impl Verdict {
+    /// Why nothing is advertised, if so.
+    #[must_use]
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Advertise(..) => None,
+            Self::WithdrawOnly(_, reason) | Self::Silent(reason) => Some(reason),
+        }
+    }
+}
+
+/// What any packet rests on, a withdrawal included.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AdvertisingBasis {
+    /// A valid link-local address.
+    pub source: Ipv6Addr,
+    /// The count of carrier gains: a guest may have restarted in between.
+    pub carrier_ups: u32,
+    /// The one usable /64, if there is one.
+    pub preferred: Option<PrefixInformation>,
+    /// Prefixes whose addresses are all deprecated, with what remains.
+    pub deprecated: Vec<PrefixInformation>,
+    /// Prefixes that are there but neither preferred nor deprecated yet.
+    pub pending: Vec<Prefix64>,
+}
+
+/// Judges a `link` whose name is one to be served: the rules in their order. What allows no withdrawal is
+/// asked first, so that a [`Verdict::WithdrawOnly`] stands on a link that is
+/// up, has a valid source and is nobody else's.
+///
+/// `source` is the address advertised from so far; it is kept while it is
+/// valid (RFC 4861, 6.2.8: hosts know a router by it).
+#[must_use]
+pub fn judge(link: &Link, yields_to_other_daemon: bool, source: Option<Ipv6Addr>) -> Verdict {
+    match basis(link, yields_to_other_daemon, source) {
+        Err(reason) => Verdict::Silent(reason),
+        Ok((basis, pending)) => conclude(link, basis, &pending),
+    }
+}
+
+fn basis(
+    link: &Link,
+    yields_to_other_daemon: bool,
+    source: Option<Ipv6Addr>,
+) -> Result<(AdvertisingBasis, Vec<(Prefix64, AddressState)>), Reason> {
+    let has = |flag| link.flags & flag != 0;
+    if has(IFF_LOOPBACK) {
+        return Err(Reason::Loopback);
+    }
+    if let Hardware::Other(kind) = link.hardware {
+        return Err(Reason::LinkType(kind));
+    }
+    if !has(IFF_UP) {
+        return Err(Reason::Down);
+    }
+    if !has(IFF_RUNNING) {
+        return Err(Reason::NoCarrier);
+    }
+    if !has(IFF_MULTICAST) {
+        return Err(Reason::NoMulticast);
+    }
+    let ipv6 = link.ipv6.ok_or(Reason::NoIpv6)?;
+    if ipv6.disable_ipv6 != 0 {
+        return Err(Reason::Ipv6Disabled);
+    }
+    // 1 means "unless forwarding" and is every interface's default.
+    if ipv6.accept_ra >= 2 {
+        return Err(Reason::AcceptsRas(ipv6.accept_ra));
+    }
+    if link.default_route {
+        return Err(Reason::DefaultRoute);
+    }
+    if yields_to_other_daemon {
+        return Err(Reason::OtherDaemon);
+    }
+    let source = link_local(&link.addresses, source)?;
+    let prefixes = Prefixes::of(&link.addresses);
+    if let (Some(first), [_, ..]) = (prefixes.preferred, &prefixes.more[..]) {
+        let more = prefixes.more.iter().map(|p| p.prefix);
+        return Err(Reason::SeveralPrefixes(
+            iter::once(first.prefix).chain(more).collect(),
+        ));
+    }
+    let basis = AdvertisingBasis {
+        source,
+        carrier_ups: link.carrier_ups,
+        preferred: prefixes.preferred,
+        pending: prefixes.pending.iter().map(|&(prefix, _)| prefix).collect(),
+        deprecated: prefixes.deprecated,
+    };
+    Ok((basis, prefixes.pending))
+}
+
+fn conclude(link: &Link, basis: AdvertisingBasis, pending: &[(Prefix64, AddressState)]) -> Verdict {
+    let forwarding = link.ipv6.map_or(0, |ipv6| ipv6.forwarding);
+    if forwarding != 1 {
+        return Verdict::WithdrawOnly(basis, Reason::NotForwarding(forwarding));
+    }
+    if let Some(prefix) = basis.preferred {
+        return Verdict::Advertise(basis, prefix);
+    }
+    let reason = match (pending, &basis.deprecated[..]) {
+        ([(prefix, AddressState::Tentative), ..], _) => Reason::PrefixTentative(*prefix),
+        (_, [deprecated, ..]) => Reason::PrefixDeprecated(deprecated.prefix),
+        ([(prefix, _), ..], _) => Reason::PrefixDuplicate(*prefix),
+        _ => Reason::NoPrefix,
+    };
+    Verdict::WithdrawOnly(basis, reason)
+}
+
+/// The address to advertise from: the one used so far, else the oldest, which
+/// is the one that an earlier process of this daemon chose.
+fn link_local(addresses: &[Address], so_far: Option<Ipv6Addr>) -> Result<Ipv6Addr, Reason> {
+    let link_locals = || addresses.iter().filter(|a| a.local.is_unicast_link_local());
+    if let Some(kept) = link_locals().find(|a| a.is_valid() && Some(a.local) == so_far) {
+        return Ok(kept.local);
+    }
+    if let Some(oldest) = link_locals()
+        .filter(|a| a.is_valid())
+        .min_by_key(|a| (a.created, a.local))
+    {
+        return Ok(oldest.local);
+    }
+    let tentative = link_locals().find(|a| a.state() == AddressState::Tentative);
+    Err(match (tentative, link_locals().next()) {
+        (Some(a), _) => Reason::LinkLocalTentative(a.local),
+        (None, Some(a)) => Reason::LinkLocalDuplicate(a.local),
+        (None, None) => Reason::NoLinkLocal,
+    })
+}
+
+/// The /64 prefixes of an interface, each once, by the best of its addresses.
+/// The usual case, one that is preferred, takes no memory.
+struct Prefixes {
+    preferred: Option<PrefixInformation>,
+    /// Further ones that are preferred.
+    more: Vec<PrefixInformation>,
+    deprecated: Vec<PrefixInformation>,
+    pending: Vec<(Prefix64, AddressState)>,
+}
+
+impl Prefixes {
+    fn of(addresses: &[Address]) -> Self {
+        let mut all = Self {
+            preferred: None,
+            more: Vec::new(),
+            deprecated: Vec::new(),
+            pending: Vec::new(),
+        };
+        for address in addresses
+            .iter()
+            .filter(|a| a.prefix_len == 64 && is_routable(a.on_link))
+        {
+            let found = PrefixInformation {
+                prefix: Prefix64::of(address.on_link),
+                valid: address.valid.surely_left(),
+                preferred: address.preferred.surely_left(),
+            };
+            match address.state() {
+                AddressState::Preferred => {
+                    let first = all.preferred.get_or_insert(found);
+                    if !lengthen(first, &found) {
+                        merge(&mut all.more, found);
+                    }
+                }
+                AddressState::Deprecated => merge(&mut all.deprecated, found),
+                state => all.pending.push((found.prefix, state)),
+            }
+        }
+        let preferred = || all.preferred.iter().chain(&all.more);
+        all.deprecated
+            .retain(|d| !preferred().any(|p| p.prefix == d.prefix));
+        all.pending.retain(|&(pending, _)| {
+            let known = |p: &PrefixInformation| p.prefix == pending;
+            !preferred().chain(&all.deprecated).any(known)
+        });
+        all
+    }
+}
+
+fn merge(prefixes: &mut Vec<PrefixInformation>, found: PrefixInformation) {
+    if !prefixes.iter_mut().any(|known| lengthen(known, &found)) {
+        prefixes.push(found);
+    }
+}
+
+/// A prefix lives as long as the longest-lived of its addresses. False if
+/// `found` is another prefix.
+fn lengthen(known: &mut PrefixInformation, found: &PrefixInformation) -> bool {
+    if known.prefix != found.prefix {
+        return false;
+    }
+    known.valid = known.valid.max(found.valid);
+    known.preferred = known.preferred.max(found.preferred);
+    true
+}
+
+/// Global unicast or unique local (RFC 4291, 2.4 and 2.5.4 to 2.5.6). What was
+/// site-local is global unicast now (RFC 3879, 4).
+fn is_routable(address: Ipv6Addr) -> bool {
+    !(address.is_unicast_link_local()
+        || address.is_multicast()
+        // ::/96 and ::ffff:0:0/96: unspecified, loopback, IPv4 in IPv6.
+        || address.octets().starts_with(&[0; 8]))
+}

@@ -1,0 +1,94 @@
+//! Why nothing is advertised.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::Ipv6Addr;
+
+use crate::prefix::Prefix64;
+
+/// Why an interface is not advertised; [`Reason::key`] names it in the journal.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reason {
+    /// The state could not be read.
+    Unreadable(String),
+    /// The loopback interface.
+    Loopback,
+    /// Neither Ethernet nor bare IP: the `ARPHRD_*` that it is.
+    LinkType(u16),
+    /// Not `IFF_UP`.
+    Down,
+    /// Not `IFF_RUNNING`.
+    NoCarrier,
+    /// Not `IFF_MULTICAST`.
+    NoMulticast,
+    /// The kernel runs no IPv6 on it, as with an MTU below 1280.
+    NoIpv6,
+    /// `disable_ipv6` is set.
+    Ipv6Disabled,
+    /// It takes Router Advertisements although it forwards: an uplink.
+    AcceptsRas(i32),
+    /// An IPv6 default route goes out of it: an uplink.
+    DefaultRoute,
+    /// Another daemon of this host advertises on it.
+    OtherDaemon,
+    /// No link-local address.
+    NoLinkLocal,
+    /// A link-local address is not valid yet.
+    LinkLocalTentative(Ipv6Addr),
+    /// The link-local address belongs to another node.
+    LinkLocalDuplicate(Ipv6Addr),
+    /// More than one usable /64.
+    SeveralPrefixes(Vec<Prefix64>),
+    /// `forwarding` is not 1.
+    NotForwarding(i32),
+    /// No /64 at all.
+    NoPrefix,
+    /// The only /64 is not valid yet.
+    PrefixTentative(Prefix64),
+    /// The only address inside a /64 belongs to another node.
+    PrefixDuplicate(Prefix64),
+    /// The only /64 is deprecated.
+    PrefixDeprecated(Prefix64),
+}
+
+impl Reason {
+    /// A stable name for the journal field `AUTORA_REASON` and for scripts.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => "unreadable",
+            Self::Loopback => "loopback",
+            Self::LinkType(_) => "link-type",
+            Self::Down => "down",
+            Self::NoCarrier => "no-carrier",
+            Self::NoMulticast => "no-multicast",
+            Self::NoIpv6 => "no-ipv6",
+            Self::Ipv6Disabled => "ipv6-disabled",
+            Self::AcceptsRas(_) => "uplink-accepts-ra",
+            Self::DefaultRoute => "uplink-default-route",
+            Self::OtherDaemon => "other-daemon",
+            Self::NoLinkLocal => "no-link-local",
+            Self::LinkLocalTentative(_) => "link-local-tentative",
+            Self::LinkLocalDuplicate(_) => "link-local-duplicate",
+            Self::SeveralPrefixes(_) => "several-prefixes",
+            Self::NotForwarding(_) => "not-forwarding",
+            Self::NoPrefix => "no-prefix",
+            Self::PrefixTentative(_) => "prefix-tentative",
+            Self::PrefixDuplicate(_) => "prefix-duplicate",
+            Self::PrefixDeprecated(_) => "prefix-deprecated",
+        }
+    }
+
+    /// Whether it normally clears by itself.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Down
+                | Self::NoCarrier
+                | Self::NoLinkLocal
+                | Self::LinkLocalTentative(_)
+                | Self::PrefixTentative(_)
+        )
+    }
+}

@@ -1,0 +1,174 @@
+//! Each requirement on its own, on a link that is otherwise fit.
+
+use super::*;
+use crate::lifetime::Lifetime;
+use crate::link::tests::{address, fit};
+use crate::link::{IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE};
+
+fn judged(change: impl FnOnce(&mut Link)) -> Verdict {
+    let mut link = fit();
+    change(&mut link);
+    judge(&link, false, None)
+}
+
+fn reason(change: impl FnOnce(&mut Link)) -> Reason {
+    judged(change).reason().cloned().expect("ineligible")
+}
+
+fn prefix(text: &str) -> Prefix64 {
+    Prefix64::of(text.parse().unwrap())
+}
+
+fn settings(link: &mut Link) -> &mut crate::link::Ipv6Settings {
+    link.ipv6.as_mut().unwrap()
+}
+
+fn offered(change: impl FnOnce(&mut Link)) -> (AdvertisingBasis, PrefixInformation) {
+    match judged(change) {
+        Verdict::Advertise(basis, prefix) => (basis, prefix),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_fit_link_is_advertised() {
+    let (basis, offer) = offered(|_| ());
+    assert_eq!(basis.source, "fe80::1".parse::<Ipv6Addr>().unwrap());
+    assert_eq!(offer.prefix, prefix("2001:db8:1::"));
+    assert_eq!(offer.valid, Lifetime::INFINITE);
+}
+
+#[test]
+fn each_requirement_has_its_reason() {
+    let off = |flag: u32| move |l: &mut Link| l.flags &= !flag;
+    assert_eq!(reason(|l| l.flags |= IFF_LOOPBACK), Reason::Loopback);
+    assert_eq!(
+        reason(|l| l.hardware = Hardware::Other(512)),
+        Reason::LinkType(512)
+    );
+    assert_eq!(reason(off(IFF_UP)), Reason::Down);
+    assert_eq!(reason(off(IFF_RUNNING)), Reason::NoCarrier);
+    assert_eq!(reason(off(IFF_MULTICAST)), Reason::NoMulticast);
+    assert_eq!(reason(|l| l.ipv6 = None), Reason::NoIpv6);
+    assert_eq!(reason(|l| settings(l).disable_ipv6 = 1), Reason::Ipv6Disabled);
+    assert_eq!(reason(|l| settings(l).accept_ra = 2), Reason::AcceptsRas(2));
+    assert_eq!(reason(|l| l.default_route = true), Reason::DefaultRoute);
+    assert_eq!(reason(|l| settings(l).forwarding = 0), Reason::NotForwarding(0));
+    assert_eq!(reason(|l| settings(l).forwarding = 2), Reason::NotForwarding(2));
+    let verdict = judge(&fit(), true, None);
+    assert_eq!(verdict, Verdict::Silent(Reason::OtherDaemon));
+}
+
+#[test]
+fn the_source_must_be_link_local_and_valid() {
+    let ll = "fe80::1".parse().unwrap();
+    assert_eq!(reason(|l| l.addresses.truncate(0)), Reason::NoLinkLocal);
+    assert_eq!(
+        reason(|l| l.addresses[0].flags |= IFA_F_TENTATIVE),
+        Reason::LinkLocalTentative(ll)
+    );
+    assert_eq!(
+        reason(|l| l.addresses[0].flags |= IFA_F_DADFAILED),
+        Reason::LinkLocalDuplicate(ll)
+    );
+}
+
+#[test]
+fn the_source_is_kept_while_valid_else_the_oldest_is_taken() {
+    let mut link = fit();
+    let mut second = address("fe80::2");
+    second.created = 50;
+    link.addresses.push(second);
+    let source = |link: &Link, so_far: &str| match judge(link, false, so_far.parse().ok()) {
+        Verdict::Advertise(basis, _) => basis.source.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(source(&link, "fe80::1"), "fe80::1");
+    assert_eq!(source(&link, "fe80::9"), "fe80::2");
+    link.addresses[0].flags |= IFA_F_TENTATIVE;
+    assert_eq!(source(&link, "fe80::1"), "fe80::2");
+}
+
+#[test]
+fn exactly_one_usable_64_is_wanted() {
+    let p = prefix("2001:db8:1::");
+    assert_eq!(reason(|l| l.addresses.truncate(1)), Reason::NoPrefix);
+    assert_eq!(reason(|l| l.addresses[1].prefix_len = 65), Reason::NoPrefix);
+    assert_eq!(
+        reason(|l| l.addresses.push(address("fd00::1"))),
+        Reason::SeveralPrefixes(vec![p, prefix("fd00::")])
+    );
+    assert_eq!(
+        reason(|l| l.addresses[1].flags |= IFA_F_TENTATIVE),
+        Reason::PrefixTentative(p)
+    );
+    assert_eq!(
+        reason(|l| l.addresses[1].flags |= IFA_F_DADFAILED),
+        Reason::PrefixDuplicate(p)
+    );
+    assert_eq!(
+        reason(|l| l.addresses[1].flags |= IFA_F_DEPRECATED),
+        Reason::PrefixDeprecated(p)
+    );
+}
+
+#[test]
+fn several_addresses_inside_one_64_are_one() {
+    let (_, offer) = offered(|l| {
+        l.addresses[1].valid = Lifetime::from_bits(100);
+        l.addresses[1].preferred = Lifetime::from_bits(90);
+        let mut other = address("2001:db8:1::2");
+        other.valid = Lifetime::from_bits(200);
+        other.preferred = Lifetime::from_bits(10);
+        l.addresses.push(other);
+        let mut deprecated = address("2001:db8:1::3");
+        deprecated.flags |= IFA_F_DEPRECATED;
+        l.addresses.push(deprecated);
+    });
+    assert_eq!((offer.valid.to_bits(), offer.preferred.to_bits()), (199, 89));
+}
+
+#[test]
+fn addresses_of_other_kinds_are_ignored() {
+    let (basis, offer) = offered(|l| {
+        for text in ["::1", "::ffff:192.0.2.1"] {
+            l.addresses.push(address(text));
+        }
+        let mut host = address("2001:db8:9::1");
+        host.prefix_len = 128;
+        l.addresses.push(host);
+    });
+    assert_eq!(offer.prefix, prefix("2001:db8:1::"));
+    assert!(basis.deprecated.is_empty() && basis.pending.is_empty());
+}
+
+#[test]
+fn a_deprecated_prefix_beside_a_new_one_is_told() {
+    let (basis, offer) = offered(|l| {
+        l.addresses[1].flags |= IFA_F_DEPRECATED;
+        l.addresses.push(address("2001:db8:2::1"));
+    });
+    assert_eq!(offer.prefix, prefix("2001:db8:2::"));
+    assert_eq!(basis.deprecated.len(), 1);
+    assert_eq!(basis.deprecated[0].prefix, prefix("2001:db8:1::"));
+}
+
+#[test]
+fn only_forwarding_and_the_prefix_leave_room_for_a_withdrawal() {
+    assert!(matches!(
+        judged(|l| settings(l).forwarding = 0),
+        Verdict::WithdrawOnly(..)
+    ));
+    assert!(matches!(
+        judged(|l| l.addresses.truncate(1)),
+        Verdict::WithdrawOnly(..)
+    ));
+    // An uplink that does not forward either is an uplink first.
+    let uplink = judged(|l| {
+        settings(l).forwarding = 0;
+        l.default_route = true;
+    });
+    assert_eq!(uplink, Verdict::Silent(Reason::DefaultRoute));
+    let several = judged(|l| l.addresses.push(address("fd00::1")));
+    assert!(matches!(several, Verdict::Silent(Reason::SeveralPrefixes(_))));
+}

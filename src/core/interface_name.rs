@@ -1,0 +1,120 @@
+//! The name of a network interface.
+
+use core::fmt;
+
+use thiserror::Error;
+
+/// IFNAMSIZ less the terminating zero.
+const MAX_LEN: usize = 15;
+
+/// A name that the kernel could give to an interface: 1 to 15 bytes without
+/// `/`, `:`, NUL or white space, and neither `.` nor `..` (`dev_valid_name`).
+/// Names need not be UTF-8.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IfName {
+    /// Zeros behind the name, which holds none, so that the derived order is
+    /// that of the names.
+    bytes: [u8; MAX_LEN],
+    len: u8,
+}
+
+/// Why some bytes are no interface name.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum InvalidIfName {
+    /// Empty, or more than 15 bytes.
+    #[error("an interface name has 1 to 15 bytes, not {0}")]
+    Length(usize),
+    /// A byte that the kernel refuses, or one of the names `.` and `..`.
+    #[error("an interface name holds no '/', ':' or white space, and is neither '.' nor '..'")]
+    Forbidden,
+}
+
+impl IfName {
+    /// Takes the bytes as they stand.
+    ///
+    /// # Errors
+    /// When the kernel would not accept them as a name.
+    pub fn new(bytes: &[u8]) -> Result<Self, InvalidIfName> {
+        if bytes.is_empty() || bytes.len() > MAX_LEN {
+            return Err(InvalidIfName::Length(bytes.len()));
+        }
+        // 0xa0 counts as white space for the kernel (its ctype is Latin-1).
+        let forbidden = |b: &u8| matches!(b, 0 | b'/' | b':' | b' ' | 0x09..=0x0d | 0xa0);
+        if bytes.iter().any(forbidden) || bytes == b"." || bytes == b".." {
+            return Err(InvalidIfName::Forbidden);
+        }
+        let mut name = Self {
+            bytes: [0; MAX_LEN],
+            len: u8::try_from(bytes.len()).unwrap_or_default(),
+        };
+        name.bytes
+            .iter_mut()
+            .zip(bytes)
+            .for_each(|(to, from)| *to = *from);
+        Ok(name)
+    }
+
+    /// The name as the kernel holds it.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len.into()).unwrap_or_default()
+    }
+}
+
+/// Control characters and bytes that are not UTF-8 are shown escaped, so that
+/// a name cannot forge a line in a log.
+impl fmt::Display for IfName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.as_bytes().utf8_chunks() {
+            for c in chunk.valid().chars() {
+                if c.is_control() {
+                    write!(f, "{}", c.escape_default())?;
+                } else {
+                    write!(f, "{c}")?;
+                }
+            }
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for IfName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_refuses_is_no_name() {
+        for bad in [
+            &b""[..],
+            b"sixteen-bytes-xx",
+            b"a/b",
+            b"a:b",
+            b"a b",
+            b"a\n",
+            b"a\xa0b",
+            b"a\0",
+            b".",
+            b"..",
+        ] {
+            assert!(IfName::new(bad).is_err(), "{bad:?}");
+        }
+        for good in [&b"a"[..], b"fifteen-bytes-x", b"a;$(x)%\\", b"\xff\x01", b"..."] {
+            assert!(IfName::new(good).is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_shown_safely() {
+        assert_eq!(IfName::new(b"a\x1b\xff").unwrap().to_string(), r"a\u{1b}\xff");
+        assert_eq!(IfName::new(b"tap-vm-1").unwrap().to_string(), "tap-vm-1");
+    }
+}

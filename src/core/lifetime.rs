@@ -1,0 +1,87 @@
+//! Lifetimes as they stand on the wire and in the kernel's address records.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::time::Instant;
+
+/// Whole seconds, 0 to 4294967294, or infinity (all ones; RFC 4861, 4.6.2).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Lifetime(u32);
+
+impl Lifetime {
+    /// Over, or to be given up at once.
+    pub const ZERO: Self = Self(0);
+    /// Never ends.
+    pub const INFINITE: Self = Self(u32::MAX);
+
+    /// From the 32 bits of a packet or of an `ifa_cacheinfo`.
+    #[must_use]
+    pub const fn from_bits(seconds: u32) -> Self {
+        Self(seconds)
+    }
+
+    /// The 32 bits for a packet.
+    #[must_use]
+    pub const fn to_bits(self) -> u32 {
+        self.0
+    }
+
+    /// At least this much is left when the kernel says so: it counts the
+    /// seconds that have passed in whole, and says up to one too many.
+    #[must_use]
+    pub fn surely_left(self) -> Self {
+        match self {
+            Self::INFINITE => Self::INFINITE,
+            Self(seconds) => Self(seconds.saturating_sub(1)),
+        }
+    }
+
+    /// The whole seconds from `now` to `end` (`None`: never), rounded down.
+    #[must_use]
+    pub fn between(now: Instant, end: Option<Instant>) -> Self {
+        let Some(end) = end else {
+            return Self::INFINITE;
+        };
+        let seconds = end.saturating_since(now).as_secs();
+        Self(u32::try_from(seconds).map_or(u32::MAX - 1, |s| s.min(u32::MAX - 1)))
+    }
+
+    /// When it ends if it begins at `now`; `None` if never.
+    #[must_use]
+    pub fn end(self, now: Instant) -> Option<Instant> {
+        (self != Self::INFINITE).then(|| now + Duration::from_secs(u64::from(self.0)))
+    }
+}
+
+impl fmt::Display for Lifetime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::INFINITE {
+            f.write_str("forever")
+        } else {
+            write!(f, "{}s", self.0)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn infinity_is_never_made_by_counting() {
+        let now = Instant::from_boot(Duration::from_secs(5));
+        let far = now + Duration::from_secs(u64::from(u32::MAX));
+        assert_eq!(Lifetime::between(now, Some(far)).to_bits(), u32::MAX - 1);
+        assert_eq!(Lifetime::between(now, None), Lifetime::INFINITE);
+        assert_eq!(Lifetime::between(far, Some(now)), Lifetime::ZERO);
+        assert_eq!(Lifetime::INFINITE.end(now), None);
+    }
+
+    #[test]
+    fn seconds_are_rounded_down() {
+        let now = Instant::from_boot(Duration::ZERO);
+        let end = now + Duration::from_millis(2999);
+        assert_eq!(Lifetime::between(now, Some(end)).to_bits(), 2);
+    }
+}

@@ -1,0 +1,183 @@
+//! What is known of the interface at one moment.
+
+use alloc::vec::Vec;
+use core::net::Ipv6Addr;
+
+use crate::interface_name::IfName;
+use crate::lifetime::Lifetime;
+
+// Flags of a link (`linux/if.h`).
+
+/// The administrator wants it up.
+pub const IFF_UP: u32 = 1 << 0;
+/// The loopback interface.
+pub const IFF_LOOPBACK: u32 = 1 << 3;
+/// It has carrier.
+pub const IFF_RUNNING: u32 = 1 << 6;
+/// It supports multicast.
+pub const IFF_MULTICAST: u32 = 1 << 12;
+
+// Flags of an address (`linux/if_addr.h`).
+
+/// Duplicate Address Detection found another node with it.
+pub const IFA_F_DADFAILED: u32 = 1 << 3;
+/// Its preferred lifetime is over.
+pub const IFA_F_DEPRECATED: u32 = 1 << 5;
+/// Duplicate Address Detection has not finished.
+pub const IFA_F_TENTATIVE: u32 = 1 << 6;
+/// It has no finite lifetime.
+pub const IFA_F_PERMANENT: u32 = 1 << 7;
+
+/// One reading of the interface's state.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Link {
+    /// The kernel's index, unique within the network namespace at any time.
+    pub ifindex: u32,
+    /// The name that it has now.
+    pub name: IfName,
+    /// `IFF_*` of `ifi_flags`.
+    pub flags: u32,
+    /// What kind of link it is.
+    pub hardware: Hardware,
+    /// How often the carrier has come up (`IFLA_CARRIER_UP_COUNT`).
+    pub carrier_ups: u32,
+    /// The IPv6 settings; `None` while IPv6 does not exist on the interface.
+    pub ipv6: Option<Ipv6Settings>,
+    /// Its IPv6 addresses.
+    pub addresses: Vec<Address>,
+    /// Whether an IPv6 default route goes out of it.
+    pub default_route: bool,
+    /// Advertisements that other programs of this host sent on it since it
+    /// exists (`Icmp6OutType134`; packet sockets are not counted).
+    pub foreign_ras: u64,
+}
+
+/// How packets are framed on the link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hardware {
+    /// `ARPHRD_ETHER`, with the interface's own address.
+    Ethernet([u8; 6]),
+    /// `ARPHRD_NONE`: IP packets as they are, as on a tun.
+    Bare,
+    /// Any other `ARPHRD_*`, which is not served.
+    Other(u16),
+}
+
+/// The per-interface sysctls that decide.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ipv6Settings {
+    /// `net.ipv6.conf.X.forwarding`
+    pub forwarding: i32,
+    /// `net.ipv6.conf.X.accept_ra`
+    pub accept_ra: i32,
+    /// `net.ipv6.conf.X.disable_ipv6`
+    pub disable_ipv6: i32,
+}
+
+/// An address of the interface.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Address {
+    /// The address itself (`IFA_LOCAL`, else `IFA_ADDRESS`).
+    pub local: Ipv6Addr,
+    /// An address of the prefix on the link: `local`, or its peer's.
+    pub on_link: Ipv6Addr,
+    /// The length of that prefix, 0 to 128.
+    pub prefix_len: u8,
+    /// `IFA_F_*`
+    pub flags: u32,
+    /// What remains of the valid lifetime.
+    pub valid: Lifetime,
+    /// What remains of the preferred lifetime.
+    pub preferred: Lifetime,
+    /// When it was made, in hundredths of a second since boot (`cstamp`).
+    pub created: u32,
+}
+
+/// How far an address has come (RFC 4862, 5.4 and 5.5.4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AddressState {
+    /// Duplicate Address Detection runs.
+    Tentative,
+    /// Another node has it.
+    Duplicate,
+    /// Valid, not to be used for anything new.
+    Deprecated,
+    /// Valid and preferred.
+    Preferred,
+}
+
+impl Address {
+    /// Where it stands.
+    #[must_use]
+    pub fn state(&self) -> AddressState {
+        if self.flags & IFA_F_DADFAILED != 0 {
+            AddressState::Duplicate
+        } else if self.flags & IFA_F_TENTATIVE != 0 {
+            AddressState::Tentative
+        } else if self.flags & IFA_F_DEPRECATED != 0 || self.preferred == Lifetime::ZERO {
+            AddressState::Deprecated
+        } else {
+            AddressState::Preferred
+        }
+    }
+
+    /// Whether packets may carry it as their source.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        matches!(self.state(), AddressState::Deprecated | AddressState::Preferred)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A link that is fit in every respect.
+    pub(crate) fn fit() -> Link {
+        Link {
+            ifindex: 7,
+            name: IfName::new(b"tap-vm-1").unwrap(),
+            flags: IFF_UP | IFF_RUNNING | IFF_MULTICAST,
+            hardware: Hardware::Ethernet([2, 0, 0, 0, 0, 1]),
+            carrier_ups: 1,
+            ipv6: Some(Ipv6Settings {
+                forwarding: 1,
+                accept_ra: 1,
+                disable_ipv6: 0,
+            }),
+            addresses: vec![address("fe80::1"), address("2001:db8:1::1")],
+            default_route: false,
+            foreign_ras: 0,
+        }
+    }
+
+    /// A permanent address with a prefix of 64 bits.
+    pub(crate) fn address(text: &str) -> Address {
+        let local = text.parse().unwrap();
+        Address {
+            local,
+            on_link: local,
+            prefix_len: 64,
+            flags: IFA_F_PERMANENT,
+            valid: Lifetime::INFINITE,
+            preferred: Lifetime::INFINITE,
+            created: 100,
+        }
+    }
+
+    #[test]
+    fn a_failed_duplicate_check_outweighs_tentative() {
+        let mut a = address("fe80::1");
+        a.flags |= IFA_F_TENTATIVE | IFA_F_DADFAILED;
+        assert_eq!(a.state(), AddressState::Duplicate);
+        assert!(!a.is_valid());
+    }
+
+    #[test]
+    fn a_preferred_lifetime_of_zero_is_deprecation() {
+        let mut a = address("2001:db8::1");
+        a.preferred = Lifetime::ZERO;
+        assert_eq!(a.state(), AddressState::Deprecated);
+        assert!(a.is_valid());
+    }
+}

@@ -1,0 +1,31 @@
+//! The one length of prefix that this daemon serves.
+
+use core::fmt;
+use core::net::Ipv6Addr;
+
+/// A prefix of 64 bits (SLAAC needs no other length: RFC 4862, 5.5.3 d), the
+/// host bits being zero by construction.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Prefix64([u16; 4]);
+
+impl Prefix64 {
+    /// The /64 that holds `address`.
+    #[must_use]
+    pub fn of(address: Ipv6Addr) -> Self {
+        let [a, b, c, d, ..] = address.segments();
+        Self([a, b, c, d])
+    }
+
+    /// The address whose last 64 bits are zero.
+    #[must_use]
+    pub fn network(self) -> Ipv6Addr {
+        let [a, b, c, d] = self.0;
+        Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0)
+    }
+}
+
+impl fmt::Display for Prefix64 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/64", self.network())
+    }
+}

@@ -1,0 +1,81 @@
+//! Why an instance does not start, or cannot go on.
+
+use std::io;
+
+use autora_core::interface_name::IfName;
+use thiserror::Error;
+
+use crate::advice::shell::{self, escaped_dashes_hint};
+use crate::kernel::privileges::PrivilegeError;
+
+/// Why an instance ends other than on request.
+#[derive(Debug, Error)]
+pub enum DaemonError {
+    /// The name is not one to be served.
+    #[error(
+        "{name}: the name does not match the pattern '{pattern}' and is not served: set --interface-regex \
+         (AUTORA_INTERFACE_REGEX in /etc/default/autora)"
+    )]
+    NoMatch {
+        /// The interface.
+        name: IfName,
+        /// The pattern.
+        pattern: String,
+    },
+    /// There is no such interface.
+    #[error(
+        "{0}: no such interface in this network namespace: see ip link{hint}",
+        hint = escaped_dashes_hint(&.0.to_string())
+    )]
+    NoInterface(IfName),
+    /// The name is an alternative one.
+    #[error("{name}: that is another name of {real}: use that one")]
+    AlternativeName {
+        /// The name as given.
+        name: IfName,
+        /// The interface's own name.
+        real: IfName,
+    },
+    /// The interface was deleted while the instance started.
+    #[error("{0}: the interface went away during the start")]
+    WentAway(IfName),
+    /// Another instance serves the interface.
+    #[error("{0}: another autora serves it already: stop that one first (ps -C autora -f)")]
+    Claimed(IfName),
+    /// `CAP_NET_RAW` is missing.
+    #[error(
+        "{name}: CAP_NET_RAW is missing, and a raw socket needs it: run this as root or through \
+         systemctl start {unit}, or look first with --dry-run",
+        name = .0, unit = shell::unit(.0)
+    )]
+    NoCapability(IfName),
+    /// A privilege could not be given up.
+    #[error("{name}: {error}")]
+    Privileges {
+        /// The interface.
+        name: IfName,
+        /// Which one, and why.
+        error: PrivilegeError,
+    },
+    /// Unrecoverable operating-system error.
+    #[error("{name}: {doing}: {error}")]
+    Os {
+        /// The interface.
+        name: IfName,
+        /// What was attempted.
+        doing: &'static str,
+        /// What the kernel said.
+        error: io::Error,
+    },
+}
+
+impl DaemonError {
+    /// For `map_err`: what went wrong with the interface `name` while `doing` it.
+    pub(super) fn os<E: Into<io::Error>>(name: IfName, doing: &'static str) -> impl Fn(E) -> Self {
+        move |error| Self::Os {
+            name,
+            doing,
+            error: error.into(),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The raw packet socket: what it hears, and how it sends.
+//!
+//! A packet socket rather than an `ICMPv6` one: it costs packets of other
+//! interfaces nothing, needs no neighbour entry to send, and never follows an
+//! index that the kernel gave to another interface (`ARCHITECTURE.md` has the
+//! figures).
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use autora_core::link::Hardware;
+use autora_core::wire::{
+    ALL_NODES_MAC, HOP_LIMIT, NEXT_HEADER_ICMPV6, RA_PACKET_LEN, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION,
+    RouterAdvertisement,
+};
+use nix::errno::Errno;
+use nix::libc;
+use nix::setsockopt_impl;
+use nix::sys::socket::sockopt::SetBool;
+use nix::sys::socket::{MsgFlags, recv, setsockopt};
+use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
+
+use crate::kernel::bpf;
+
+/// `ETH_P_ALL`: on its own interface it costs a forwarded packet 35 ns, where
+/// `ETH_P_IPV6` costs 200.
+const ETH_P_ALL: u16 = 0x0003;
+/// `ETH_P_IPV6`
+const ETHERTYPE_IPV6: u16 = 0x86dd;
+/// Two addresses and an ethertype.
+const ETHERNET_HEADER_LEN: usize = 14;
+/// A few packets: one solicitation stands for all that wait.
+const RECEIVE_BUFFER: usize = 4096;
+/// Room for a solicitation of any usual guest. It grows for a longer one, up
+/// to the 64 KiB of an IPv6 packet: every instance pays for it for ever.
+const INITIAL_RX_BUFFER: usize = 1514;
+
+#[derive(Clone, Copy)]
+struct IgnoreOutgoing;
+setsockopt_impl!(
+    IgnoreOutgoing,
+    libc::SOL_PACKET,
+    libc::PACKET_IGNORE_OUTGOING,
+    bool,
+    SetBool
+);
+
+/// A packet socket bound to one interface.
+#[derive(Debug)]
+pub(crate) struct PacketSocket {
+    socket: Socket,
+    header_len: usize,
+    received: Vec<u8>,
+    sent: [u8; ETHERNET_HEADER_LEN + RA_PACKET_LEN],
+}
+
+impl PacketSocket {
+    /// Opens the socket on the interface `ifindex`, up or not, whose links
+    /// are of the kind of `hardware`.
+    ///
+    /// # Errors
+    /// `EPERM` without `CAP_NET_RAW`, `ENODEV` without the interface.
+    pub(crate) fn open(ifindex: u32, hardware: Hardware) -> io::Result<Self> {
+        let header_len = header_len(hardware);
+        // Protocol 0 receives nothing until it is bound, filtered.
+        let socket = unbound()?;
+        socket.attach_filter(&filter(header_len))?;
+        setsockopt(&socket, IgnoreOutgoing, &true)?;
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        socket.bind(&address(ifindex, ETH_P_ALL))?;
+        Ok(Self {
+            socket,
+            header_len,
+            received: vec![0; INITIAL_RX_BUFFER],
+            sent: [0; ETHERNET_HEADER_LEN + RA_PACKET_LEN],
+        })
+    }
+
+    /// Sends `ra` to all nodes on the link, from an interface as `hardware`
+    /// says.
+    ///
+    /// The call names no destination. With one, the kernel would look up the
+    /// interface by its index, and find another that got the same index;
+    /// without, it takes the interface that the socket was bound to.
+    ///
+    /// # Errors
+    /// What the kernel says; `ENXIO` for ever once the interface is gone.
+    pub(crate) fn send(&mut self, ra: &RouterAdvertisement, hardware: Hardware) -> io::Result<()> {
+        let (header, packet) = self
+            .sent
+            .split_first_chunk_mut::<ETHERNET_HEADER_LEN>()
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        ra.encode(packet.try_into().map_err(|_| io::ErrorKind::InvalidInput)?);
+        let frame = match hardware {
+            Hardware::Ethernet(mac) => {
+                *header = ethernet_header(mac);
+                &self.sent[..]
+            }
+            Hardware::Bare => packet,
+            Hardware::Other(_) => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        self.socket.send(frame).map(drop)
+    }
+
+    /// The next IPv6 packet that waits, if one does.
+    ///
+    /// # Errors
+    /// What the kernel says, as `ENETDOWN` once after the interface went down.
+    pub(crate) fn receive(&mut self) -> io::Result<Option<&[u8]>> {
+        let peek = MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC;
+        let len = match recv(self.socket.as_raw_fd(), &mut [], peek) {
+            Err(Errno::EWOULDBLOCK) => return Ok(None),
+            len => len?,
+        };
+        if len > self.received.len() {
+            self.received.resize(len, 0);
+        }
+        let len = (&self.socket).read(&mut self.received)?;
+        Ok(Some(self.received.get(self.header_len..len).unwrap_or_default()))
+    }
+
+    /// Throws one waiting packet away; false if there was none.
+    #[must_use]
+    pub(crate) fn discard_one(&self) -> bool {
+        // One byte is enough to be rid of the whole packet.
+        (&self.socket).read(&mut [0]).is_ok()
+    }
+}
+
+impl AsFd for PacketSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// A packet socket that is not bound yet.
+pub(crate) fn unbound() -> io::Result<Socket> {
+    Socket::new(
+        Domain::PACKET,
+        Type::RAW.nonblocking().cloexec(),
+        Some(Protocol::from(0)),
+    )
+}
+
+/// An address of the packet family to bind to; the interface 0 is any.
+pub(crate) fn address(ifindex: u32, protocol: u16) -> SockAddr {
+    let address = libc::sockaddr_ll {
+        sll_family: 17, // AF_PACKET
+        sll_protocol: protocol.to_be(),
+        sll_ifindex: i32::from_ne_bytes(ifindex.to_ne_bytes()),
+        sll_hatype: 0,
+        sll_pkttype: 0,
+        sll_halen: 0,
+        sll_addr: [0; 8],
+    };
+    // SAFETY: the closure gets zeroed storage for a sockaddr_storage, which
+    // is larger than a sockaddr_ll and aligned for every address type. It
+    // writes one whole sockaddr_ll there and sets the length to its size, as
+    // try_init demands.
+    #[expect(unsafe_code, reason = "no safe constructor for sockaddr_ll exists")]
+    let result = unsafe {
+        SockAddr::try_init(|storage, len| {
+            storage.cast::<libc::sockaddr_ll>().write(address);
+            *len = 20; // the size of a sockaddr_ll
+            Ok(())
+        })
+    };
+    let ((), address) = result.expect("the closure returns Ok");
+    address
+}
+
+fn header_len(hardware: Hardware) -> usize {
+    match hardware {
+        Hardware::Ethernet(_) => ETHERNET_HEADER_LEN,
+        Hardware::Bare | Hardware::Other(_) => 0,
+    }
+}
+
+fn ethernet_header(source: [u8; 6]) -> [u8; ETHERNET_HEADER_LEN] {
+    let mut header = [0; ETHERNET_HEADER_LEN];
+    let fields = ALL_NODES_MAC
+        .into_iter()
+        .chain(source)
+        .chain(ETHERTYPE_IPV6.to_be_bytes());
+    for (byte, value) in header.iter_mut().zip(fields) {
+        *byte = value;
+    }
+    header
+}
+
+/// Passes solicitations, and advertisements of others, that come to this host
+/// over this link itself. Fragments and extension headers do not have 58 as
+/// their first Next Header (RFC 6980); forwarded packets do not have 255 as
+/// their Hop Limit. A tagged frame belongs to a VLAN, not to this link.
+#[rustfmt::skip]
+fn filter(header_len: usize) -> [SockFilter; 16] {
+    const NEXT_HEADER: u32 = 6;
+    const HOP_LIMIT_AT: u32 = 7;
+    const ICMPV6_TYPE: u32 = 40;
+    const VLAN_ID: u32 = 0x0fff;
+    const SKF_AD_VLAN_TAG: libc::c_int = 44;
+
+    let load_byte = |at| bpf::load_byte(if header_len == 0 { at } else { 14 + at });
+    [
+        /*  0 */ bpf::load_extension(libc::SKF_AD_PROTOCOL),
+        /*  1 */ bpf::if_equal(ETHERTYPE_IPV6.into(), 0, 12),          // → 2, 14
+        /*  2 */ load_byte(NEXT_HEADER),
+        /*  3 */ bpf::if_equal(NEXT_HEADER_ICMPV6.into(), 0, 10),      // → 4, 14
+        /*  4 */ load_byte(HOP_LIMIT_AT),
+        /*  5 */ bpf::if_equal(HOP_LIMIT.into(), 0, 8),                // → 6, 14
+        /*  6 */ load_byte(ICMPV6_TYPE),
+        /*  7 */ bpf::if_equal(ROUTER_SOLICITATION.into(), 1, 0),      // → 9
+        /*  8 */ bpf::if_equal(ROUTER_ADVERTISEMENT.into(), 0, 5),     // → 9, 14
+        /*  9 */ bpf::load_extension(libc::SKF_AD_PKTTYPE),
+        /* 10 */ bpf::if_equal(libc::PACKET_OTHERHOST.into(), 3, 0),   // → 14
+        /* 11 */ bpf::load_extension(SKF_AD_VLAN_TAG),
+        /* 12 */ bpf::and(VLAN_ID),                                    // priority tags have VLAN 0
+        /* 13 */ bpf::if_equal(0, 1, 0),                               // → 15, 14
+        /* 14 */ bpf::refuse(),
+        /* 15 */ bpf::accept(),
+    ]
+}

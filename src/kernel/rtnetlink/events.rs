@@ -1,0 +1,130 @@
+//! One subscription that only wakes for the interface's own events.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::socket::{MsgFlags, recv};
+use socket2::{SockFilter, SockRef};
+
+use super::message::{HEADER_LEN, TYPE_AT, u16_at, u32_at};
+use super::socket::{join, open};
+use crate::kernel::bpf;
+
+/// `RTMGRP_*` bits of the groups link, IPv6 address, IPv6 route, IPv6 link
+/// and IPv6 netconf.
+const GROUPS: u32 = 1 << 0 | 1 << 8 | 1 << 10 | 1 << 11 | 1 << (libc::RTNLGRP_IPV6_NETCONF - 1);
+
+/// What the events that waited say. Only the kind matters: the state is read
+/// afresh in any case.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct News {
+    /// The interface was deleted or left the namespace, even if one of the
+    /// same index and name exists again.
+    pub gone: bool,
+    /// A default route out of it came or went, or that may have been lost.
+    pub routes: bool,
+}
+
+/// The events of one interface.
+#[derive(Debug)]
+pub struct Events {
+    socket: OwnedFd,
+    ifindex: u32,
+}
+
+impl Events {
+    /// Subscribes to what happens to the interface `ifindex`.
+    ///
+    /// # Errors
+    /// When the socket cannot be had.
+    pub fn subscribe(ifindex: u32) -> io::Result<Self> {
+        let socket = open()?;
+        // Before joining, so that nothing slips in.
+        SockRef::from(&socket).attach_filter(&filter(ifindex))?;
+        join(&socket, GROUPS)?;
+        Ok(Self { socket, ifindex })
+    }
+
+    /// Takes all events that wait. A notification never holds more than one
+    /// message, and its start says all that matters. Draining before the state is read makes
+    /// sure that a change during the reading is noticed.
+    ///
+    /// # Errors
+    /// When the socket fails for good.
+    pub fn drain(&mut self) -> io::Result<News> {
+        let mut news = News::default();
+        let mut start = [0; HEADER_LEN + 8];
+        loop {
+            match recv(self.socket.as_raw_fd(), &mut start, MsgFlags::empty()) {
+                Ok(_) => {}
+                Err(Errno::EAGAIN) => return Ok(news),
+                Err(Errno::EINTR) => continue,
+                // Events were lost: anything may have happened.
+                Err(Errno::ENOBUFS) => {
+                    news.routes = true;
+                    continue;
+                }
+                Err(errno) => return Err(errno.into()),
+            }
+            match u16_at(&start, TYPE_AT) {
+                // With AF_BRIDGE it only left its bridge.
+                Some(libc::RTM_DELLINK) => {
+                    let family = start.get(HEADER_LEN);
+                    news.gone |= family == Some(&0) && u32_at(&start, HEADER_LEN + 4) == Some(self.ifindex);
+                }
+                Some(libc::RTM_NEWROUTE | libc::RTM_DELROUTE) => news.routes = true,
+                _ => {}
+            }
+        }
+    }
+}
+
+impl AsFd for Events {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// A classic BPF program over a netlink message. Without it each of a thousand instances would wake for every event of every other interface.
+#[rustfmt::skip]
+fn filter(ifindex: u32) -> [SockFilter; 24] {
+    // Offsets from the start of struct nlmsghdr.
+    const TYPE: u32 = 4;
+    const LINK_OR_ADDRESS_INDEX: u32 = 16 + 4; // ifi_index, ifa_index
+    const NETCONF_INDEX: u32 = 16 + 4 + 4;     // the first attribute, NETCONFA_IFINDEX
+    const ROUTE_DST_LEN: u32 = 16 + 1;
+    const ROUTE_ATTRIBUTES: u32 = 16 + 12;
+    const RTA_OIF: u32 = 4;
+
+    // Loads are big-endian, the fields are in host byte order.
+    let kind = |kind: u16| u32::from(u16::from_be_bytes(kind.to_ne_bytes()));
+    let index = u32::from_be_bytes(ifindex.to_ne_bytes());
+    [
+        /*  0 */ bpf::load_half(TYPE),
+        /*  1 */ bpf::if_equal(kind(libc::RTM_NEWLINK), 7, 0),    // → 9
+        /*  2 */ bpf::if_equal(kind(libc::RTM_DELLINK), 6, 0),    // → 9
+        /*  3 */ bpf::if_equal(kind(libc::RTM_NEWADDR), 5, 0),    // → 9
+        /*  4 */ bpf::if_equal(kind(libc::RTM_DELADDR), 4, 0),    // → 9
+        /*  5 */ bpf::if_equal(kind(libc::RTM_NEWNETCONF), 5, 0), // → 11
+        /*  6 */ bpf::if_equal(kind(libc::RTM_NEWROUTE), 6, 0),   // → 13
+        /*  7 */ bpf::if_equal(kind(libc::RTM_DELROUTE), 5, 0),   // → 13
+        /*  8 */ bpf::refuse(),
+        /*  9 */ bpf::load_word(LINK_OR_ADDRESS_INDEX),
+        /* 10 */ bpf::if_equal(index, 12, 11),                    // → 23, 22
+        /* 11 */ bpf::load_word(NETCONF_INDEX),
+        /* 12 */ bpf::if_equal(index, 10, 9),                     // → 23, 22
+        /* 13 */ bpf::load_byte(ROUTE_DST_LEN),
+        /* 14 */ bpf::if_equal(0, 0, 7),                          // → 15, 22
+        /* 15 */ bpf::load_x_value(RTA_OIF),
+        /* 16 */ bpf::load_value(ROUTE_ATTRIBUTES),
+        /* 17 */ bpf::load_extension(libc::SKF_AD_NLATTR),        // A = where RTA_OIF stands, or 0
+        /* 18 */ bpf::if_equal(0, 4, 0),                          // several next hops, one may be ours → 23
+        /* 19 */ bpf::copy_to_x(),
+        /* 20 */ bpf::load_word_indexed(4),
+        /* 21 */ bpf::if_equal(index, 1, 0),                      // → 23, 22
+        /* 22 */ bpf::refuse(),
+        /* 23 */ bpf::accept(),
+    ]
+}

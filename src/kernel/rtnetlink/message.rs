@@ -1,0 +1,275 @@
+//! rtnetlink messages, from bytes (rtnetlink(7), `linux/rtnetlink.h`).
+
+use std::net::Ipv6Addr;
+
+use autora_core::interface_name::IfName;
+use autora_core::lifetime::Lifetime;
+use autora_core::link::{Address, Hardware, Ipv6Settings};
+use nix::libc;
+
+/// The length of `struct nlmsghdr`.
+pub(super) const HEADER_LEN: usize = 16;
+/// Where `nlmsg_type` stands in it.
+pub(super) const TYPE_AT: usize = 4;
+/// Where `nlmsg_seq` stands in it.
+pub(super) const SEQUENCE_AT: usize = 8;
+/// `nla_type` carries two flags in its upper bits.
+const ATTRIBUTE_TYPE: u16 = 0x3fff;
+/// `AF_INET6` as the one byte that address family has in these messages.
+pub(super) const INET6: u8 = 10;
+
+// Values that the libc crate does not have for every target.
+const IFLA_ADDRESS: u16 = 1;
+const IFLA_IFNAME: u16 = 3;
+const IFLA_AF_SPEC: u16 = 26;
+const IFLA_CARRIER_UP_COUNT: u16 = 47;
+const IFLA_INET6_CONF: u16 = 2;
+const IFLA_INET6_ICMP6STATS: u16 = 6;
+const IFA_ADDRESS: u16 = 1;
+const IFA_LOCAL: u16 = 2;
+const IFA_CACHEINFO: u16 = 6;
+const IFA_FLAGS: u16 = 8;
+pub(super) const RTA_OIF: u16 = 4;
+pub(super) const RTA_MULTIPATH: u16 = 9;
+const FRA_TABLE: u16 = 15;
+const FRA_L3MDEV: u16 = 19;
+const RTN_UNICAST: u8 = 1;
+/// Indices into `IFLA_INET6_CONF` (`linux/ipv6.h`).
+const DEVCONF_FORWARDING: usize = 0;
+const DEVCONF_ACCEPT_RA: usize = 3;
+const DEVCONF_DISABLE_IPV6: usize = 26;
+/// Index into `IFLA_INET6_ICMP6STATS` (`linux/snmp.h`).
+const ICMP6_MIB_OUTMSGS: usize = 3;
+
+/// One message of a datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// `nlmsg_type`
+    pub kind: u16,
+    /// `nlmsg_flags`
+    pub flags: u16,
+    /// `nlmsg_seq`
+    pub sequence: u32,
+    /// What follows the header.
+    pub body: &'a [u8],
+}
+
+/// The messages of a datagram, up to the first one that is malformed.
+pub fn messages(datagram: &[u8]) -> impl Iterator<Item = Message<'_>> {
+    let mut rest = datagram;
+    std::iter::from_fn(move || {
+        let len = usize::try_from(u32_at(rest, 0)?).ok()?;
+        let message = Message {
+            kind: u16_at(rest, TYPE_AT)?,
+            flags: u16_at(rest, 6)?,
+            sequence: u32_at(rest, SEQUENCE_AT)?,
+            body: rest.get(HEADER_LEN..len)?,
+        };
+        rest = rest.get(aligned(len)..).unwrap_or_default();
+        Some(message)
+    })
+}
+
+/// The attributes behind a fixed part, up to the first one that is malformed.
+pub(super) fn attributes(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let len = usize::from(u16_at(rest, 0)?);
+        let kind = u16_at(rest, 2)? & ATTRIBUTE_TYPE;
+        let value = rest.get(4..len)?;
+        rest = rest.get(aligned(len)..).unwrap_or_default();
+        Some((kind, value))
+    })
+}
+
+fn attribute(bytes: &[u8], wanted: u16) -> Option<&[u8]> {
+    attributes(bytes)
+        .find(|&(kind, _)| kind == wanted)
+        .map(|(_, value)| value)
+}
+
+/// What `RTM_NEWLINK` says of an interface.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LinkRecord {
+    /// `ifi_index`
+    pub ifindex: u32,
+    /// `ifi_flags`
+    pub flags: u32,
+    /// `ifi_type` and `IFLA_ADDRESS`
+    pub hardware: Hardware,
+    /// `IFLA_IFNAME`
+    pub name: IfName,
+    /// `IFLA_CARRIER_UP_COUNT`
+    pub carrier_ups: u32,
+    /// `IFLA_AF_SPEC`, `AF_INET6`, `IFLA_INET6_CONF`
+    pub ipv6: Option<Ipv6Settings>,
+    /// `IFLA_AF_SPEC`, `AF_INET6`, `IFLA_INET6_ICMP6STATS`: how many `ICMPv6`
+    /// messages of all kinds went out of it, those of packet sockets aside.
+    pub icmpv6_sent: Option<u64>,
+}
+
+impl LinkRecord {
+    /// Reads the body of an `RTM_NEWLINK`.
+    #[must_use]
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        let mut name = None;
+        let mut mac = None;
+        let mut carrier_ups = 0;
+        let (mut ipv6, mut icmpv6_sent) = (None, None);
+        for (kind, value) in attributes(body.get(16..)?) {
+            match kind {
+                IFLA_ADDRESS => mac = value.try_into().ok(),
+                IFLA_IFNAME => name = IfName::new(value.split(|&b| b == 0).next()?).ok(),
+                IFLA_CARRIER_UP_COUNT => carrier_ups = u32_at(value, 0)?,
+                IFLA_AF_SPEC => {
+                    let inet6 = attribute(value, u16::from(INET6)).unwrap_or_default();
+                    ipv6 = settings(inet6);
+                    icmpv6_sent = attribute(inet6, IFLA_INET6_ICMP6STATS)
+                        .and_then(|counters| u64_at(counters, ICMP6_MIB_OUTMSGS * 8));
+                }
+                _ => {}
+            }
+        }
+        let hardware = match (u16_at(body, 2)?, mac) {
+            (libc::ARPHRD_ETHER, Some(mac)) => Hardware::Ethernet(mac),
+            (libc::ARPHRD_NONE, _) => Hardware::Bare,
+            (other, _) => Hardware::Other(other),
+        };
+        Some(Self {
+            ifindex: u32_at(body, 4)?,
+            flags: u32_at(body, 8)?,
+            hardware,
+            name: name?,
+            carrier_ups,
+            ipv6,
+            icmpv6_sent,
+        })
+    }
+}
+
+fn settings(inet6: &[u8]) -> Option<Ipv6Settings> {
+    let conf = attribute(inet6, IFLA_INET6_CONF)?;
+    let setting = |index: usize| i32_at(conf, index * 4);
+    Some(Ipv6Settings {
+        forwarding: setting(DEVCONF_FORWARDING)?,
+        accept_ra: setting(DEVCONF_ACCEPT_RA)?,
+        disable_ipv6: setting(DEVCONF_DISABLE_IPV6)?,
+    })
+}
+
+/// Reads the body of an `RTM_NEWADDR`: the interface's index and the address.
+#[must_use]
+pub fn parse_address(body: &[u8]) -> Option<(u32, Address)> {
+    let &[family, prefix_len, flags, ..] = body else {
+        return None;
+    };
+    if family != INET6 {
+        return None;
+    }
+    let ifindex = u32_at(body, 4)?;
+    let (mut on_link, mut local) = (None, None);
+    let mut flags = u32::from(flags);
+    let (mut preferred, mut valid, mut created) = (Lifetime::INFINITE, Lifetime::INFINITE, 0);
+    for (kind, value) in attributes(body.get(8..)?) {
+        match kind {
+            IFA_ADDRESS => on_link = Some(ipv6(value)?),
+            IFA_LOCAL => local = Some(ipv6(value)?),
+            IFA_FLAGS => flags = u32_at(value, 0)?,
+            IFA_CACHEINFO => {
+                preferred = Lifetime::from_bits(u32_at(value, 0)?);
+                valid = Lifetime::from_bits(u32_at(value, 4)?);
+                created = u32_at(value, 8)?;
+            }
+            _ => {}
+        }
+    }
+    let on_link = on_link?;
+    let address = Address {
+        local: local.unwrap_or(on_link),
+        on_link,
+        prefix_len,
+        flags,
+        valid,
+        preferred,
+        created,
+    };
+    Some((ifindex, address))
+}
+
+/// Whether the body of an `RTM_NEWROUTE` is an IPv6 default route that carries
+/// packets out of the interface `ifindex`.
+#[must_use]
+pub fn is_default_route(body: &[u8], ifindex: u32) -> bool {
+    let &[INET6, 0, _, _, _, _, _, RTN_UNICAST, _, _, _, _, ref rest @ ..] = body else {
+        return false;
+    };
+    attributes(rest).any(|(kind, value)| match kind {
+        RTA_OIF => u32_at(value, 0) == Some(ifindex),
+        RTA_MULTIPATH => next_hops(value).any(|out| out == ifindex),
+        _ => false,
+    })
+}
+
+/// Whether the body of an `RTM_NEWROUTE` is a default route for some sources.
+#[must_use]
+pub fn is_source_specific_default(body: &[u8]) -> bool {
+    matches!(body, &[INET6, 0, source_len, ..] if source_len > 0)
+}
+
+/// The interfaces of a `struct rtnexthop` sequence.
+pub(super) fn next_hops(bytes: &[u8]) -> impl Iterator<Item = u32> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let len = usize::from(u16_at(rest, 0)?);
+        let ifindex = u32_at(rest, 4)?;
+        rest = rest.get(aligned(len)..).unwrap_or_default();
+        Some(ifindex)
+    })
+}
+
+/// Whether the body of an `RTM_NEWRULE` leads to a table that a lookup of our
+/// own may miss. Those of VRFs are found through the interface.
+#[must_use]
+pub fn uses_other_table(body: &[u8]) -> bool {
+    let mut table = body.get(4).copied().map_or(0, u32::from);
+    let mut by_interface = false;
+    for (kind, value) in attributes(body.get(12..).unwrap_or_default()) {
+        match kind {
+            FRA_TABLE => table = u32_at(value, 0).unwrap_or(table),
+            FRA_L3MDEV => by_interface = value.first() == Some(&1),
+            _ => {}
+        }
+    }
+    let usual = [
+        libc::RT_TABLE_LOCAL,
+        libc::RT_TABLE_MAIN,
+        libc::RT_TABLE_DEFAULT,
+        libc::RT_TABLE_UNSPEC,
+    ];
+    !by_interface && !usual.map(u32::from).contains(&table)
+}
+
+fn aligned(len: usize) -> usize {
+    // A length below the header's would make an iterator stand still.
+    len.max(4).next_multiple_of(4)
+}
+
+pub(super) fn ipv6(value: &[u8]) -> Option<Ipv6Addr> {
+    <[u8; 16]>::try_from(value).ok().map(Ipv6Addr::from)
+}
+
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..)?.first_chunk().map(|b| u32::from_ne_bytes(*b))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..)?.first_chunk().map(|b| u64::from_ne_bytes(*b))
+}
+
+pub(super) fn i32_at(bytes: &[u8], at: usize) -> Option<i32> {
+    bytes.get(at..)?.first_chunk().map(|b| i32::from_ne_bytes(*b))
+}
+
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..)?.first_chunk().map(|b| u16::from_ne_bytes(*b))
+}

@@ -1,0 +1,176 @@
+//! The parser against messages that an independent encoder wrote.
+
+use std::net::Ipv6Addr;
+
+use autora_core::lifetime::Lifetime;
+use autora_core::link::Hardware;
+use netlink_packet_core::Emitable;
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::address::{
+    AddressAttribute, AddressFlags, AddressHeader, AddressMessage, CacheInfo as AddressCacheInfo,
+};
+use netlink_packet_route::link::{
+    AfSpecInet6, AfSpecUnspec, Icmp6Stats, Inet6DevConf, LinkAttribute, LinkFlags, LinkHeader, LinkLayerType,
+    LinkMessage,
+};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteNextHop, RouteType,
+};
+
+use super::message::{LinkRecord, is_default_route, messages, parse_address};
+
+fn bytes(message: &impl Emitable) -> Vec<u8> {
+    let mut bytes = vec![0xee; message.buffer_len()];
+    message.emit(&mut bytes);
+    bytes
+}
+
+fn link() -> LinkMessage {
+    let mut conf = Inet6DevConf::default();
+    conf.forwarding = 1;
+    conf.accept_ra = 2;
+    conf.disable_ipv6 = 3;
+    let mut sent = Icmp6Stats::default();
+    sent.out_msgs = 17;
+    let mut message = LinkMessage::default();
+    message.header = LinkHeader {
+        index: 0x0102_0304,
+        link_layer_type: LinkLayerType::Ether,
+        flags: LinkFlags::Up | LinkFlags::Running,
+        ..LinkHeader::default()
+    };
+    message.attributes = vec![
+        LinkAttribute::IfName("tap-vm-1".to_owned()),
+        LinkAttribute::Mtu(1500),
+        LinkAttribute::Address(vec![2, 0, 0, 0, 0, 9]),
+        LinkAttribute::CarrierUpCount(7),
+        LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![
+            AfSpecInet6::DevConf(conf),
+            AfSpecInet6::Icmp6Stats(sent),
+        ])]),
+    ];
+    message
+}
+
+fn address() -> AddressMessage {
+    let mut cache = AddressCacheInfo::default();
+    cache.ifa_preferred = 100;
+    cache.ifa_valid = 200;
+    cache.cstamp = 300;
+    let mut message = AddressMessage::default();
+    message.header = AddressHeader {
+        family: AddressFamily::Inet6,
+        prefix_len: 64,
+        index: 5,
+        ..AddressHeader::default()
+    };
+    message.attributes = vec![
+        AddressAttribute::Address("2001:db8::2".parse().unwrap()),
+        AddressAttribute::Local("2001:db8::1".parse().unwrap()),
+        AddressAttribute::CacheInfo(cache),
+        AddressAttribute::Flags(AddressFlags::Permanent | AddressFlags::Noprefixroute),
+    ];
+    message
+}
+
+#[test]
+fn a_link_record_is_read() {
+    let record = LinkRecord::parse(&bytes(&link())).unwrap();
+    assert_eq!(record.ifindex, 0x0102_0304);
+    assert_eq!(record.name.to_string(), "tap-vm-1");
+    assert_eq!(record.hardware, Hardware::Ethernet([2, 0, 0, 0, 0, 9]));
+    assert_eq!(record.carrier_ups, 7);
+    assert_eq!(record.flags, 1 | 64);
+    assert_eq!(record.icmpv6_sent, Some(17));
+    let ipv6 = record.ipv6.unwrap();
+    assert_eq!((ipv6.forwarding, ipv6.accept_ra, ipv6.disable_ipv6), (1, 2, 3));
+}
+
+#[test]
+fn an_address_is_read() {
+    let (ifindex, address) = parse_address(&bytes(&address())).unwrap();
+    assert_eq!(ifindex, 5);
+    assert_eq!(address.local, "2001:db8::1".parse::<Ipv6Addr>().unwrap());
+    assert_eq!(address.on_link, "2001:db8::2".parse::<Ipv6Addr>().unwrap());
+    assert_eq!(address.prefix_len, 64);
+    // The flags beyond the first eight bits stand in an attribute.
+    assert_eq!(address.flags, 0x280);
+    assert_eq!(address.preferred, Lifetime::from_bits(100));
+    assert_eq!(address.valid, Lifetime::from_bits(200));
+    assert_eq!(address.created, 300);
+}
+
+#[test]
+fn default_routes_are_told_apart() {
+    let route = |family, len, kind, attributes| {
+        let mut message = RouteMessage::default();
+        message.header = RouteHeader {
+            address_family: family,
+            destination_prefix_length: len,
+            kind,
+            ..RouteHeader::default()
+        };
+        message.attributes = attributes;
+        is_default_route(&bytes(&message), 7)
+    };
+    let (inet6, unicast) = (AddressFamily::Inet6, RouteType::Unicast);
+    let out = |index| vec![RouteAttribute::Priority(1), RouteAttribute::Oif(index)];
+    assert!(route(inet6, 0, unicast, out(7)));
+    assert!(!route(inet6, 0, unicast, out(8)));
+    assert!(!route(inet6, 64, unicast, out(7)));
+    assert!(!route(inet6, 0, RouteType::Unreachable, out(7)));
+    assert!(!route(AddressFamily::Inet, 0, unicast, out(7)));
+    let several = |indices: [u32; 2]| {
+        let hops = indices.map(|interface_index| {
+            let mut hop = RouteNextHop::default();
+            hop.interface_index = interface_index;
+            hop.attributes = vec![RouteAttribute::Gateway(RouteAddress::Inet6(
+                "fe80::9".parse().unwrap(),
+            ))];
+            hop
+        });
+        vec![RouteAttribute::MultiPath(hops.to_vec())]
+    };
+    assert!(route(inet6, 0, unicast, several([6, 7])));
+    assert!(!route(inet6, 0, unicast, several([6, 8])));
+}
+
+#[test]
+fn truncation_anywhere_is_survived_and_invents_nothing() {
+    let (link, address) = (bytes(&link()), bytes(&address()));
+    let (whole_link, whole_address) = (
+        LinkRecord::parse(&link).unwrap(),
+        parse_address(&address).unwrap(),
+    );
+    for len in 0..link.len() {
+        if let Some(record) = LinkRecord::parse(&link[..len]) {
+            assert_eq!(
+                (record.ifindex, &record.name),
+                (whole_link.ifindex, &whole_link.name)
+            );
+            assert!(record.ipv6.is_none() || record.ipv6 == whole_link.ipv6);
+        }
+    }
+    for len in 0..address.len() {
+        if let Some((ifindex, found)) = parse_address(&address[..len]) {
+            assert_eq!(
+                (ifindex, found.on_link),
+                (whole_address.0, whole_address.1.on_link)
+            );
+        }
+    }
+}
+
+#[test]
+fn lengths_that_lie_end_the_walk() {
+    // nlmsg_len of 0 and of more than there is.
+    for len in [0_u32, 3, 15, 64, u32::MAX] {
+        let mut datagram = vec![0; 32];
+        datagram[..4].copy_from_slice(&len.to_ne_bytes());
+        assert_eq!(messages(&datagram).count(), 0, "{len}");
+    }
+    // An attribute of length 0 must not hold the walk up.
+    let mut body = bytes(&link());
+    body[16..18].copy_from_slice(&0_u16.to_ne_bytes());
+    assert!(LinkRecord::parse(&body).is_none());
+}

@@ -1,0 +1,215 @@
+use super::super::frame::LEN;
+use super::*;
+
+fn at(seconds: u64) -> Instant {
+    Instant::from_boot(Duration::from_secs(seconds))
+}
+
+/// Every field has a value of its own, so that no two can be mixed up.
+fn full() -> Record<'static> {
+    let mut counters = Counters {
+        ras_sent: 11,
+        solicitations_answered: 12,
+        send_errors: 13,
+        ras_heard: 14,
+        ..Counters::default()
+    };
+    counters.drop_for(Rejection::HopLimit);
+    counters.drop_for(Rejection::UnspecifiedWithSllao);
+    Record {
+        interface: Cow::Owned(IfName::new(b"tap-vm-1").unwrap()),
+        ifindex: 7,
+        namespace: 4_026_531_840,
+        pid: 99,
+        version: "1.2.3".into(),
+        started: at(21),
+        restarts: 5,
+        state: State::Yielding,
+        since: at(22),
+        prefix: Some(Prefix64::of("2001:db8:1::".parse().unwrap())),
+        source: Some("fe80::1".parse().unwrap()),
+        reason: "other-daemon".into(),
+        explanation: "another program: stop it".into(),
+        counters,
+        next_ra: Some(at(23)),
+        handover: Handover {
+            last_ra: Some(at(24)),
+            default_router: true,
+            foreign: Some(Seen { count: 3, at: at(25) }),
+        },
+    }
+}
+
+fn bare() -> Record<'static> {
+    Record {
+        prefix: None,
+        source: None,
+        reason: "".into(),
+        explanation: "".into(),
+        counters: Counters::default(),
+        next_ra: None,
+        handover: Handover::default(),
+        ..full()
+    }
+}
+
+fn frame(record: &Record) -> Frame {
+    let mut frame = Frame::default();
+    // A dirty one, so that what is forgotten shows.
+    let _ = frame.write_str(&"x".repeat(LEN));
+    record.format(&mut frame);
+    frame
+}
+
+fn reread(record: &Record) -> Option<Record<'static>> {
+    Record::parse(frame(record).as_bytes())
+}
+
+#[test]
+fn what_is_written_is_read() {
+    for record in [full(), bare()] {
+        assert_eq!(reread(&record), Some(record));
+    }
+    for state in State::ALL {
+        let record = Record { state, ..full() };
+        assert_eq!(reread(&record), Some(record));
+    }
+}
+
+#[test]
+fn any_name_of_an_interface_is_read_back() {
+    for name in [&b"tap+1"[..], br"a\x2bb", b"x\xff\x1by", b"a\\", "ä".as_bytes()] {
+        let interface = Cow::Owned(IfName::new(name).unwrap());
+        let record = Record { interface, ..full() };
+        let frame = frame(&record);
+        assert!(
+            frame
+                .as_bytes()
+                .iter()
+                .all(|&b| b == b'\n' || (b' '..=b'~').contains(&b))
+        );
+        assert_eq!(Record::parse(frame.as_bytes()), Some(record));
+    }
+}
+
+/// A reader may see the beginning of one text and the end of another, or any
+/// other mixture.
+#[test]
+fn a_text_that_is_torn_anywhere_is_noticed() {
+    let old = frame(&full());
+    let new = frame(&Record {
+        restarts: 6,
+        since: at(23),
+        ..full()
+    });
+    let (old, new) = (old.as_bytes(), new.as_bytes());
+    for cut in 0..LEN {
+        let torn = [&old[..cut], &new[cut..]].concat();
+        if torn != old && torn != new {
+            assert_eq!(Record::parse(&torn), None, "torn at {cut}");
+        }
+    }
+}
+
+#[test]
+fn a_byte_that_is_wrong_is_noticed() {
+    let good = frame(&full());
+    for at in 0..LEN {
+        let mut bad = good.as_bytes().to_vec();
+        bad[at] ^= 1;
+        assert_eq!(Record::parse(&bad), None, "byte {at}");
+    }
+}
+
+#[test]
+fn nonsense_is_nothing() {
+    for text in [
+        &b""[..],
+        b"autora-state 1\n",
+        &[0; LEN],
+        &[b'\n'; LEN],
+        &[b' '; LEN - 1],
+    ] {
+        assert_eq!(Record::parse(text), None);
+    }
+    // With a checksum that is good.
+    for text in [
+        "",
+        "autora-state 2\ninterface a",
+        "autora-state 1\ninterface a/b\nifindex 7",
+        "autora-state 1\nifindex -1",
+    ] {
+        let mut frame = Frame::default();
+        frame.write_str(text).unwrap();
+        frame.finish();
+        assert_eq!(Record::parse(frame.as_bytes()), None, "{text}");
+    }
+}
+
+#[test]
+fn an_explanation_that_is_too_long_loses_its_end() {
+    for explanation in [
+        "x".repeat(3 * LEN),
+        "ü".repeat(LEN),
+        format!("x{}", "ü".repeat(LEN)),
+    ] {
+        let record = Record {
+            explanation: explanation.clone().into(),
+            ..full()
+        };
+        let read = reread(&record).unwrap();
+        assert!(read.explanation.len() > 400, "{}", read.explanation.len());
+        assert!(explanation.starts_with(&*read.explanation));
+        assert_eq!(read.handover, record.handover);
+    }
+}
+
+#[test]
+fn what_was_read_moves_no_cursor() {
+    let record = Record {
+        explanation: "a\x1b[2Jb\nstate advertising\u{9b}".into(),
+        ..full()
+    };
+    let read = reread(&record).unwrap();
+    assert_eq!(read.explanation, r"a\u{1b}[2Jb state advertising\u{9b}");
+    assert_eq!(read.state, State::Yielding);
+}
+
+#[test]
+fn a_time_to_come_counts_from_now() {
+    let handover = full().handover.before(at(20));
+    assert_eq!(handover.last_ra, Some(at(20)));
+    assert_eq!(handover.foreign, Some(Seen { count: 3, at: at(20) }));
+    assert_eq!(full().handover.before(at(30)), full().handover);
+}
+
+/// Whatever a line says, the text is a record or it is none.
+#[test]
+fn no_value_is_too_odd_to_be_read() {
+    let good = frame(&full());
+    let good = Frame::content(good.as_bytes()).unwrap();
+    for line in good.lines().filter(|line| !line.trim().is_empty()) {
+        let (key, _) = line.split_once(' ').unwrap();
+        for value in [
+            "",
+            " ",
+            "-1",
+            "0",
+            "x",
+            "18446744073709551615",
+            "18446744073709551616",
+            "::",
+            "\0\x1b",
+        ] {
+            let mut odd = Frame::default();
+            let text = good.trim_end().replace(line, &format!("{key} {value}"));
+            odd.write_str(&text).unwrap();
+            odd.write_str("\n").unwrap();
+            odd.finish();
+            if let Some(record) = Record::parse(odd.as_bytes()) {
+                assert_eq!(reread(&record).as_ref(), Some(&record), "{key} {value:?}");
+                let _ = record.handover.before(at(1));
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The names under which the journal's tools know what happened.
+//!
+//! `journalctl MESSAGE_ID=…` and alerts rest on them, so a number never changes and is never used again.
+//! `contrib/autora.catalog` explains each (`journalctl -x`), and autora(8) lists them.
+
+/// An event that operators look or alert for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MessageId {
+    /// It advertises from now on, or another prefix, or from another source.
+    Advertising,
+    /// It does not advertise; `AUTORA_REASON` says why.
+    NotAdvertising,
+    /// It is silent because another program of this host advertises.
+    Yielding,
+    /// Somebody else on the link sends Router Advertisements.
+    ForeignAdvertisement,
+    /// A Router Advertisement could not be sent.
+    SendFailed,
+    /// Sending works again.
+    SendWorks,
+    /// Guests are told that the default route or the prefix ends.
+    Withdrawing,
+    /// It was told to stop, and withdraws.
+    Stopping,
+    /// It was told to leave for a restart, and does not withdraw.
+    Leaving,
+    /// The interface was deleted, renamed or moved away.
+    InterfaceGone,
+    /// It did not start: there is no such interface (status 66).
+    NoInterface,
+    /// It ended: the operating system failed (status 71).
+    SystemFailed,
+    /// It did not start: a privilege is missing (status 77).
+    NoPermission,
+    /// It did not start: the configuration is refused (status 2 or 78).
+    ConfigRefused,
+}
+
+impl MessageId {
+    /// All of them, in the order of the manual.
+    pub const ALL: [Self; 14] = [
+        Self::Advertising,
+        Self::NotAdvertising,
+        Self::Yielding,
+        Self::ForeignAdvertisement,
+        Self::SendFailed,
+        Self::SendWorks,
+        Self::Withdrawing,
+        Self::Stopping,
+        Self::Leaving,
+        Self::InterfaceGone,
+        Self::NoInterface,
+        Self::SystemFailed,
+        Self::NoPermission,
+        Self::ConfigRefused,
+    ];
+
+    /// The value of the journal's field `MESSAGE_ID`.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Advertising => "728848bbe45e404f80aba77bfdf63f1c",
+            Self::NotAdvertising => "a9cb4e535d2d4f55978b10f710bb0d7b",
+            Self::Yielding => "405f72b59bfb4d1599dd7c74e7bfa155",
+            Self::ForeignAdvertisement => "1bfc1c1df38c4a0da1aeebc558dc8e13",
+            Self::SendFailed => "a8a60b3d6b71476491a3f45b69de709f",
+            Self::SendWorks => "d63dc87ab8524bd98bdfe5fada8de65b",
+            Self::Withdrawing => "5bea6653fb3f4fd28a5c30e40d453c9d",
+            Self::Stopping => "6c72302ccec44ab8b954600ad5d0fc34",
+            Self::Leaving => "ef0c00dae480423b9e95f1dacac2c3c8",
+            Self::InterfaceGone => "952d3d217f114a9286f39298d0a3c0cb",
+            Self::NoInterface => "e09f8c1304904a9b92596bcfb0526ba0",
+            Self::SystemFailed => "ec308a68c63e46a989fb157984cd5b74",
+            Self::NoPermission => "7ed72c0b75ca44caa4c57bfbcbf105a0",
+            Self::ConfigRefused => "9cda5831888f4420977a62774c78449c",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const CATALOG: &str = include_str!("../../contrib/autora.catalog");
+
+    /// The entries of the catalogue: the number, the header's lines, the text.
+    fn entries() -> Vec<(&'static str, &'static str, &'static str)> {
+        CATALOG
+            .split("\n-- ")
+            .skip(1)
+            .map(|entry| {
+                let (id, rest) = entry.split_once('\n').unwrap();
+                let (header, text) = rest.split_once("\n\n").unwrap();
+                (id, header, text)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn each_is_a_number_of_its_own() {
+        let ids: BTreeSet<_> = MessageId::ALL.iter().map(|message| message.id()).collect();
+        assert_eq!(ids.len(), MessageId::ALL.len());
+        for id in ids {
+            assert_eq!(id.len(), 32, "{id}");
+            let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+            assert!(id.bytes().all(digit), "{id}");
+        }
+    }
+
+    #[test]
+    fn the_catalogue_explains_each_in_this_order_and_nothing_else() {
+        let explained: Vec<_> = entries().iter().map(|&(id, ..)| id).collect();
+        let known: Vec<_> = MessageId::ALL.iter().map(|message| message.id()).collect();
+        assert_eq!(explained, known);
+    }
+
+    #[test]
+    fn each_explanation_names_the_interface_and_leads_to_the_manual() {
+        for (id, header, text) in entries() {
+            for line in [
+                "Subject: ",
+                "Defined-By: autora",
+                "Support: ",
+                "Documentation: man:autora(8)",
+            ] {
+                assert!(header.lines().any(|l| l.starts_with(line)), "{id}: {line}");
+            }
+            // What ends a start may come before the name is known.
+            let ended = ["autora did not start", "autora ended"];
+            let ended = ended.iter().any(|words| header.contains(words));
+            assert!(ended || header.contains("@AUTORA_INTERFACE@"), "{id}: {header}");
+            assert!(text.trim().len() > 80, "{id}: {text}");
+        }
+    }
+}

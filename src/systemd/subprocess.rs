@@ -1,0 +1,136 @@
+//! Another program's answer, within a time limit.
+
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use thiserror::Error;
+
+/// A program that takes longer is hung, or waits for one that is.
+const TIME_LIMIT: Duration = Duration::from_secs(2);
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub(crate) enum NoAnswer {
+    /// It ended with another status than 0; the first line of its standard error.
+    #[error("{0} says: {1}")]
+    Complaint(String, String),
+    /// It is not there, or does not end in time.
+    #[error("{0}: {1}")]
+    NotRun(String, io::Error),
+}
+
+/// What `program` prints until its end. One that hangs is killed.
+///
+/// # Errors
+/// When it does not end well.
+pub(crate) fn ask(program: &str, arguments: &[&str]) -> Result<Vec<u8>, NoAnswer> {
+    let (status, stdout, stderr) =
+        run(program, arguments).map_err(|error| NoAnswer::NotRun(program.to_owned(), error))?;
+    if status.success() {
+        Ok(stdout)
+    } else {
+        Err(NoAnswer::Complaint(program.to_owned(), one_line(&stderr)))
+    }
+}
+
+fn run(program: &str, arguments: &[&str]) -> io::Result<(ExitStatus, Vec<u8>, Vec<u8>)> {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env("LC_ALL", "C.UTF-8")
+        // What is asked for is for a program, not for a screen.
+        .env("SYSTEMD_PAGER", "")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let answer = read(&mut child, Instant::now() + TIME_LIMIT);
+    if answer.is_err() {
+        // It may have ended meanwhile.
+        let _ = child.kill();
+    }
+    let status = child.wait()?;
+    let (stdout, stderr) = answer?;
+    Ok((status, stdout, stderr))
+}
+
+/// Both pipes until both are closed, which a program does at its end.
+fn read(child: &mut Child, deadline: Instant) -> io::Result<(Vec<u8>, Vec<u8>)> {
+    let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    while out.is_some() || err.is_some() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let (out_ready, err_ready) = {
+            let flags = PollFlags::POLLIN;
+            let fds = [out.as_ref().map(AsFd::as_fd), err.as_ref().map(AsFd::as_fd)];
+            let mut polled: Vec<PollFd> = fds.iter().flatten().map(|&fd| PollFd::new(fd, flags)).collect();
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            if left.is_zero() || poll(&mut polled, timeout)? == 0 {
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    format!("no answer within {} s", TIME_LIMIT.as_secs()),
+                ));
+            }
+            let mut ready = polled.iter().map(|fd| fd.any().unwrap_or(false));
+            let mut next = |open: bool| open && ready.next().unwrap_or(false);
+            (next(out.is_some()), next(err.is_some()))
+        };
+        if out_ready && take(out.as_mut(), &mut stdout)? {
+            out = None;
+        }
+        if err_ready && take(err.as_mut(), &mut stderr)? {
+            err = None;
+        }
+    }
+    Ok((stdout, stderr))
+}
+
+/// Takes what is there; true at the end.
+fn take(pipe: Option<&mut impl Read>, into: &mut Vec<u8>) -> io::Result<bool> {
+    let Some(pipe) = pipe else {
+        return Ok(true);
+    };
+    let mut buffer = [0; 16 * 1024];
+    let count = pipe.read(&mut buffer)?;
+    into.extend(buffer.iter().take(count));
+    Ok(count == 0)
+}
+
+fn one_line(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    text.lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_streams_and_the_status_come_back() {
+        let error = ask("sh", &["-c", "echo out; echo >&2; echo err >&2; exit 3"]).unwrap_err();
+        assert_eq!(error.to_string(), "sh says: err");
+        // More than a pipe holds.
+        let answer = ask("sh", &["-c", "head -c 300000 /dev/zero | tee /dev/stderr"]).unwrap();
+        assert_eq!(answer.len(), 300_000);
+    }
+
+    #[test]
+    fn what_hangs_is_ended() {
+        let begin = Instant::now();
+        let error = ask("sleep", &["1000"]).unwrap_err();
+        assert_eq!(error.to_string(), "sleep: no answer within 2 s");
+        assert!(Instant::now() < begin + TIME_LIMIT * 3);
+    }
+
+    #[test]
+    fn what_is_not_there_is_an_error() {
+        let error = ask("no-such-program-of-ours", &[]).unwrap_err();
+        assert!(matches!(error, NoAnswer::NotRun(_, error) if error.kind() == io::ErrorKind::NotFound));
+    }
+}

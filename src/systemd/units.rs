@@ -1,0 +1,209 @@
+//! What systemd says of autora's units.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::subprocess::{NoAnswer, ask};
+
+/// The unit that is the switch: while it is active, udev starts instances.
+pub(crate) const SWITCH: &str = "autora.service";
+/// What it makes while it is active, and the udev rule asks for.
+const FLAG: &str = "/run/autora-enabled";
+/// systemd makes this when it is PID 1 (`sd_booted(3)`).
+const BOOTED: &str = "/run/systemd/system";
+
+/// One unit's properties, as `systemctl show` writes them; empty where it says nothing.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Unit {
+    /// `LoadState`
+    pub load: String,
+    /// `ActiveState`
+    pub active: String,
+    /// `SubState`
+    pub sub: String,
+    /// `UnitFileState`
+    pub file: String,
+    /// `Result`, of its last process
+    pub result: String,
+    /// `ExecMainStatus`
+    pub status: String,
+    /// `StatusText`
+    pub text: String,
+}
+
+/// What becomes of a unit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Condition {
+    /// Somebody turned it off for good.
+    Masked,
+    /// There is no such unit.
+    NotFound,
+    /// It ended badly, and is not started again.
+    Failed,
+    /// It ended badly, and is started again in a moment.
+    Restarting,
+    /// It is being started.
+    Starting,
+    /// It is being stopped.
+    Stopping,
+    /// It runs.
+    Running,
+    /// It does not run.
+    Stopped,
+    /// systemd said nothing.
+    Unknown,
+}
+
+impl Unit {
+    /// Its properties in a word.
+    #[must_use]
+    pub(crate) fn condition(&self) -> Condition {
+        match (self.load.as_str(), self.active.as_str()) {
+            ("masked", _) => Condition::Masked,
+            ("not-found", _) => Condition::NotFound,
+            (_, "failed") => Condition::Failed,
+            (_, "activating") if self.sub.starts_with("auto-restart") => Condition::Restarting,
+            (_, "activating") => Condition::Starting,
+            (_, "deactivating") => Condition::Stopping,
+            (_, "active" | "reloading") => Condition::Running,
+            (_, "inactive") => Condition::Stopped,
+            _ => Condition::Unknown,
+        }
+    }
+}
+
+/// Whether it is this host's manager.
+#[must_use]
+pub(crate) fn is_booted() -> bool {
+    Path::new(BOOTED).is_dir()
+}
+
+/// Whether udev starts instances.
+#[must_use]
+pub(crate) fn switch_is_on() -> bool {
+    Path::new(FLAG).exists()
+}
+
+/// Asks for all of these units at once.
+///
+/// # Errors
+/// Why there is no answer.
+pub(crate) fn units(ids: &[String]) -> Result<BTreeMap<String, Unit>, NoAnswer> {
+    let mut arguments = vec![
+        "show",
+        "--property=Id,LoadState,ActiveState,SubState,UnitFileState,Result,ExecMainStatus,StatusText",
+        "--",
+    ];
+    arguments.extend(ids.iter().map(String::as_str));
+    let answer = ask("systemctl", &arguments)?;
+    Ok(parse(&String::from_utf8_lossy(&answer)))
+}
+
+/// Paragraphs of `Property=value`, by their `Id`.
+pub(crate) fn parse(text: &str) -> BTreeMap<String, Unit> {
+    let mut units = BTreeMap::new();
+    for paragraph in text.split("\n\n") {
+        let mut unit = Unit::default();
+        let mut id = None;
+        for (property, value) in paragraph.lines().filter_map(|line| line.split_once('=')) {
+            let value = value.to_owned();
+            match property {
+                "Id" => id = Some(value),
+                "LoadState" => unit.load = value,
+                "ActiveState" => unit.active = value,
+                "SubState" => unit.sub = value,
+                "UnitFileState" => unit.file = value,
+                "Result" => unit.result = value,
+                "ExecMainStatus" => unit.status = value,
+                "StatusText" => unit.text = value,
+                _ => {}
+            }
+        }
+        if let Some(id) = id {
+            units.insert(id, unit);
+        }
+    }
+    units
+}
+
+#[cfg(test)]
+mod tests {
+    use autora_core::interface_name::IfName;
+
+    use super::super::unit_name::service;
+    use super::*;
+
+    /// As systemd 252 and 257 write it.
+    const SHOWN: &str = "\
+Result=exit-code
+ExecMainStatus=78
+Id=autora@tap-vm-1.service
+LoadState=loaded
+ActiveState=failed
+SubState=failed
+
+Result=success
+ExecMainStatus=0
+StatusText=advertising a=b
+Id=autora@tap\\x2b1.service
+LoadState=loaded
+ActiveState=active
+SubState=running
+";
+
+    #[test]
+    fn each_unit_is_found_by_its_name() {
+        let units = parse(SHOWN);
+        assert_eq!(units.len(), 2);
+        let of = |name: &[u8]| &units[&service(&IfName::new(name).unwrap())];
+        let failed = of(b"tap-vm-1");
+        assert_eq!(
+            (failed.condition(), &failed.status[..]),
+            (Condition::Failed, "78")
+        );
+        let running = of(b"tap+1");
+        assert_eq!(
+            (running.condition(), &running.text[..]),
+            (Condition::Running, "advertising a=b")
+        );
+    }
+
+    #[test]
+    fn nonsense_is_no_unit() {
+        for text in ["", "\n\n", "Id\n", "LoadState=loaded\n", "\u{0}=\n\n=="] {
+            assert!(parse(text).is_empty(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_properties_in_a_word() {
+        for (load, active, sub, expected) in [
+            ("", "", "", Condition::Unknown),
+            ("loaded", "maintenance", "", Condition::Unknown),
+            ("loaded", "inactive", "dead", Condition::Stopped),
+            ("masked", "inactive", "dead", Condition::Masked),
+            ("masked", "active", "running", Condition::Masked),
+            ("not-found", "inactive", "dead", Condition::NotFound),
+            ("loaded", "failed", "failed", Condition::Failed),
+            ("loaded", "activating", "auto-restart", Condition::Restarting),
+            (
+                "loaded",
+                "activating",
+                "auto-restart-queued",
+                Condition::Restarting,
+            ),
+            ("loaded", "activating", "start", Condition::Starting),
+            ("loaded", "deactivating", "stop-sigterm", Condition::Stopping),
+            ("loaded", "active", "running", Condition::Running),
+            ("loaded", "reloading", "reload", Condition::Running),
+        ] {
+            let unit = Unit {
+                load: load.to_owned(),
+                active: active.to_owned(),
+                sub: sub.to_owned(),
+                ..Unit::default()
+            };
+            assert_eq!(unit.condition(), expected, "{unit:?}");
+        }
+    }
+}
