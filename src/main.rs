@@ -9,7 +9,7 @@ use autora::cli::{self, Cli, Command, Format, Options};
 use autora::commands::status::Status;
 use autora::commands::{Answer, check, dry_run, matching, terminal};
 use autora::config::Config;
-use autora::daemon::Daemon;
+use autora::daemon;
 use autora::exit::{self, Failure};
 use autora::systemd::journal;
 use autora::systemd::message_id::MessageId;
@@ -116,9 +116,7 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
     };
     let dry_run = options.dry_run;
     drop(options);
-    let daemon = Daemon::open(config, name, dry_run)?;
-    give_back_memory();
-    Ok(daemon.run()?.into())
+    Ok(daemon::serve(config, name, dry_run, give_back_memory)?.into())
 }
 
 /// Returns to the kernel what parsing the options and the pattern took, twice

@@ -108,10 +108,6 @@ impl fmt::Display for Explanation<'_> {
                 "the address in {prefix} is a duplicate: another node on the link has it; \
                  ip -6 address del {ADDRESS}/64 dev {dev}, and add another one"
             ),
-            Reason::PrefixDeprecated(prefix) => write!(
-                f,
-                "its only /64, {prefix}, is deprecated: ip -6 address add NEW-PREFIX::1/64 dev {dev}, or {command}"
-            ),
         }
     }
 }

@@ -32,9 +32,6 @@ pub(crate) fn fix(reason: &Reason, name: &IfName) -> Option<String> {
         Reason::SeveralPrefixes(_) => format!("ip -6 address del {ADDRESS}/64 dev {dev}"),
         Reason::NotForwarding(_) => sysctl("forwarding", 1),
         Reason::NoPrefix => format!("ip -6 address add PREFIX::1/64 dev {dev}"),
-        Reason::PrefixDeprecated(_) => {
-            format!("ip -6 address change {ADDRESS}/64 dev {dev} valid_lft forever preferred_lft forever")
-        }
         Reason::Unreadable(_)
         | Reason::Loopback
         | Reason::LinkType(_)

@@ -3,7 +3,7 @@
 use autora_core::eligibility::{Reason, judge};
 use autora_core::interface_name::IfName;
 use autora_core::other_senders::OtherSenders;
-use autora_core::router::Router;
+use autora_core::router::{Router, SentState};
 
 use super::{CommandError, all_interfaces};
 use crate::advice::explain;
@@ -45,8 +45,7 @@ fn paragraph(config: &Config, ifindex: u32, name: &IfName) -> String {
     let mut router = Router::new(
         config.ra.clone(),
         rand::make_rng::<rand::rngs::SmallRng>(),
-        None,
-        false,
+        &SentState::default(),
     );
     match (router.advance(now, &verdict), verdict.reason()) {
         (Some(tx), _) => format!("{matches}; eligible\n    would send: {}", tx.ra),

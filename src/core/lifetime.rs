@@ -37,6 +37,13 @@ impl Lifetime {
         }
     }
 
+    /// The whole seconds of `duration`, rounded up.
+    #[must_use]
+    pub fn from_duration(duration: Duration) -> Self {
+        let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+        Self(u32::try_from(seconds).unwrap_or(u32::MAX))
+    }
+
     /// The whole seconds from `now` to `end` (`None`: never), rounded down.
     #[must_use]
     pub fn between(now: Instant, end: Option<Instant>) -> Self {

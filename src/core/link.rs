@@ -52,6 +52,37 @@ pub struct Link {
     pub foreign_ras: u64,
 }
 
+/// What tells a link from every other one of this boot.
+///
+/// Names, indices and the inodes of namespaces recur; the two numbers do not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LinkIdentity {
+    /// Its name.
+    pub name: IfName,
+    /// Its index.
+    pub ifindex: u32,
+    /// The inode of its network namespace.
+    pub namespace: u64,
+    /// The kernel's cookie for the namespace, since Linux 5.14.
+    pub namespace_cookie: Option<u64>,
+    /// The number that sysfs gave it when it came to be, if that is mounted.
+    pub link_id: Option<u64>,
+}
+
+impl LinkIdentity {
+    /// Whether `other` is this link, at another time and perhaps under another name.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let same_if_known = |a: Option<u64>, b: Option<u64>| a.is_none() || b.is_none() || a == b;
+        let is_known = self.link_id.is_some() && other.link_id.is_some();
+        self.ifindex == other.ifindex
+            && self.namespace == other.namespace
+            && same_if_known(self.namespace_cookie, other.namespace_cookie)
+            && same_if_known(self.link_id, other.link_id)
+            && (is_known || self.name == other.name)
+    }
+}
+
 /// How packets are framed on the link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Hardware {
@@ -162,6 +193,42 @@ pub(crate) mod tests {
             valid: Lifetime::INFINITE,
             preferred: Lifetime::INFINITE,
             created: 100,
+        }
+    }
+
+    #[test]
+    fn a_link_is_told_from_one_of_the_same_numbers() {
+        let link = LinkIdentity {
+            name: IfName::new(b"tap-vm-1").unwrap(),
+            ifindex: 7,
+            namespace: 1,
+            namespace_cookie: Some(2),
+            link_id: Some(3),
+        };
+        let renamed = LinkIdentity {
+            name: IfName::new(b"tap-vm-2").unwrap(),
+            ..link
+        };
+        let unknown = LinkIdentity {
+            namespace_cookie: None,
+            link_id: None,
+            ..link
+        };
+        assert!(link.is_same(&link) && link.is_same(&renamed) && link.is_same(&unknown));
+        assert!(!unknown.is_same(&renamed));
+        for other in [
+            LinkIdentity { ifindex: 8, ..link },
+            LinkIdentity { namespace: 9, ..link },
+            LinkIdentity {
+                namespace_cookie: Some(9),
+                ..link
+            },
+            LinkIdentity {
+                link_id: Some(9),
+                ..link
+            },
+        ] {
+            assert!(!link.is_same(&other) && !other.is_same(&link), "{other:?}");
         }
     }
 

@@ -42,8 +42,15 @@ impl OtherSenders {
     /// old: it is taken for new, which is the safe side.
     pub fn observe(&mut self, now: Instant, count: u64) -> Option<Instant> {
         let known = self.seen.map_or(0, |seen| seen.count);
-        if count != known {
+        if count > known {
             self.seen = Some(Seen { count, at: now });
+        } else if let Some(seen) = self.seen.as_mut().filter(|_| count < known) {
+            // The kernel began to count anew, as when IPv6 was off for a while:
+            // what is counted now was sent since.
+            seen.count = count;
+            if count > 0 {
+                seen.at = now;
+            }
         }
         self.yields_until(now)
     }
@@ -79,6 +86,16 @@ mod tests {
         assert_eq!(watch.observe(at(199), 1), Some(at(200)));
         assert_eq!(watch.observe(at(199), 2), Some(at(379)));
         assert_eq!(watch.observe(at(379), 2), None);
+    }
+
+    #[test]
+    fn a_count_that_begins_anew_is_no_other_daemon() {
+        let mut watch = OtherSenders::new(Duration::from_secs(60), None);
+        watch.observe(at(10), 5);
+        assert_eq!(watch.observe(at(500), 0), None);
+        assert_eq!(watch.observe(at(510), 2), Some(at(690)));
+        // Somebody has advertised since it began anew.
+        assert_eq!(watch.observe(at(800), 1), Some(at(980)));
     }
 
     #[test]

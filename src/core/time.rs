@@ -1,6 +1,6 @@
 //! Points in time, given by the caller.
 
-use core::ops::Add;
+use core::ops::{Add, Sub};
 use core::time::Duration;
 
 /// A point in time on `CLOCK_BOOTTIME`, in nanoseconds since boot.
@@ -36,5 +36,14 @@ impl Add<Duration> for Instant {
 
     fn add(self, span: Duration) -> Self {
         Self(self.0.saturating_add(span))
+    }
+}
+
+/// Saturates at boot.
+impl Sub<Duration> for Instant {
+    type Output = Self;
+
+    fn sub(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(span))
     }
 }

@@ -13,10 +13,6 @@ use super::error::DaemonError;
 use crate::kernel::claim::{Claim, ClaimError};
 use crate::kernel::packet_socket::PacketSocket;
 
-/// The most that is thrown away before an advertisement: far more than the
-/// receive buffer holds, so that only a flood is cut short.
-const MAX_DISCARD: usize = 256;
-
 /// Where packets go, and come from.
 #[derive(Debug)]
 pub(super) enum Transport {
@@ -29,6 +25,8 @@ pub(super) enum Transport {
     },
     /// A log that shows what would be sent.
     DryRun,
+    /// The instance is about to exit.
+    Closed,
 }
 
 impl Transport {
@@ -65,6 +63,7 @@ impl Transport {
                 info!("{name}: would send now: {}", tx.ra);
                 Ok(())
             }
+            Self::Closed => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
@@ -75,15 +74,22 @@ impl Transport {
     pub(super) fn receive(&mut self) -> io::Result<Option<Result<Message, Rejection>>> {
         match self {
             Self::Link { socket, .. } => Ok(socket.receive()?.map(Message::parse)),
-            Self::DryRun => Ok(None),
+            Self::DryRun | Self::Closed => Ok(None),
         }
     }
 
-    /// Throws away what waits, as an advertisement is about to answer it.
-    pub(super) fn discard(&self) {
-        if let Self::Link { socket, .. } = self {
-            let _all_or_enough = (0..MAX_DISCARD).all(|_| socket.discard_one());
+    /// Whether packets were lost since the last call because too many waited.
+    pub(super) fn has_lost_packets(&self) -> bool {
+        match self {
+            Self::Link { socket, .. } => socket.has_lost_packets(),
+            Self::DryRun | Self::Closed => false,
         }
+    }
+
+    /// Gives up the claim and the socket: another instance may serve the
+    /// interface from now on.
+    pub(super) fn close(&mut self) {
+        *self = Self::Closed;
     }
 
     /// What to poll for packets.
@@ -91,7 +97,7 @@ impl Transport {
     pub(super) fn readable(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Self::Link { socket, .. } => Some(socket.as_fd()),
-            Self::DryRun => None,
+            Self::DryRun | Self::Closed => None,
         }
     }
 }

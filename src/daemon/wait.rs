@@ -11,29 +11,14 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
+use super::outside::{Request, Wake};
+
 /// Signals and the clock.
 #[derive(Debug)]
 pub(super) struct Waiter {
     signals: SignalFd,
     timer: TimerFd,
     armed: Option<Instant>,
-}
-
-/// What a signal asks for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Request {
-    /// To withdraw and end: SIGTERM, SIGINT.
-    Stop,
-    /// To end at once: SIGHUP, which systemd sends for a restart.
-    Leave,
-}
-
-/// Why the wait is over.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Wake {
-    pub(super) request: Option<Request>,
-    pub(super) events: bool,
-    pub(super) packets: bool,
 }
 
 impl Waiter {
@@ -103,7 +88,7 @@ impl Waiter {
         while let Some(signal) = self.signals.read_signal()? {
             let hangup = u32::try_from(Signal::SIGHUP as i32).is_ok_and(|hup| signal.ssi_signo == hup);
             request = if hangup {
-                Some(Request::Leave)
+                Some(Request::Restart)
             } else {
                 request.or(Some(Request::Stop))
             };

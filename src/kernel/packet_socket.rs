@@ -15,9 +15,9 @@ use autora_core::wire::{
 };
 use nix::errno::Errno;
 use nix::libc;
-use nix::setsockopt_impl;
-use nix::sys::socket::sockopt::SetBool;
-use nix::sys::socket::{MsgFlags, recv, setsockopt};
+use nix::sys::socket::sockopt::{GetStruct, SetBool};
+use nix::sys::socket::{MsgFlags, getsockopt, recv, setsockopt};
+use nix::{getsockopt_impl, setsockopt_impl};
 use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
 
 use crate::kernel::bpf;
@@ -43,6 +43,17 @@ setsockopt_impl!(
     libc::PACKET_IGNORE_OUTGOING,
     bool,
     SetBool
+);
+
+/// Read, they begin anew.
+#[derive(Clone, Copy)]
+struct Statistics;
+getsockopt_impl!(
+    Statistics,
+    libc::SOL_PACKET,
+    libc::PACKET_STATISTICS,
+    libc::tpacket_stats,
+    GetStruct<libc::tpacket_stats>
 );
 
 /// A packet socket bound to one interface.
@@ -119,11 +130,10 @@ impl PacketSocket {
         Ok(Some(self.received.get(self.header_len..len).unwrap_or_default()))
     }
 
-    /// Throws one waiting packet away; false if there was none.
-    #[must_use]
-    pub(crate) fn discard_one(&self) -> bool {
-        // One byte is enough to be rid of the whole packet.
-        (&self.socket).read(&mut [0]).is_ok()
+    /// Whether packets were lost since the last call because the receive buffer
+    /// was full.
+    pub(crate) fn has_lost_packets(&self) -> bool {
+        getsockopt(&self.socket, Statistics).is_ok_and(|statistics| statistics.tp_drops > 0)
     }
 }
 

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use autora_core::link::LinkIdentity;
 use autora_core::time::Instant;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
@@ -47,7 +48,8 @@ impl StateFile {
             None => default_directory()?,
         };
         let path = directory.join(file_name(first.namespace, first.ifindex));
-        if let Ok(Some(before)) = read(&path) {
+        let before = read(&path).ok().flatten();
+        if let Some(before) = before.filter(|before| before.identity().is_same(&first.identity())) {
             first.handover = before.handover.before(first.started);
             first.restarts = before.restarts.saturating_add(1);
         }
@@ -98,13 +100,14 @@ impl StateFile {
     }
 }
 
-/// What an instance on the interface `ifindex` of the network `namespace` left
-/// for the next one, or will leave; nothing if none ever ran there.
+/// What an instance on the link left for the next one, or will leave; nothing
+/// if none ever ran there.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn load_handover(namespace: u64, ifindex: u32, now: Instant) -> io::Result<Handover> {
-    let before = read(&directory().join(file_name(namespace, ifindex)))?;
+pub fn load_handover(link: &LinkIdentity, now: Instant) -> io::Result<Handover> {
+    let before = read(&directory().join(file_name(link.namespace, link.ifindex)))?;
+    let before = before.filter(|before| before.identity().is_same(link));
     Ok(before.map_or(Handover::default(), |record| record.handover.before(now)))
 }
 

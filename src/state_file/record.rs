@@ -3,12 +3,15 @@
 use std::borrow::Cow;
 use std::fmt::{self, Display, Write};
 use std::net::Ipv6Addr;
+use std::num::ParseIntError;
 use std::time::Duration;
 
 use autora_core::counters::Counters;
 use autora_core::interface_name::IfName;
+use autora_core::link::LinkIdentity;
 use autora_core::other_senders::Seen;
 use autora_core::prefix::Prefix64;
+use autora_core::router::{AdvertisedPrefix, AdvertisedState, MAX_PREFIXES, SentState};
 use autora_core::time::Instant;
 use autora_core::wire::Rejection;
 
@@ -58,10 +61,8 @@ impl State {
 /// What the next process on the same interface has to know.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Handover {
-    /// When the last advertisement was sent.
-    pub last_ra: Option<Instant>,
-    /// Whether that made this a default router of the guests.
-    pub default_router: bool,
+    /// What was sent, and what hosts hold because of it.
+    pub sent: SentState,
     /// Other daemons' advertisements.
     pub foreign: Option<Seen>,
 }
@@ -75,6 +76,10 @@ pub struct Record<'a> {
     pub ifindex: u32,
     /// The inode of the network namespace that it is in.
     pub namespace: u64,
+    /// [`LinkIdentity::namespace_cookie`]
+    pub namespace_cookie: Option<u64>,
+    /// [`LinkIdentity::link_id`]
+    pub link_id: Option<u64>,
     /// The instance's own process id, as it sees itself.
     pub pid: u32,
     /// The version of the program.
@@ -104,6 +109,18 @@ pub struct Record<'a> {
 }
 
 impl Record<'_> {
+    /// Which link it was about.
+    #[must_use]
+    pub fn identity(&self) -> LinkIdentity {
+        LinkIdentity {
+            name: *self.interface,
+            ifindex: self.ifindex,
+            namespace: self.namespace,
+            namespace_cookie: self.namespace_cookie,
+            link_id: self.link_id,
+        }
+    }
+
     /// Writes the text into a `frame`, without any other handover.
     pub fn format(&self, frame: &mut Frame) {
         frame.clear();
@@ -120,6 +137,8 @@ impl Record<'_> {
         writeln!(frame, "interface {}", Escaped(self.interface.as_bytes()))?;
         writeln!(frame, "ifindex {}", self.ifindex)?;
         writeln!(frame, "namespace {}", self.namespace)?;
+        optional(frame, "namespace_cookie", self.namespace_cookie)?;
+        optional(frame, "link_id", self.link_id)?;
         writeln!(frame, "pid {}", self.pid)?;
         writeln!(frame, "version {}", self.version)?;
         writeln!(frame, "started {}", Nanoseconds(self.started))?;
@@ -136,8 +155,23 @@ impl Record<'_> {
         writeln!(frame, "send_errors {}", counters.send_errors)?;
         writeln!(frame, "foreign_ra_seen {}", counters.ras_heard)?;
         optional(frame, "next_ra", self.next_ra.map(Nanoseconds))?;
-        optional(frame, "last_ra", handover.last_ra.map(Nanoseconds))?;
-        writeln!(frame, "default_router {}", u8::from(handover.default_router))?;
+        let sent = &handover.sent;
+        optional(frame, "last_ra", sent.last_ra.map(Nanoseconds))?;
+        optional(
+            frame,
+            "default_router_until",
+            sent.advertised.router_until.map(Nanoseconds),
+        )?;
+        optional(frame, "last_prefix", sent.advertised.last.map(Prefix64::network))?;
+        for held in sent.advertised.all() {
+            writeln!(
+                frame,
+                "held {} {} {}",
+                held.prefix.network(),
+                End(held.valid_until),
+                End(held.preferred_until)
+            )?;
+        }
         if let Some(Seen { count, at }) = handover.foreign {
             writeln!(frame, "other_daemon_count {count}")?;
             writeln!(frame, "other_daemon_seen {}", Nanoseconds(at))?;
@@ -156,6 +190,7 @@ impl Record<'static> {
         let text = |key: &str| value(lines, key);
         let number = |key: &str| text(key)?.parse().ok();
         let instant = |key: &str| number(key).map(|n| Instant::from_boot(Duration::from_nanos(n)));
+        let prefix = |key: &str| text(key)?.parse().ok().map(Prefix64::of);
         let plain = |key: &str| Cow::Owned(visible(text(key).unwrap_or_default()));
 
         let dropped = |reason: Rejection| number(&format!("rs_dropped_{}", reason.key()));
@@ -179,17 +214,19 @@ impl Record<'static> {
                 .into_iter()
                 .find(|state| text("state") == Some(state.key()))?,
             since: instant("since")?,
-            prefix: text("prefix")
-                .and_then(|text| text.parse().ok())
-                .map(Prefix64::of),
+            prefix: prefix("prefix"),
             source: text("source").and_then(|text| text.parse().ok()),
             reason: plain("reason"),
             explanation: plain("explanation"),
             counters,
             next_ra: instant("next_ra"),
+            namespace_cookie: number("namespace_cookie"),
+            link_id: number("link_id"),
             handover: Handover {
-                last_ra: instant("last_ra"),
-                default_router: number("default_router")? > 0,
+                sent: SentState {
+                    last_ra: instant("last_ra"),
+                    advertised: advertised(lines, instant("default_router_until"), prefix("last_prefix")),
+                },
                 foreign: foreign.map(|(count, at)| Seen { count, at }),
             },
         })
@@ -202,14 +239,44 @@ impl Handover {
     #[must_use]
     pub fn before(self, now: Instant) -> Self {
         Self {
-            last_ra: self.last_ra.map(|at| at.min(now)),
+            sent: SentState {
+                last_ra: self.sent.last_ra.map(|at| at.min(now)),
+                ..self.sent
+            },
             foreign: self.foreign.map(|seen| Seen {
                 at: seen.at.min(now),
                 ..seen
             }),
-            ..self
         }
     }
+}
+
+/// The prefixes that hosts hold; lines that are malformed are left out.
+fn advertised(lines: &str, router_until: Option<Instant>, last: Option<Prefix64>) -> AdvertisedState {
+    let mut state = AdvertisedState {
+        router_until,
+        last,
+        ..AdvertisedState::default()
+    };
+    let held = lines.lines().filter_map(|line| line.strip_prefix("held "));
+    for line in held.take(MAX_PREFIXES) {
+        let mut words = line.split(' ');
+        let prefix = words.next().and_then(|word| word.parse().ok()).map(Prefix64::of);
+        let mut next_end = || words.next().map(end);
+        if let (Some(prefix), Some(Ok(valid)), Some(Ok(preferred))) = (prefix, next_end(), next_end()) {
+            state.put(AdvertisedPrefix::new(prefix, valid, preferred));
+        }
+    }
+    state
+}
+
+/// Reads what [`End`] wrote.
+fn end(word: &str) -> Result<Option<Instant>, ParseIntError> {
+    if word == NEVER {
+        return Ok(None);
+    }
+    let nanoseconds = word.parse()?;
+    Ok(Some(Instant::from_boot(Duration::from_nanos(nanoseconds))))
 }
 
 fn optional(frame: &mut Frame, key: &str, value: Option<impl Display>) -> fmt::Result {
@@ -238,6 +305,20 @@ fn visible(text: &str) -> String {
         }
     }
     shown
+}
+
+/// The end of a lifetime that has none.
+const NEVER: &str = "never";
+
+struct End(Option<Instant>);
+
+impl Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(at) => write!(f, "{}", Nanoseconds(at)),
+            None => f.write_str(NEVER),
+        }
+    }
 }
 
 struct Nanoseconds(Instant);

@@ -126,6 +126,8 @@ mod tests {
             interface: Cow::Owned(IfName::new(b"tap-vm-1").unwrap()),
             ifindex: 7,
             namespace: number,
+            namespace_cookie: None,
+            link_id: None,
             pid: 1,
             version: "1".into(),
             started: Instant::from_boot(Duration::from_secs(9)),

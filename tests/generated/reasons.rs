@@ -31,7 +31,6 @@ fn one_of_each() -> Vec<Reason> {
         Reason::NoPrefix,
         Reason::PrefixTentative(one),
         Reason::PrefixDuplicate(one),
-        Reason::PrefixDeprecated(one),
     ]
 }
 
@@ -56,8 +55,7 @@ const fn count(reason: &Reason) -> usize {
         | Reason::NotForwarding(_)
         | Reason::NoPrefix
         | Reason::PrefixTentative(_)
-        | Reason::PrefixDuplicate(_)
-        | Reason::PrefixDeprecated(_) => 20,
+        | Reason::PrefixDuplicate(_) => 19,
     }
 }
 

@@ -178,18 +178,6 @@ fn two_prefixes_of_64_bits() {
 }
 
 #[test]
-fn only_prefix_is_deprecated() {
-    waits(
-        &on_tap("change", &format!("{OWN} preferred_lft 0")),
-        &["deprecated"],
-        &on_tap(
-            "change",
-            &format!("{OWN} preferred_lft forever valid_lft forever"),
-        ),
-    );
-}
-
-#[test]
 fn only_prefix_is_tentative() {
     let broken = format!(
         "{}; {}; {}",

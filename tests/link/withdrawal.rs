@@ -163,6 +163,27 @@ fn graceful_renumbering_loses_nothing() {
     assert!(lab.guest_address(OTHER_PREFIX).unwrap().2 > 14_000);
 }
 
+/// RFC 4862, 5.5.4: connections from a deprecated address go on, so the router stays one.
+#[test]
+fn deprecated_prefix_keeps_the_default_route() {
+    let lab = Lab::new();
+    let (_daemon, mut capture) = lab.serve(&Autora::fast());
+    lab.eventually("the address", SOON, |lab| lab.guest_address(PREFIX).is_some());
+    lab.router.run(&format!(
+        "ip address change 2001:db8:1:1::1/64 dev {TAP} preferred_lft 0"
+    ));
+    for _ in 0..4 {
+        let ra = capture.ra_within(SOON);
+        assert_eq!(
+            (ra.prefix, ra.preferred, ra.router_lifetime),
+            (PREFIX, 0, 180),
+            "{ra:?}"
+        );
+    }
+    assert_eq!(lab.guest_address(PREFIX).unwrap().2, 0);
+    assert!(lab.default_route().is_some());
+}
+
 #[test]
 fn second_prefix_silences_without_a_withdrawal() {
     let lab = Lab::new();

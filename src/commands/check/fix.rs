@@ -11,7 +11,6 @@ pub(super) fn fix(reason: &Reason, link: &Link) -> Option<String> {
     let command = advice::fix(reason, &link.name)?;
     let concerned: Vec<_> = match reason {
         Reason::SeveralPrefixes(prefixes) => superfluous(prefixes, link).collect(),
-        Reason::PrefixDeprecated(prefix) => inside(link, *prefix).take(1).collect(),
         _ => return Some(command),
     };
     let commands: Vec<_> = concerned

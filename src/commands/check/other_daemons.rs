@@ -11,7 +11,7 @@ use autora_core::time::Instant;
 
 use super::finding::Finding;
 use crate::advice::{explain, shell};
-use crate::kernel::namespace;
+use crate::kernel::interfaces;
 use crate::state_file;
 
 const REQUIREMENT: &str = "no other daemon";
@@ -35,8 +35,8 @@ pub(super) fn finding(link: &Link, max_ra_interval: Duration, now: Instant) -> F
     if link.foreign_ras == 0 {
         return Finding::met(REQUIREMENT, "none has advertised on it");
     }
-    let handover =
-        namespace::own().and_then(|namespace| state_file::load_handover(namespace, link.ifindex, now));
+    let identity = interfaces::identity(link.name, link.ifindex);
+    let handover = state_file::load_handover(&identity, now);
     let Ok(handover) = handover else {
         let found = format!(
             "others have sent {} advertisements since it exists; root can see whether that is over",

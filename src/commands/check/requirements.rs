@@ -14,7 +14,9 @@ use autora_core::link::{
 
 use super::finding::Finding;
 use super::fix::fix;
-use crate::advice::explain;
+use autora_core::prefix::Prefix64;
+
+use crate::advice::{explain, shell};
 
 /// One thing that [`judge`] looks at.
 struct Requirement {
@@ -144,8 +146,13 @@ impl Requirement {
         let mut alone = fit(link);
         (self.take)(&mut alone, link);
         let verdict = judge(&alone, false, None);
-        let Some(reason) = verdict.reason() else {
-            return Finding::met(self.name, (self.met)(link, &verdict));
+        let reason = match &verdict {
+            // Only the link's own prefix can be one, so this is the requirement on that.
+            Verdict::Advertise(_, offer) if offer.preferred == Lifetime::ZERO => {
+                return deprecated(self.name, link, offer.prefix);
+            }
+            Verdict::Advertise(..) => return Finding::met(self.name, (self.met)(link, &verdict)),
+            Verdict::WithdrawOnly(_, reason) | Verdict::Silent(reason) => reason,
         };
         let explained = explain(reason, &link.name).to_string();
         match fix(reason, link) {
@@ -157,6 +164,13 @@ impl Requirement {
             }
         }
     }
+}
+
+/// The guest keeps its address, and makes no new connections from it.
+fn deprecated(requirement: &'static str, link: &Link, prefix: Prefix64) -> Finding {
+    let found = format!("its only /64, {prefix}, is deprecated: guests make no new connections from it");
+    let dev = shell::interface(&link.name);
+    Finding::warning(requirement, found).fixed_by(format!("ip -6 address add NEW-PREFIX::1/64 dev {dev}"))
 }
 
 /// A link of the same name on which everything is as it should be.

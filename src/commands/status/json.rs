@@ -106,7 +106,7 @@ fn served<'a>(clock: &Clock, instance: &'a Instance) -> Served<'a> {
             .collect(),
         send_errors: counters.send_errors,
         foreign_ra_seen: counters.ras_heard,
-        last_ra: record.handover.last_ra.map(|at| time(clock, at)),
+        last_ra: record.handover.sent.last_ra.map(|at| time(clock, at)),
         next_ra: record.next_ra.map(|at| time(clock, at)),
         overdue: instance.overdue,
     }

@@ -12,7 +12,7 @@ use super::wanted::Wanted;
 use crate::advice::explain;
 use crate::commands::{CommandError, all_interfaces};
 use crate::kernel::rtnetlink::Reader;
-use crate::kernel::{clock, namespace};
+use crate::kernel::{clock, interfaces, namespace};
 use crate::state_file::{self, Record};
 use crate::systemd::unit_name;
 
@@ -84,7 +84,7 @@ impl Overview {
         names: &[IfName],
     ) -> Result<Self, CommandError> {
         let clock = Clock::read();
-        let here = namespace::own().map_err(CommandError::os("cannot look at /proc/self/ns/net"))?;
+        let here = namespace::inode().map_err(CommandError::os("cannot look at /proc/self/ns/net"))?;
         let interfaces = all_interfaces()?;
         let asked = |name: &IfName| names.is_empty() || names.contains(name);
         let mut instances: Vec<_> = running
@@ -194,7 +194,8 @@ fn blocking_reason(index: u32, name: &IfName) -> Option<String> {
     let mut reader = Reader::new(index).ok()?;
     let link = reader.read().ok()?;
     // A new instance yields to a count that has grown since the last one looked.
-    let known = state_file::load_handover(namespace::own().ok()?, index, clock::now())
+    let link_identity = interfaces::identity(*name, index);
+    let known = state_file::load_handover(&link_identity, clock::now())
         .ok()?
         .foreign;
     let yields = link.foreign_ras != known.map_or(0, |seen| seen.count);

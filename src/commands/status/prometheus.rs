@@ -62,7 +62,7 @@ const METRICS: [Metric; 8] = [
         name: "autora_last_ra_timestamp_seconds",
         kind: "gauge",
         help: "When the last advertisement was sent.",
-        value: |clock, instance| Some(seconds(clock, instance.record.handover.last_ra?)),
+        value: |clock, instance| Some(seconds(clock, instance.record.handover.sent.last_ra?)),
     },
     Metric {
         name: "autora_restarts_total",

@@ -32,6 +32,8 @@ fn instance(name: &[u8], state: State) -> Instance {
             interface: Cow::Owned(IfName::new(name).unwrap()),
             ifindex: 7,
             namespace: 1,
+            namespace_cookie: None,
+            link_id: None,
             pid: 99,
             version: "0.1.0".into(),
             started: at(100),

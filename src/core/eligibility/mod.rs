@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use core::iter;
 use core::net::Ipv6Addr;
 
+use crate::lifetime::Lifetime;
 use crate::link::{Address, AddressState, Hardware, IFF_LOOPBACK, IFF_MULTICAST, IFF_RUNNING, IFF_UP, Link};
 use crate::prefix::Prefix64;
 use crate::wire::PrefixInformation;
@@ -123,14 +124,22 @@ fn conclude(link: &Link, basis: AdvertisingBasis, pending: &[(Prefix64, AddressS
     if forwarding != 1 {
         return Verdict::WithdrawOnly(basis, Reason::NotForwarding(forwarding));
     }
-    if let Some(prefix) = basis.preferred {
+    // Without a preferred one, what is deprecated still serves the connections
+    // that run (RFC 4862, 5.5.4), and they need the router.
+    let deprecated = || {
+        let first = basis.deprecated.iter().find(|d| d.valid > Lifetime::ZERO)?;
+        Some(PrefixInformation {
+            preferred: Lifetime::ZERO,
+            ..*first
+        })
+    };
+    if let Some(prefix) = basis.preferred.or_else(deprecated) {
         return Verdict::Advertise(basis, prefix);
     }
-    let reason = match (pending, &basis.deprecated[..]) {
-        ([(prefix, AddressState::Tentative), ..], _) => Reason::PrefixTentative(*prefix),
-        (_, [deprecated, ..]) => Reason::PrefixDeprecated(deprecated.prefix),
-        ([(prefix, _), ..], _) => Reason::PrefixDuplicate(*prefix),
-        _ => Reason::NoPrefix,
+    let reason = match pending {
+        [(prefix, AddressState::Tentative), ..] => Reason::PrefixTentative(*prefix),
+        [(prefix, _), ..] => Reason::PrefixDuplicate(*prefix),
+        [] => Reason::NoPrefix,
     };
     Verdict::WithdrawOnly(basis, reason)
 }

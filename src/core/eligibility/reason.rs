@@ -47,8 +47,6 @@ pub enum Reason {
     PrefixTentative(Prefix64),
     /// The only address inside a /64 belongs to another node.
     PrefixDuplicate(Prefix64),
-    /// The only /64 is deprecated.
-    PrefixDeprecated(Prefix64),
 }
 
 impl Reason {
@@ -75,7 +73,6 @@ impl Reason {
             Self::NoPrefix => "no-prefix",
             Self::PrefixTentative(_) => "prefix-tentative",
             Self::PrefixDuplicate(_) => "prefix-duplicate",
-            Self::PrefixDeprecated(_) => "prefix-deprecated",
         }
     }
 
@@ -89,6 +86,17 @@ impl Reason {
                 | Self::NoLinkLocal
                 | Self::LinkLocalTentative(_)
                 | Self::PrefixTentative(_)
+        )
+    }
+
+    /// Whether it may end without any event of the kernel's: `accept_ra` and
+    /// `disable_ipv6` are settings whose change is not announced, and a default
+    /// route that is replaced by one elsewhere is announced as that one.
+    #[must_use]
+    pub fn may_end_unnoticed(&self) -> bool {
+        matches!(
+            self,
+            Self::AcceptsRas(_) | Self::Ipv6Disabled | Self::DefaultRoute
         )
     }
 }

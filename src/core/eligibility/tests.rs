@@ -106,10 +106,29 @@ fn exactly_one_usable_64_is_wanted() {
         reason(|l| l.addresses[1].flags |= IFA_F_DADFAILED),
         Reason::PrefixDuplicate(p)
     );
+}
+
+/// RFC 4862, 5.5.4: a deprecated address still serves the connections that run.
+#[test]
+fn a_prefix_that_is_deprecated_is_advertised_as_such() {
+    let (basis, offer) = offered(|l| l.addresses[1].flags |= IFA_F_DEPRECATED);
+    assert_eq!(basis.preferred, None);
+    assert_eq!(offer.prefix, prefix("2001:db8:1::"));
     assert_eq!(
-        reason(|l| l.addresses[1].flags |= IFA_F_DEPRECATED),
-        Reason::PrefixDeprecated(p)
+        (offer.valid, offer.preferred),
+        (Lifetime::INFINITE, Lifetime::ZERO)
     );
+    // Not beside one that is preferred, and not when its last second runs.
+    let (_, offer) = offered(|l| {
+        l.addresses[1].flags |= IFA_F_DEPRECATED;
+        l.addresses.push(address("2001:db8:2::1"));
+    });
+    assert_eq!(offer.prefix, prefix("2001:db8:2::"));
+    let last_second = reason(|l| {
+        l.addresses[1].flags |= IFA_F_DEPRECATED;
+        l.addresses[1].valid = Lifetime::from_bits(1);
+    });
+    assert_eq!(last_second, Reason::NoPrefix);
 }
 
 #[test]

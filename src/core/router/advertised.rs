@@ -1,6 +1,5 @@
-//! What the guests on the link were told, and still believe.
+//! What hosts on the link hold because of the advertisements that were sent.
 
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::eligibility::AdvertisingBasis;
@@ -9,29 +8,37 @@ use crate::prefix::Prefix64;
 use crate::time::Instant;
 use crate::wire::{PrefixInformation, RouterAdvertisement};
 
-/// A prefix that is gone lives on in guests for at most this long: RFC 4862,
-/// 5.5.3 e) lets no unauthenticated advertisement cut it any shorter.
+/// Hosts keep a prefix that is gone for at most this long: RFC 4862, 5.5.3 e)
+/// lets no unauthenticated advertisement shorten a valid lifetime further.
 pub(super) const MAX_STALE_LIFETIME: Duration = Duration::from_secs(2 * 60 * 60);
-/// The renumberings that are remembered; beyond that the one that ends first
-/// is forgotten.
-const MAX_PREFIXES: usize = 8;
-/// Rounding of remaining lifetimes to seconds, twice.
+/// How many prefixes are remembered. Beyond that the retired one that ends
+/// first is forgotten.
+pub const MAX_PREFIXES: usize = 8;
+/// Remaining lifetimes are rounded to seconds twice: by the kernel and by us.
 const ROUNDING: Duration = Duration::from_secs(2);
 
-/// The state of belief of a guest that heard everything.
-#[derive(Clone, Debug)]
-pub(super) struct AdvertisedState {
-    /// The last advertisement had a Router Lifetime above 0.
-    pub(super) default_router: bool,
-    last: Option<Prefix64>,
-    prefixes: Vec<AdvertisedPrefix>,
+/// What a host that received every advertisement still holds.
+///
+/// It takes no memory of its own, and is handed over to the next process.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct AdvertisedState {
+    /// Until when it is the hosts' default router; `None`: it is not.
+    pub router_until: Option<Instant>,
+    /// The prefixes, in no order.
+    pub prefixes: [Option<AdvertisedPrefix>; MAX_PREFIXES],
+    /// The prefix of the last advertisement, which may have ended since.
+    pub last: Option<Prefix64>,
 }
 
-#[derive(Clone, Debug)]
-struct AdvertisedPrefix {
-    prefix: Prefix64,
-    valid_until: Option<Instant>,
-    preferred_until: Option<Instant>,
+/// A prefix from which hosts have an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AdvertisedPrefix {
+    /// The /64.
+    pub prefix: Prefix64,
+    /// When the addresses become invalid; `None`: never.
+    pub valid_until: Option<Instant>,
+    /// When they become deprecated; `None`: never.
+    pub preferred_until: Option<Instant>,
     state: State,
     /// Whether it was advertised in its present `state`.
     announced: bool,
@@ -39,138 +46,163 @@ struct AdvertisedPrefix {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
-    /// The prefix of the interface.
+    /// It is on the interface, not deprecated.
     Current,
-    /// Still on the interface, deprecated (RFC 4192, 2.6).
+    /// It is on the interface, deprecated (RFC 4192, 2.6).
     Deprecated,
-    /// Removed from the interface.
+    /// It was removed from the interface.
     Gone,
 }
 
-impl AdvertisedState {
-    pub(super) fn new(default_router: bool) -> Self {
+/// A prefix that hosts have to be told of beside the current one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Retired {
+    pub(super) information: PrefixInformation,
+    /// Hosts know the prefix from us, and were not told yet that it is retired.
+    pub(super) is_news: bool,
+}
+
+impl AdvertisedPrefix {
+    /// One that hosts hold until these times; `None`: for ever.
+    #[must_use]
+    pub fn new(prefix: Prefix64, valid_until: Option<Instant>, preferred_until: Option<Instant>) -> Self {
         Self {
-            default_router,
-            last: None,
-            prefixes: Vec::new(),
-        }
-    }
-
-    /// Takes note of an advertisement that was sent.
-    pub(super) fn record(&mut self, now: Instant, ra: &RouterAdvertisement) {
-        self.default_router = ra.router_lifetime > 0;
-        let PrefixInformation {
             prefix,
-            valid,
-            preferred,
-        } = ra.prefix;
-        self.last = Some(prefix);
-        let entry = if let Some(known) = self.prefixes.iter().position(|p| p.prefix == prefix) {
-            self.prefixes.get_mut(known)
-        } else {
-            if self.prefixes.len() >= MAX_PREFIXES {
-                self.forget_one();
-            }
-            self.prefixes.push(AdvertisedPrefix {
-                prefix,
-                valid_until: None,
-                preferred_until: None,
-                state: State::Current,
-                announced: true,
-            });
-            self.prefixes.last_mut()
-        };
-        if let Some(entry) = entry {
-            entry.valid_until = valid.end(now);
-            entry.preferred_until = preferred.end(now);
-            entry.announced = true;
+            valid_until,
+            preferred_until,
+            state: State::Current,
+            announced: true,
         }
     }
 
-    fn forget_one(&mut self) {
-        let retired = self
-            .prefixes
-            .iter()
-            .enumerate()
-            .filter(|(_, p)| p.state != State::Current);
-        if let Some((index, _)) = retired.min_by_key(|(_, p)| p.valid_until) {
-            self.prefixes.remove(index);
+    fn valid(&self, now: Instant) -> Lifetime {
+        Lifetime::between(now, self.valid_until)
+    }
+}
+
+impl AdvertisedState {
+    /// Whether hosts use it as a default router at `now`.
+    #[must_use]
+    pub fn is_router(&self, now: Instant) -> bool {
+        self.router_until.is_some_and(|until| until > now)
+    }
+
+    /// For how many seconds hosts still use it as a default router, rounded down.
+    pub(super) fn router_lifetime(&self, now: Instant) -> u16 {
+        let left = self
+            .router_until
+            .map_or(Duration::ZERO, |until| until.saturating_since(now));
+        u16::try_from(left.as_secs()).unwrap_or(u16::MAX)
+    }
+
+    /// Takes note of an advertisement that was sent at `now`.
+    pub(super) fn record(&mut self, now: Instant, ra: &RouterAdvertisement) {
+        let lifetime = Duration::from_secs(ra.router_lifetime.into());
+        self.router_until = (ra.router_lifetime > 0).then(|| now + lifetime);
+        self.last = Some(ra.prefix.prefix);
+        self.put(AdvertisedPrefix {
+            state: self
+                .get(ra.prefix.prefix)
+                .map_or(State::Current, |known| known.state),
+            ..AdvertisedPrefix::new(
+                ra.prefix.prefix,
+                ra.prefix.valid.end(now),
+                ra.prefix.preferred.end(now),
+            )
+        });
+    }
+
+    /// What hosts hold if `ra` is sent at `now`, or is not: a process that is
+    /// killed at the send leaves this to the next one.
+    #[must_use]
+    pub(super) fn with_possible(mut self, now: Instant, ra: &RouterAdvertisement) -> Self {
+        let before = self;
+        self.record(now, ra);
+        self.router_until = self.router_until.max(before.router_until);
+        if let Some(known) = before.get(ra.prefix.prefix) {
+            let later = |a: Option<Instant>, b: Option<Instant>| Some(a?.max(b?));
+            if let Some(entry) = self.get_mut(ra.prefix.prefix) {
+                entry.valid_until = later(entry.valid_until, known.valid_until);
+                entry.preferred_until = later(entry.preferred_until, known.preferred_until);
+                entry.announced = known.announced;
+            }
         }
+        self
     }
 
     /// Compares with what is on the interface now. True if a prefix left its
-    /// former state, so that guests have something new to hear.
-    pub(super) fn compare(&mut self, now: Instant, on_link: &AdvertisingBasis) -> bool {
-        self.prefixes
-            .retain(|p| p.valid_until.is_none_or(|end| end > now));
+    /// former state, so that hosts have something new to learn.
+    pub(super) fn compare(&mut self, now: Instant, basis: &AdvertisingBasis) -> bool {
         let mut changed = false;
-        for told in &mut self.prefixes {
-            let state = if on_link.preferred.is_some_and(|p| p.prefix == told.prefix) {
+        for slot in &mut self.prefixes {
+            let Some(known) = slot else {
+                continue;
+            };
+            if known.valid_until.is_some_and(|end| end <= now) {
+                *slot = None;
+                continue;
+            }
+            let state = if basis.preferred.is_some_and(|p| p.prefix == known.prefix) {
                 State::Current
-            } else if on_link.deprecated.iter().any(|d| d.prefix == told.prefix) {
+            } else if basis.deprecated.iter().any(|d| d.prefix == known.prefix) {
                 State::Deprecated
-            } else if on_link.pending.contains(&told.prefix) {
-                // Its fate is not decided: duplicate address detection runs again.
+            } else if basis.pending.contains(&known.prefix) {
+                // Undecided: Duplicate Address Detection runs again.
                 continue;
             } else {
                 State::Gone
             };
-            if state == told.state {
+            if state == known.state {
                 continue;
             }
-            told.state = state;
-            told.announced = false;
+            known.state = state;
+            known.announced = false;
             changed = true;
             if state == State::Gone {
                 let most = now + MAX_STALE_LIFETIME;
-                told.valid_until = Some(told.valid_until.map_or(most, |end| end.min(most)));
+                known.valid_until = Some(known.valid_until.map_or(most, |end| end.min(most)));
             }
         }
         changed
     }
 
-    /// The retired prefixes that guests know from us and have not heard of in
-    /// this state.
-    pub(super) fn unannounced(&self, now: Instant) -> impl Iterator<Item = Prefix64> + '_ {
-        self.prefixes
-            .iter()
-            .filter(move |p| p.state != State::Current && !p.announced && p.remaining(now) > Lifetime::ZERO)
-            .map(|p| p.prefix)
-    }
-
     /// The prefixes that are gone from the interface, as they are to be
     /// advertised: not preferred, valid for what remains (RFC 9096, 3.5).
     pub(super) fn gone(&self, now: Instant) -> impl Iterator<Item = PrefixInformation> + '_ {
-        self.prefixes
-            .iter()
+        self.all()
             .filter(|p| p.state == State::Gone)
             .map(move |p| PrefixInformation {
                 prefix: p.prefix,
-                valid: p.remaining(now),
+                valid: p.valid(now),
                 preferred: Lifetime::ZERO,
             })
             .filter(|p| p.valid > Lifetime::ZERO)
     }
 
-    /// Whether guests were told of `prefix` at all.
-    pub(super) fn knows(&self, prefix: Prefix64) -> bool {
-        self.prefixes.iter().any(|p| p.prefix == prefix)
+    /// Whether hosts know `prefix` from us and were not told of its present state.
+    pub(super) fn is_unannounced(&self, prefix: Prefix64) -> bool {
+        self.get(prefix)
+            .is_some_and(|p| p.state != State::Current && !p.announced)
     }
 
-    /// The prefix told last as the current one, with what remains of it.
+    /// Whether hosts know `prefix` from us.
+    pub(super) fn knows(&self, prefix: Prefix64) -> bool {
+        self.get(prefix).is_some()
+    }
+
+    /// What hosts hold of the prefix that was advertised as the current one.
     pub(super) fn latest(&self, now: Instant) -> Option<PrefixInformation> {
-        self.prefixes
-            .iter()
+        self.all()
             .filter(|p| p.state == State::Current)
-            .max_by_key(|p| p.preferred_until)
+            .max_by_key(|p| (p.preferred_until.is_none(), p.preferred_until))
             .map(|p| PrefixInformation {
                 prefix: p.prefix,
-                valid: p.remaining(now),
+                valid: p.valid(now),
                 preferred: Lifetime::between(now, p.preferred_until),
             })
     }
 
-    /// The prefix told last, its lifetime over.
+    /// The prefix of the last advertisement, without any lifetime.
     pub(super) fn ended(&self) -> Option<PrefixInformation> {
         self.last.map(|prefix| PrefixInformation {
             prefix,
@@ -179,23 +211,70 @@ impl AdvertisedState {
         })
     }
 
-    /// Whether guests believe in longer lifetimes than `now_offered` has.
-    pub(super) fn exceeds(&self, now: Instant, now_offered: &PrefixInformation) -> bool {
-        let longer = |told: Option<Instant>, offered: Lifetime| match (told, offered.end(now)) {
-            (_, None) => false,
-            (None, Some(_)) => true,
-            (Some(told), Some(offered)) => told > offered + ROUNDING,
-        };
-        self.prefixes.iter().any(|p| {
-            p.prefix == now_offered.prefix
-                && (longer(p.valid_until, now_offered.valid)
-                    || longer(p.preferred_until, now_offered.preferred))
+    /// Whether hosts hold longer lifetimes than those of `offered`.
+    pub(super) fn exceeds(&self, now: Instant, offered: &PrefixInformation) -> bool {
+        self.get(offered.prefix).is_some_and(|known| {
+            is_later(known.valid_until, offered.valid.end(now))
+                || is_later(known.preferred_until, offered.preferred.end(now))
         })
+    }
+
+    /// When the valid and the preferred lifetime end that hosts hold of the
+    /// `offered` prefix, each with whether `offered` ends later. A lifetime that
+    /// never ends is left out.
+    pub(super) fn ends(
+        &self,
+        now: Instant,
+        offered: &PrefixInformation,
+    ) -> Option<[Option<(Instant, bool)>; 2]> {
+        let known = self.get(offered.prefix)?;
+        let compare = |held: Option<Instant>, offered: Lifetime| {
+            held.map(|end| (end, is_later(offered.end(now), held)))
+        };
+        Some([
+            compare(known.valid_until, offered.valid),
+            compare(known.preferred_until, offered.preferred),
+        ])
+    }
+
+    /// Every prefix that is remembered.
+    pub fn all(&self) -> impl Iterator<Item = &AdvertisedPrefix> {
+        self.prefixes.iter().flatten()
+    }
+
+    fn get(&self, prefix: Prefix64) -> Option<&AdvertisedPrefix> {
+        self.all().find(|p| p.prefix == prefix)
+    }
+
+    fn get_mut(&mut self, prefix: Prefix64) -> Option<&mut AdvertisedPrefix> {
+        self.prefixes.iter_mut().flatten().find(|p| p.prefix == prefix)
+    }
+
+    /// Adds `entry`, or replaces the one of the same prefix.
+    pub fn put(&mut self, entry: AdvertisedPrefix) {
+        if let Some(known) = self.get_mut(entry.prefix) {
+            *known = entry;
+            return;
+        }
+        let free = self.prefixes.iter_mut().find(|slot| slot.is_none());
+        let slot = match free {
+            Some(slot) => Some(slot),
+            // Infinity ends last; current ones stay if any other can go.
+            None => self.prefixes.iter_mut().min_by_key(|slot| {
+                slot.map(|p| (p.state == State::Current, p.valid_until.is_none(), p.valid_until))
+            }),
+        };
+        if let Some(slot) = slot {
+            *slot = Some(entry);
+        }
     }
 }
 
-impl AdvertisedPrefix {
-    fn remaining(&self, now: Instant) -> Lifetime {
-        Lifetime::between(now, self.valid_until)
+/// Whether `a` is later than `b` by more than rounding explains; `None` is never.
+fn is_later(a: Option<Instant>, b: Option<Instant>) -> bool {
+    match (a, b) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(a), Some(b)) => a > b + ROUNDING,
     }
 }

@@ -12,10 +12,11 @@ use core::time::Duration;
 use rand::{Rng, RngExt};
 
 use crate::eligibility::{AdvertisingBasis, Reason, Verdict};
+use crate::lifetime::Lifetime;
 use crate::policy::RaPolicy;
 use crate::time::Instant;
 use crate::wire::{PrefixInformation, RouterAdvertisement};
-use advertised::AdvertisedState;
+pub use advertised::{AdvertisedPrefix, AdvertisedState, MAX_PREFIXES};
 use stage::{Advertising, Cease, Stage, Withdrawing};
 
 // Router constants of RFC 4861, section 10.
@@ -31,29 +32,63 @@ pub const MIN_DELAY_BETWEEN_RAS: Duration = Duration::from_secs(3);
 /// The longest delay of an answer to a solicitation.
 pub const MAX_RA_DELAY_TIME: Duration = Duration::from_millis(500);
 
+/// The least time between two attempts to send, when sends fail.
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
+/// How long before a lifetime ends in hosts the current prefix is advertised
+/// again, if its address was given a longer one: what the minimum delay takes
+/// at most, and a second for the way.
+const REFRESH_MARGIN: Duration = Duration::from_secs(4);
+/// How long after [`Router::stop`] there is an attempt to withdraw the default
+/// route: the minimum delay, and a second for sends that fail.
+const STOP_LIMIT: Duration = Duration::from_secs(4);
+
 /// One interface's router.
 ///
-/// Its owner, on every event and at [`Router::deadline`], reads the state of
-/// the link afresh and passes the verdict to [`Router::advance`], the only
-/// source of packets: none can be had without a verdict on the present. A
-/// packet that it returns is sent, and [`Router::sent`] or [`Router::failed`]
-/// called, before anything else.
+/// On every event and at [`Router::deadline`] its owner reads the state of the
+/// link and passes the verdict to [`Router::advance`], the only source of
+/// packets: none can be had without a verdict on the present. The owner sends
+/// the packet that it returns and calls [`Router::sent`] or [`Router::failed`]
+/// before anything else. While the state cannot be read, nothing is called but
+/// [`Router::stop`] and [`Router::give_up`].
+///
+/// ```text
+///            advertise                 not forwarding, no prefix
+///   Silent ------------> Advertising ---------------------------> Withdrawing
+///     ^                       |   \__________________________________/   |
+///     |      anything else    |                advertise                 |
+///     +-----------------------+------------------------------------------+
+///                             | stop
+///                             v
+///                           Final ------------> Stopped
+/// ```
 #[derive(Debug)]
 pub struct Router<R> {
     policy: RaPolicy,
     rng: R,
     stage: Stage,
-    /// No advertisement leaves before this.
-    not_before: Option<Instant>,
+    /// When the last advertisement was sent, by this or an earlier process.
+    last_ra: Option<Instant>,
     /// When waiting solicitations are to be answered.
     answer: Option<Instant>,
-    /// Sends that failed in a row.
+    /// Sends that failed since something last changed.
     failures: u32,
+    /// No attempt to send before this, after a send that failed.
+    retry_at: Option<Instant>,
     advertised: AdvertisedState,
-    stopping: bool,
+    /// After [`Router::stop`]: when it is given up.
+    stop_by: Option<Instant>,
 }
 
-/// A packet to be sent, and what it is for.
+/// What a process hands over to the next one on the same link.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct SentState {
+    /// When the last advertisement was sent.
+    pub last_ra: Option<Instant>,
+    /// What hosts hold.
+    pub advertised: AdvertisedState,
+}
+
+/// A packet to be sent, and its purpose.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Transmission {
     /// The packet.
@@ -62,79 +97,119 @@ pub struct Transmission {
     pub purpose: Purpose,
 }
 
-/// What an advertisement is for.
+/// The purpose of an advertisement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Purpose {
-    /// To keep guests configured; `answers`: a solicitation waits for it.
+    /// It keeps hosts configured.
     Serve {
         /// Whether a solicitation waits for it.
         answers: bool,
     },
-    /// To tell of a prefix that is deprecated or gone.
+    /// It tells that a prefix is deprecated or gone.
     Retire,
-    /// To withdraw what was advertised.
+    /// It withdraws what was advertised.
     Withdraw,
 }
 
 impl<R: Rng> Router<R> {
-    /// A router that has not sent anything since `last_ra`, if that is known;
-    /// `default_router`: with that an earlier process of the same service made
-    /// itself the default router of the link, and this one takes over.
-    pub fn new(policy: RaPolicy, rng: R, last_ra: Option<Instant>, default_router: bool) -> Self {
+    /// A router on a link on which an earlier process left `sent`.
+    pub fn new(policy: RaPolicy, rng: R, sent: &SentState) -> Self {
         Self {
             policy,
             rng,
             stage: Stage::Silent,
-            not_before: last_ra.map(|at| at + MIN_DELAY_BETWEEN_RAS),
+            last_ra: sent.last_ra,
             answer: None,
             failures: 0,
-            advertised: AdvertisedState::new(default_router),
-            stopping: false,
+            retry_at: None,
+            advertised: sent.advertised,
+            stop_by: None,
         }
     }
 
-    /// Takes the verdict on the link as it is `now`, and returns the packet
-    /// that is due, if one is.
+    /// Takes the verdict on the link at `now`, and returns the packet that is
+    /// due, if one is.
     pub fn advance(&mut self, now: Instant, verdict: &Verdict) -> Option<Transmission> {
         self.observe(now, verdict);
-        self.transmission(now)
+        let transmission = self.transmission(now);
+        if transmission.is_none() {
+            self.give_up(now);
+        }
+        transmission
     }
 
     /// When [`Router::advance`] is to be called next, events aside; `None`:
     /// not before the next event.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
+        let recheck = match &self.stage {
+            Stage::Advertising(a) => a.recheck,
+            _ => None,
+        };
+        [self.send_at(), recheck].into_iter().flatten().min()
+    }
+
+    /// When the next packet is due, as far as is known now.
+    #[must_use]
+    pub fn send_at(&self) -> Option<Instant> {
         let due = match &self.stage {
             Stage::Silent | Stage::Stopped => return None,
-            Stage::Advertising(a) => self.answer.map_or(a.due, |answer| answer.min(a.due)),
+            Stage::Advertising(a) => [self.answer, a.refresh]
+                .into_iter()
+                .flatten()
+                .fold(a.due, Instant::min),
             Stage::Withdrawing(w) => w.due,
-            Stage::Final(_) => return self.not_before,
+            Stage::Final(_) => Instant::from_boot(Duration::ZERO),
         };
-        Some(self.not_before.map_or(due, |not_before| due.max(not_before)))
+        Some(
+            self.retry_at
+                .map_or(due, |retry| due.max(retry))
+                .max(self.earliest()),
+        )
     }
 
     /// A valid solicitation was received (RFC 4861, 6.2.6).
     pub fn solicited(&mut self, now: Instant) {
         if self.wants_solicitations() {
             let delay = self.random(Duration::ZERO, MAX_RA_DELAY_TIME);
-            self.answer = Some(self.earliest(now + delay));
+            self.answer = Some((now + delay).max(self.earliest()));
         }
     }
 
-    /// Whether a solicitation would make a difference. While an answer is
-    /// scheduled it serves all who ask, so nobody needs to be heard.
+    /// Whether a solicitation would change the schedule. While an answer is
+    /// scheduled it serves all hosts that solicit, so none needs to be received.
     #[must_use]
     pub fn wants_solicitations(&self) -> bool {
-        matches!(self.stage, Stage::Advertising(_)) && self.answer.is_none() && !self.stopping
+        matches!(self.stage, Stage::Advertising(_)) && self.answer.is_none() && self.stop_by.is_none()
     }
 
-    /// `tx` has been put on the wire, at the latest `now`.
+    /// What the next process has to know if this one is killed now.
+    #[must_use]
+    pub fn sent_state(&self) -> SentState {
+        SentState {
+            last_ra: self.last_ra,
+            advertised: self.advertised,
+        }
+    }
+
+    /// What the next process has to know if this one is killed while it sends
+    /// `tx` at `now`: the packet may have left, or not.
+    #[must_use]
+    pub fn sent_state_during(&self, now: Instant, tx: &Transmission) -> SentState {
+        SentState {
+            last_ra: Some(now),
+            advertised: self.advertised.with_possible(now, &tx.ra),
+        }
+    }
+
+    /// `tx` has been sent, at the latest at `now`.
     pub fn sent(&mut self, now: Instant, tx: &Transmission) {
-        self.not_before = Some(now + MIN_DELAY_BETWEEN_RAS);
+        self.last_ra = Some(now);
         self.failures = 0;
+        self.retry_at = None;
         self.advertised.record(now, &tx.ra);
         let interval = self.random(self.policy.min_interval(), self.policy.max_interval());
-        let more_to_retire = self.advertised.unannounced(now).next().is_some();
+        let has_news = self.has_news(now);
         match &mut self.stage {
             Stage::Advertising(a) => {
                 a.last_was_current = tx.purpose != Purpose::Retire;
@@ -142,7 +217,7 @@ impl<R: Rng> Router<R> {
                     a.initial_left = a.initial_left.saturating_sub(1);
                     self.answer = None;
                 }
-                let interval = if more_to_retire {
+                let interval = if has_news {
                     MIN_DELAY_BETWEEN_RAS
                 } else if a.initial_left > 0 {
                     interval.min(MAX_INITIAL_RTR_ADVERT_INTERVAL)
@@ -151,11 +226,12 @@ impl<R: Rng> Router<R> {
                 };
                 a.due = now + interval;
                 a.proven_until = self.policy.proven_until(now);
+                self.plan_refresh(now);
             }
             Stage::Withdrawing(w) => {
                 w.sent = w.sent.saturating_add(1);
                 w.due = now + MIN_DELAY_BETWEEN_RAS;
-                if w.sent >= MAX_FINAL_RTR_ADVERTISEMENTS && !more_to_retire {
+                if w.sent >= MAX_FINAL_RTR_ADVERTISEMENTS && !has_news {
                     self.stage = Stage::Silent;
                 }
             }
@@ -164,28 +240,44 @@ impl<R: Rng> Router<R> {
         }
     }
 
-    /// The last packet could not be sent. The next attempt follows after a
-    /// pause that grows up to the maximum interval, solicited or not.
+    /// The last packet could not be sent. It is retried with exponential
+    /// back-off up to the maximum interval, solicited or not, until something
+    /// changes.
     pub fn failed(&mut self, now: Instant) {
-        let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
-        let pause = MIN_DELAY_BETWEEN_RAS
-            .saturating_mul(factor)
-            .min(self.policy.max_interval());
-        self.failures += 1;
-        self.not_before = Some(now + pause);
-        self.answer = None;
-        match &mut self.stage {
-            Stage::Advertising(a) => a.due = now + pause,
-            Stage::Withdrawing(w) => w.due = now + pause,
-            Stage::Final(_) => self.stage = Stage::Stopped,
-            Stage::Silent | Stage::Stopped => {}
-        }
+        let pause = if matches!(self.stage, Stage::Final(_)) {
+            // What ends the process cannot wait.
+            RETRY_INTERVAL
+        } else {
+            let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
+            MIN_DELAY_BETWEEN_RAS
+                .saturating_mul(factor)
+                .min(self.policy.max_interval())
+        };
+        self.failures = self.failures.saturating_add(1);
+        self.retry_at = Some(now + pause);
+        self.give_up(now);
     }
 
     /// Asks for a last advertisement that withdraws the default route, if
-    /// guests have one from here; [`Router::is_stopped`] tells when to leave.
-    pub fn stop(&mut self) {
-        self.stopping = true;
+    /// hosts have one from here; [`Router::is_stopped`] tells when to exit.
+    pub fn stop(&mut self, now: Instant) {
+        if self.stop_by.is_none() {
+            self.stop_by = Some(now + STOP_LIMIT);
+            self.retry_soon(now);
+        }
+    }
+
+    /// When [`Router::give_up`] is to be called at the latest, after a [`Router::stop`].
+    #[must_use]
+    pub fn stop_by(&self) -> Option<Instant> {
+        self.stop_by
+    }
+
+    /// Ends an attempt to withdraw that has taken too long.
+    pub fn give_up(&mut self, now: Instant) {
+        if self.stop_by.is_some_and(|by| by <= now) {
+            self.stage = Stage::Stopped;
+        }
     }
 
     /// Whether there is nothing left to do after [`Router::stop`].
@@ -194,7 +286,7 @@ impl<R: Rng> Router<R> {
         matches!(self.stage, Stage::Stopped)
     }
 
-    /// Whether guests wait for an advertisement longer than they should, as
+    /// Whether hosts wait for an advertisement longer than they should, as
     /// when no send succeeds.
     #[must_use]
     pub fn is_overdue(&self, now: Instant) -> bool {
@@ -208,7 +300,10 @@ impl<R: Rng> Router<R> {
             }
             Verdict::Silent(_) => false,
         };
-        if self.stopping {
+        if news {
+            self.retry_soon(now);
+        }
+        if self.stop_by.is_some() {
             self.prepare_final(now, verdict);
             return;
         }
@@ -224,31 +319,69 @@ impl<R: Rng> Router<R> {
 
     fn advertise(&mut self, now: Instant, basis: &AdvertisingBasis, prefix: &PrefixInformation, news: bool) {
         let current = self.capped(prefix);
-        let first = self.earliest(now);
         let restart = news || self.advertised.exceeds(now, &current);
-        match &mut self.stage {
-            Stage::Advertising(a) => {
-                if restart || !a.is_same(basis, &current) {
-                    a.due = a.due.min(first);
-                    a.initial_left = MAX_INITIAL_RTR_ADVERTISEMENTS;
-                    a.last_was_current = false;
-                }
-                a.current = current;
-                if a.basis != *basis {
-                    a.basis.clone_from(basis);
-                }
+        if let Stage::Advertising(a) = &mut self.stage {
+            let is_same = a.is_same(basis, &current);
+            if restart || !is_same {
+                a.due = a.due.min(now);
+                a.initial_left = MAX_INITIAL_RTR_ADVERTISEMENTS;
+                a.last_was_current = false;
             }
-            _ => {
-                self.stage = Stage::Advertising(Advertising {
-                    basis: basis.clone(),
-                    current,
-                    due: first,
-                    initial_left: MAX_INITIAL_RTR_ADVERTISEMENTS,
-                    last_was_current: false,
-                    next_retired: 0,
-                    proven_until: self.policy.proven_until(first),
-                });
+            a.current = current;
+            if a.basis != *basis {
+                a.basis.clone_from(basis);
             }
+            if !is_same {
+                self.retry_soon(now);
+            }
+        } else {
+            self.stage = Stage::Advertising(Advertising {
+                basis: basis.clone(),
+                current,
+                due: now,
+                initial_left: MAX_INITIAL_RTR_ADVERTISEMENTS,
+                last_was_current: false,
+                next_retired: 0,
+                refresh: None,
+                recheck: None,
+                proven_until: self.policy.proven_until(self.earliest().max(now)),
+            });
+            self.retry_soon(now);
+        }
+        self.plan_refresh(now);
+    }
+
+    /// Looks for a lifetime that ends in hosts before the next advertisement
+    /// although the interface's own address was given a longer one.
+    fn plan_refresh(&mut self, now: Instant) {
+        let Stage::Advertising(a) = &mut self.stage else {
+            return;
+        };
+        // A lifetime that was configured shorter than the interval is meant to end.
+        let max = Lifetime::from_duration(self.policy.max_interval());
+        let [valid_is_meant, preferred_is_meant] = [self.policy.valid() < max, self.policy.preferred() < max];
+        (a.refresh, a.recheck) = (None, None);
+        let Some(ends) = self.advertised.ends(now, &a.current) else {
+            // Hosts do not hold the prefix any more.
+            let lives = a.current.valid > Lifetime::ZERO && !valid_is_meant;
+            a.refresh = lives.then_some(now);
+            return;
+        };
+        let [valid, preferred] = ends;
+        for (end, is_longer) in [
+            valid.filter(|_| !valid_is_meant),
+            preferred.filter(|_| !preferred_is_meant),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            let by = end - REFRESH_MARGIN;
+            let plan = match is_longer {
+                true => &mut a.refresh,
+                false if by > now => &mut a.recheck,
+                false => continue,
+            };
+            *plan = Some(plan.map_or(by, |earlier| earlier.min(by)));
         }
     }
 
@@ -259,20 +392,22 @@ impl<R: Rng> Router<R> {
             // The prefix is on its way in or out: the router stays one.
             _ => None,
         };
-        let due = self.earliest(now);
         match &mut self.stage {
             Stage::Withdrawing(w) if w.cease == cease && !news => w.basis.clone_from(basis),
-            _ if (cease.is_some() && self.advertised.default_router)
-                || self.advertised.unannounced(now).next().is_some() =>
-            {
+            _ => {
                 self.stage = Stage::Withdrawing(Withdrawing {
                     basis: basis.clone(),
                     cease,
-                    due,
+                    due: now,
                     sent: 0,
                 });
+                let has_route = cease.is_some() && self.advertised.is_router(now);
+                if has_route || self.has_news(now) {
+                    self.retry_soon(now);
+                } else {
+                    self.stage = Stage::Silent;
+                }
             }
-            _ => self.stage = Stage::Silent,
         }
     }
 
@@ -280,7 +415,7 @@ impl<R: Rng> Router<R> {
         self.answer = None;
         let ra = match verdict {
             Verdict::Advertise(basis, _) | Verdict::WithdrawOnly(basis, _)
-                if self.advertised.default_router =>
+                if self.advertised.is_router(now) =>
             {
                 self.withdrawal(now, basis)
             }
@@ -289,8 +424,19 @@ impl<R: Rng> Router<R> {
         self.stage = ra.map_or(Stage::Stopped, Stage::Final);
     }
 
-    fn earliest(&self, at: Instant) -> Instant {
-        self.not_before.map_or(at, |not_before| at.max(not_before))
+    /// Something changed, so that an attempt to send is worth more than before.
+    fn retry_soon(&mut self, now: Instant) {
+        if self.failures > 0 {
+            self.failures = 0;
+            self.retry_at = self.retry_at.map(|at| at.min(now + RETRY_INTERVAL));
+        }
+    }
+
+    /// When the minimum delay after the last advertisement is over.
+    fn earliest(&self) -> Instant {
+        self.last_ra.map_or(Instant::from_boot(Duration::ZERO), |at| {
+            at + MIN_DELAY_BETWEEN_RAS
+        })
     }
 
     fn random(&mut self, least: Duration, most: Duration) -> Duration {
@@ -299,7 +445,7 @@ impl<R: Rng> Router<R> {
 }
 
 impl RaPolicy {
-    /// Until when one advertisement at `now` proves that guests are served.
+    /// Until when one advertisement at `now` proves that hosts are served.
     fn proven_until(&self, now: Instant) -> Instant {
         now + self.max_interval() + MIN_DELAY_BETWEEN_RAS
     }

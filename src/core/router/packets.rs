@@ -5,50 +5,25 @@ use alloc::vec::Vec;
 
 use rand::Rng;
 
+use super::advertised::Retired;
 use super::stage::{Cease, Stage};
 use super::{Purpose, Router, Transmission};
 use crate::eligibility::AdvertisingBasis;
 use crate::lifetime::Lifetime;
+use crate::prefix::Prefix64;
 use crate::time::Instant;
 use crate::wire::{PrefixInformation, RouterAdvertisement};
 
 impl<R: Rng> Router<R> {
     /// The packet that is due, if one is.
     pub(super) fn transmission(&mut self, now: Instant) -> Option<Transmission> {
-        if self.not_before.is_some_and(|not_before| now < not_before)
-            || self.deadline().is_some_and(|due| now < due)
-        {
+        if self.send_at().is_none_or(|due| now < due) {
             return None;
         }
         match &self.stage {
             Stage::Silent | Stage::Stopped => None,
             Stage::Advertising(_) => self.served(now),
-            Stage::Withdrawing(w) => {
-                // Only what this process advertised is its own to withdraw.
-                let mut retired = self.retired(now, &w.basis);
-                retired.retain(|r| self.advertised.knows(r.prefix));
-                let prefix = retired.get(usize::from(w.sent) % retired.len().max(1)).copied();
-                let router_lifetime = match w.cease {
-                    // Another prefix may follow at once: the route outlives
-                    // the first word on the old one.
-                    Some(Cease::NoPrefix) if w.sent == 0 => self.policy.router_lifetime(),
-                    Some(_) => 0,
-                    None => self.policy.router_lifetime(),
-                };
-                let withdrawal = self.withdrawal(now, &w.basis);
-                let prefix = prefix.or(withdrawal.map(|ra| ra.prefix));
-                let Some(prefix) = prefix else {
-                    self.stage = Stage::Silent;
-                    return None;
-                };
-                let ra = RouterAdvertisement {
-                    source: w.basis.source,
-                    router_lifetime,
-                    prefix,
-                };
-                let purpose = Purpose::Withdraw;
-                Some(Transmission { ra, purpose })
-            }
+            Stage::Withdrawing(_) => self.withdrawn(now),
             Stage::Final(ra) => {
                 let (ra, purpose) = (*ra, Purpose::Withdraw);
                 Some(Transmission { ra, purpose })
@@ -61,19 +36,19 @@ impl<R: Rng> Router<R> {
         let Stage::Advertising(a) = &self.stage else {
             return None;
         };
-        let retired = self.retired(now, &a.basis);
-        let new = self.advertised.unannounced(now).next();
-        let new = new.and_then(|prefix| retired.iter().position(|r| r.prefix == prefix));
+        let retired = self.retired(now, &a.basis, Some(a.current.prefix));
+        let news = retired.iter().position(|r| r.is_news);
         let answers = self.answer.is_some();
-        let turn = new.unwrap_or_else(|| a.next_retired % retired.len().max(1));
+        let turn = news.unwrap_or_else(|| a.next_retired % retired.len().max(1));
+        let is_urgent = a.refresh.is_some_and(|by| by <= now);
         // Who solicits needs the current prefix; only news comes first.
         let prefix = retired
             .get(turn)
-            .filter(|_| a.last_was_current && (!answers || new.is_some()));
+            .filter(|_| a.last_was_current && !is_urgent && (!answers || news.is_some()));
         let ra = RouterAdvertisement {
             source: a.basis.source,
             router_lifetime: self.policy.router_lifetime(),
-            prefix: *prefix.unwrap_or(&a.current),
+            prefix: prefix.map_or(a.current, |retired| retired.information),
         };
         let purpose = match prefix {
             Some(_) => Purpose::Retire,
@@ -85,23 +60,82 @@ impl<R: Rng> Router<R> {
         Some(Transmission { ra, purpose })
     }
 
-    /// The prefixes that guests are to give up: deprecated on the interface
-    /// (RFC 4192, 2.6), or gone from it (RFC 9096, 3.5).
-    fn retired(&self, now: Instant, basis: &AdvertisingBasis) -> Vec<PrefixInformation> {
+    /// The next of the final advertisements.
+    fn withdrawn(&mut self, now: Instant) -> Option<Transmission> {
+        let Stage::Withdrawing(w) = &self.stage else {
+            return None;
+        };
+        // Only what was advertised from here is ours to withdraw.
+        let mut retired = self.retired(now, &w.basis, None);
+        retired.retain(|r| self.advertised.knows(r.information.prefix));
+        let turn = retired.iter().position(|r| r.is_news);
+        let turn = turn.unwrap_or_else(|| usize::from(w.sent) % retired.len().max(1));
+        let router_lifetime = match w.cease {
+            // Another prefix may follow at once: the route outlives the first
+            // advertisement that retires the old one, but is not prolonged.
+            Some(Cease::NoPrefix) if w.sent == 0 => self.advertised.router_lifetime(now),
+            Some(_) => 0,
+            None => self.advertised.router_lifetime(now),
+        };
+        let prefix = match retired.get(turn) {
+            Some(retired) => Some(retired.information),
+            None => self.withdrawal(now, &w.basis).map(|ra| ra.prefix),
+        };
+        let source = w.basis.source;
+        let Some(prefix) = prefix else {
+            self.stage = Stage::Silent;
+            return None;
+        };
+        let ra = RouterAdvertisement {
+            source,
+            router_lifetime,
+            prefix,
+        };
+        let purpose = Purpose::Withdraw;
+        Some(Transmission { ra, purpose })
+    }
+
+    /// The prefixes that hosts are to give up: deprecated on the interface
+    /// (RFC 4192, 2.6), or gone from it (RFC 9096, 3.5). The `current` one is
+    /// advertised as such, even where it is deprecated.
+    pub(super) fn retired(
+        &self,
+        now: Instant,
+        basis: &AdvertisingBasis,
+        current: Option<Prefix64>,
+    ) -> Vec<Retired> {
         let deprecated = basis.deprecated.iter().map(|d| PrefixInformation {
             preferred: Lifetime::ZERO,
             ..self.capped(d)
         });
-        deprecated.chain(self.advertised.gone(now)).collect()
+        deprecated
+            .chain(self.advertised.gone(now))
+            .filter(|information| Some(information.prefix) != current)
+            .map(|information| Retired {
+                information,
+                is_news: self.advertised.is_unannounced(information.prefix),
+            })
+            .collect()
     }
 
-    /// "No router any more", with the prefix as guests may go on using it.
+    /// Whether a retired prefix is still to be announced.
+    pub(super) fn has_news(&self, now: Instant) -> bool {
+        let retired = match &self.stage {
+            Stage::Advertising(a) => self.retired(now, &a.basis, Some(a.current.prefix)),
+            Stage::Withdrawing(w) => self.retired(now, &w.basis, None),
+            Stage::Silent | Stage::Final(_) | Stage::Stopped => return false,
+        };
+        retired.iter().any(|r| r.is_news)
+    }
+
+    /// Not a router any more, with a prefix that hosts may go on using.
     pub(super) fn withdrawal(&self, now: Instant, basis: &AdvertisingBasis) -> Option<RouterAdvertisement> {
         let preferred = basis.preferred.map(|prefix| self.capped(&prefix));
+        let retired = || self.retired(now, basis, None).first().map(|r| r.information);
         let prefix = preferred
             .or_else(|| self.advertised.latest(now))
-            .or_else(|| self.retired(now, basis).first().copied())
-            // The option is never missing; with these lifetimes it says nothing.
+            .or_else(retired)
+            // The option is never missing; with these lifetimes it changes nothing.
             .or_else(|| self.advertised.ended())?;
         Some(RouterAdvertisement {
             source: basis.source,

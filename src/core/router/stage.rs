@@ -1,4 +1,4 @@
-//! What the router is doing, and what it keeps in mind for that.
+//! The stages of the state machine, and what each keeps.
 
 use crate::eligibility::AdvertisingBasis;
 use crate::time::Instant;
@@ -6,11 +6,15 @@ use crate::wire::{PrefixInformation, RouterAdvertisement};
 
 #[derive(Debug)]
 pub(super) enum Stage {
+    /// Nothing is sent.
     Silent,
+    /// An advertising interface (RFC 4861, 6.2.2).
     Advertising(Advertising),
+    /// Ceasing to be one (6.2.8), or announcing that a prefix is retired.
     Withdrawing(Withdrawing),
-    /// The last advertisement before the end.
+    /// The last advertisement before the process exits.
     Final(RouterAdvertisement),
+    /// Nothing is left to do before the process exits.
     Stopped,
 }
 
@@ -18,18 +22,26 @@ pub(super) enum Stage {
 pub(super) struct Advertising {
     pub(super) basis: AdvertisingBasis,
     pub(super) current: PrefixInformation,
+    /// When the next unsolicited advertisement is due.
     pub(super) due: Instant,
+    /// How many of the first advertisements are still to be sent.
     pub(super) initial_left: u8,
     /// Retired prefixes alternate with the current one.
     pub(super) last_was_current: bool,
     pub(super) next_retired: usize,
-    /// Guests are known to be served until then.
+    /// Before this, the current prefix has to be advertised again, since hosts
+    /// hold a lifetime that ends soon although the interface's was lengthened.
+    pub(super) refresh: Option<Instant>,
+    /// When the interface has to be read to find out whether that is so.
+    pub(super) recheck: Option<Instant>,
+    /// Hosts are known to be served until then.
     pub(super) proven_until: Instant,
 }
 
 #[derive(Debug)]
 pub(super) struct Withdrawing {
     pub(super) basis: AdvertisingBasis,
+    /// `None`: the prefix is on its way in or out, and the router stays one.
     pub(super) cease: Option<Cease>,
     pub(super) due: Instant,
     pub(super) sent: u8,
@@ -45,7 +57,7 @@ pub(super) enum Cease {
 }
 
 impl Advertising {
-    /// Whether a guest would see no difference, lifetimes aside.
+    /// Whether a host would see no difference, lifetimes aside.
     pub(super) fn is_same(&self, basis: &AdvertisingBasis, current: &PrefixInformation) -> bool {
         let deprecated = self.basis.deprecated.iter().map(|d| d.prefix);
         self.basis.source == basis.source

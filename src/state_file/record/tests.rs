@@ -20,6 +20,8 @@ fn full() -> Record<'static> {
         interface: Cow::Owned(IfName::new(b"tap-vm-1").unwrap()),
         ifindex: 7,
         namespace: 4_026_531_840,
+        namespace_cookie: Some(41),
+        link_id: Some(42),
         pid: 99,
         version: "1.2.3".into(),
         started: at(21),
@@ -33,11 +35,32 @@ fn full() -> Record<'static> {
         counters,
         next_ra: Some(at(23)),
         handover: Handover {
-            last_ra: Some(at(24)),
-            default_router: true,
+            sent: SentState {
+                last_ra: Some(at(24)),
+                advertised: held(),
+            },
             foreign: Some(Seen { count: 3, at: at(25) }),
         },
     }
+}
+
+fn held() -> AdvertisedState {
+    let mut held = AdvertisedState {
+        router_until: Some(at(26)),
+        last: Some(Prefix64::of("2001:db8:3::".parse().unwrap())),
+        ..AdvertisedState::default()
+    };
+    for (prefix, valid, preferred) in [
+        ("2001:db8:1::", Some(at(27)), Some(at(28))),
+        ("2001:db8:2::", None, None),
+    ] {
+        held.put(AdvertisedPrefix::new(
+            Prefix64::of(prefix.parse().unwrap()),
+            valid,
+            preferred,
+        ));
+    }
+    held
 }
 
 fn bare() -> Record<'static> {
@@ -178,7 +201,7 @@ fn what_was_read_moves_no_cursor() {
 #[test]
 fn a_time_to_come_counts_from_now() {
     let handover = full().handover.before(at(20));
-    assert_eq!(handover.last_ra, Some(at(20)));
+    assert_eq!(handover.sent.last_ra, Some(at(20)));
     assert_eq!(handover.foreign, Some(Seen { count: 3, at: at(20) }));
     assert_eq!(full().handover.before(at(30)), full().handover);
 }

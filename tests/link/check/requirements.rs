@@ -111,12 +111,16 @@ fn two_prefixes() {
     mended(&(add("2001:db8:2:2::1") + &add("2001:db8:2:2::2")), &["one /64"]);
 }
 
+/// RFC 4862, 5.5.4: it is advertised, and there is something to do.
 #[test]
 fn prefix_is_deprecated() {
-    mended(
-        &format!("ip address change 2001:db8:1:1::1/64 dev {TAP} preferred_lft 0"),
-        &["one /64"],
-    );
+    let lab = Lab::new();
+    lab.router.run(&format!(
+        "ip address change 2001:db8:1:1::1/64 dev {TAP} preferred_lft 0"
+    ));
+    let check = check(&lab.router);
+    assert_eq!(check.status, 0, "{}", check.text);
+    check.expect('!', "one /64", "2001:db8:1:1::/64, is deprecated");
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn a_flood_of_bad_packets_is_written_down_as_often_as_it_wakes_up() {
         })
     };
     let begun = Instant::now();
-    while dropped() <= 100_u64 {
+    while dropped() <= 40_u64 {
         assert!(begun.elapsed() < SOON, "{} are counted", dropped());
         agent.send_times(&bad, 5000);
     }

@@ -12,6 +12,7 @@ use rand::rngs::SmallRng;
 
 use super::*;
 use crate::lifetime::Lifetime;
+use crate::policy::RaParameters;
 use crate::policy::tests::parameters;
 use crate::prefix::Prefix64;
 
@@ -36,8 +37,17 @@ impl Link {
 
     fn with(seed: u64, last_ra: Option<Instant>) -> Self {
         let policy = RaPolicy::new(&parameters()).unwrap();
+        // An earlier process was the default router.
+        let sent = SentState {
+            last_ra,
+            advertised: AdvertisedState {
+                router_until: last_ra.map(|at| at + secs(180)),
+                last: last_ra.map(|_| prefix(1)),
+                ..AdvertisedState::default()
+            },
+        };
         Self {
-            router: Router::new(policy, SmallRng::seed_from_u64(seed), last_ra, last_ra.is_some()),
+            router: Router::new(policy, SmallRng::seed_from_u64(seed), &sent),
             random: SmallRng::seed_from_u64(!seed),
             now: Instant::from_boot(Duration::from_secs(1000)),
             verdict: Verdict::Silent(Reason::Down),
@@ -48,7 +58,7 @@ impl Link {
     }
 
     /// Advances as the daemon does, on an event or when something is due.
-    fn turn(&mut self) {
+    fn reconcile(&mut self) {
         if let Some(tx) = self.router.advance(self.now, &self.verdict) {
             self.attempts.push(self.now);
             if self.broken {
@@ -62,14 +72,14 @@ impl Link {
 
     fn becomes(&mut self, verdict: Verdict) {
         self.verdict = verdict;
-        self.turn();
+        self.reconcile();
     }
 
     fn pass(&mut self, span: Duration) {
         let end = self.now + span;
         while let Some(due) = self.router.deadline().filter(|&due| due <= end) {
             self.now = self.now.max(due);
-            self.turn();
+            self.reconcile();
         }
         self.now = end;
     }
@@ -79,8 +89,8 @@ impl Link {
     }
 
     fn stop(&mut self) {
-        self.router.stop();
-        self.turn();
+        self.router.stop(self.now);
+        self.reconcile();
     }
 
     fn last(&self) -> RouterAdvertisement {

@@ -52,16 +52,38 @@ fn a_removed_prefix_is_deprecated_then_the_route_withdrawn() {
     let mut link = Link::new(1);
     link.becomes(advertise(permanent(1)));
     link.pass(secs(100));
+    let (last, _) = *link.wire.last().unwrap();
     link.take();
+    // The route is left alone, and not prolonged.
+    let left = 180 - link.now.saturating_since(last).as_secs();
     link.becomes(no_prefix());
     link.pass(DAY);
     let sent = link.take();
-    let lifetimes: Vec<_> = sent.iter().map(|ra| ra.router_lifetime).collect();
-    assert_eq!(lifetimes, [180, 0, 0]);
+    let lifetimes: Vec<u64> = sent.iter().map(|ra| ra.router_lifetime.into()).collect();
+    assert!((left - 1..=left).contains(&lifetimes[0]), "{lifetimes:?}, {left}");
+    assert_eq!(lifetimes[1..], [0, 0]);
     let stale =
         |ra: &RouterAdvertisement| ra.prefix.prefix == prefix(1) && ra.prefix.preferred == Lifetime::ZERO;
     assert!(sent.iter().all(stale));
     assert_eq!(sent[0].prefix.valid.to_bits(), 7200);
+}
+
+/// RFC 4862, 5.5.4: what is deprecated still serves the connections that run.
+#[test]
+fn the_router_stays_one_while_its_only_prefix_is_deprecated() {
+    let mut link = Link::new(1);
+    link.becomes(advertise(permanent(1)));
+    link.pass(secs(100));
+    link.take();
+    link.becomes(deprecated_only(on_link(1, u32::MAX, 0)));
+    link.pass(DAY);
+    let sent = link.take();
+    assert!(
+        sent.iter()
+            .all(|ra| ra.router_lifetime == 180 && ra.prefix == on_link(1, 86_400, 0)),
+        "{sent:?}"
+    );
+    assert!(sent.len() > 1440, "{}", sent.len());
 }
 
 #[test]
@@ -69,15 +91,7 @@ fn a_prefix_that_ran_out_leaves_no_default_route_behind() {
     let mut link = Link::new(1);
     link.becomes(advertise(on_link(1, 14, 8)));
     link.pass(secs(8));
-    let deprecated = vec![on_link(1, 6, 0)];
-    let reason = Reason::PrefixDeprecated(prefix(1));
-    link.becomes(Verdict::WithdrawOnly(
-        AdvertisingBasis {
-            deprecated,
-            ..basis()
-        },
-        reason,
-    ));
+    link.becomes(deprecated_only(on_link(1, 6, 0)));
     link.pass(secs(6));
     link.take();
     link.becomes(no_prefix());
@@ -153,4 +167,127 @@ fn who_solicits_during_a_renumbering_gets_the_new_prefix() {
             .find(|(_, tx)| tx.purpose == Purpose::Serve { answers: true });
         assert_eq!(answer.unwrap().1.ra.prefix.prefix, prefix(2));
     }
+}
+
+fn deprecated_only(prefix: PrefixInformation) -> Verdict {
+    let deprecated = vec![prefix];
+    Verdict::Advertise(
+        AdvertisingBasis {
+            deprecated,
+            ..basis()
+        },
+        prefix,
+    )
+}
+
+/// The first word on a removed prefix does not bring a default route back.
+#[test]
+fn a_default_route_that_ran_out_stays_away() {
+    let mut link = Link::new(1);
+    link.becomes(advertise(permanent(1)));
+    link.becomes(Verdict::Silent(Reason::NoCarrier));
+    link.pass(secs(200));
+    link.take();
+    link.becomes(no_prefix());
+    link.pass(DAY);
+    let sent = link.take();
+    assert!(
+        !sent.is_empty() && sent.iter().all(|ra| ra.router_lifetime == 0),
+        "{sent:?}"
+    );
+}
+
+/// A deprecated prefix whose address becomes a duplicate before it was announced.
+#[test]
+fn what_cannot_be_announced_speeds_nothing_up() {
+    let mut link = Link::new(1);
+    link.becomes(advertise(permanent(1)));
+    link.pass(secs(100));
+    let deprecated = vec![on_link(1, u32::MAX, 0)];
+    link.becomes(advertise_on(
+        AdvertisingBasis {
+            deprecated,
+            ..basis()
+        },
+        permanent(2),
+    ));
+    let pending = vec![prefix(1)];
+    link.becomes(advertise_on(
+        AdvertisingBasis { pending, ..basis() },
+        permanent(2),
+    ));
+    link.pass(secs(60));
+    link.take();
+    link.pass(secs(3600));
+    let sent = link.take().len();
+    assert!((60..=180).contains(&sent), "{sent}");
+}
+
+/// Leases of 50 s that are renewed every 25 s.
+#[test]
+fn a_lengthened_lifetime_is_announced_before_the_old_one_ends() {
+    for seed in 0..SEEDS {
+        let mut link = Link::new(seed);
+        let mut held_until = link.now;
+        for _ in 0..40 {
+            link.becomes(advertise(on_link(1, 49, 49)));
+            for second in 0..25 {
+                link.verdict = advertise(on_link(1, 49 - second, 49 - second));
+                link.pass(secs(1));
+                for (at, tx) in link.wire.drain(..) {
+                    held_until = at + secs(tx.ra.prefix.preferred.to_bits().into());
+                }
+                assert!(held_until > link.now, "seed {seed}: {:?}", link.now);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_short_lifetime_that_was_configured_changes_no_interval() {
+    let policy = RaPolicy::new(&RaParameters {
+        preferred_lifetime: secs(5),
+        ..parameters()
+    })
+    .unwrap();
+    let mut link = Link::new(1);
+    link.router = Router::new(policy, SmallRng::seed_from_u64(1), &SentState::default());
+    link.becomes(advertise(permanent(1)));
+    link.pass(secs(3600));
+    let sent = link.take().len();
+    assert!((60..=180).contains(&sent), "{sent}");
+}
+
+#[test]
+fn the_prefix_that_never_ends_is_forgotten_last() {
+    let now = Instant::from_boot(secs(9));
+    let mut state = AdvertisedState::default();
+    for number in 0..=u16::try_from(MAX_PREFIXES).unwrap() {
+        let end = (number > 0).then(|| now + secs(u64::from(number)));
+        state.put(AdvertisedPrefix::new(prefix(number), end, end));
+    }
+    let left: Vec<_> = state.all().map(|p| p.prefix).collect();
+    assert!(
+        left.contains(&prefix(0)) && !left.contains(&prefix(1)),
+        "{left:?}"
+    );
+}
+
+/// What an earlier process advertised is retired by its successor.
+#[test]
+fn a_prefix_that_went_between_two_processes_is_retired() {
+    let mut first = Link::new(1);
+    first.becomes(advertise(permanent(1)));
+    let mut second = Link::new(2);
+    let policy = RaPolicy::new(&parameters()).unwrap();
+    second.router = Router::new(policy, SmallRng::seed_from_u64(2), &first.router.sent_state());
+    second.now = first.now + secs(1);
+    second.becomes(advertise(permanent(2)));
+    second.pass(secs(10));
+    let sent = second.take();
+    assert_eq!(sent[0].prefix.prefix, prefix(2));
+    assert_eq!(
+        (sent[1].prefix.prefix, sent[1].prefix.preferred),
+        (prefix(1), Lifetime::ZERO)
+    );
 }

@@ -90,15 +90,6 @@ fn what_was_never_advertised_is_not_withdrawn() {
     let mut link = Link::new(1);
     link.becomes(not_forwarding());
     link.becomes(no_prefix());
-    let deprecated = vec![on_link(1, 500, 0)];
-    let reason = Reason::PrefixDeprecated(prefix(1));
-    link.becomes(Verdict::WithdrawOnly(
-        AdvertisingBasis {
-            deprecated,
-            ..basis()
-        },
-        reason,
-    ));
     link.pass(DAY);
     assert!(link.wire.is_empty());
 }

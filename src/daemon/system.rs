@@ -1,0 +1,130 @@
+//! The system that autora runs on, as an instance's [`Outside`].
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, SystemTime};
+
+use autora_core::interface_name::IfName;
+use autora_core::link::{Hardware, Link};
+use autora_core::router::Transmission;
+use autora_core::time::Instant;
+use autora_core::wire::{Message, Rejection};
+use log::warn;
+use nix::net::if_::if_nametoindex;
+use sd_notify::NotifyState;
+
+use super::journal;
+use super::outside::{Event, Notification, Outside, Wake};
+use super::transport::Transport;
+use super::wait::Waiter;
+use crate::kernel::clock;
+use crate::kernel::rtnetlink::{Events, ReadError, Reader};
+use crate::state_file::{Record, StateFile};
+use crate::systemd::notify;
+
+/// Kernel, service manager, state file and journal.
+#[derive(Debug)]
+pub(super) struct System {
+    pub(super) name: IfName,
+    pub(super) waiter: Waiter,
+    pub(super) reader: Reader,
+    pub(super) events: Events,
+    pub(super) transport: Transport,
+    /// As the last reading says.
+    pub(super) hardware: Hardware,
+    pub(super) state_file: Option<StateFile>,
+    pub(super) watchdog_interval: Option<Duration>,
+}
+
+impl Outside for System {
+    fn now(&mut self) -> Instant {
+        clock::now()
+    }
+
+    fn wall_clock(&mut self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn set_deadline(&mut self, deadline: Instant) -> io::Result<()> {
+        self.waiter.set(deadline)
+    }
+
+    fn wait(&mut self, packets: bool) -> io::Result<Wake> {
+        let packets = self.transport.readable().filter(|_| packets);
+        self.waiter.wait(self.events.as_fd(), packets)
+    }
+
+    fn drain_events(&mut self) -> io::Result<bool> {
+        let news = self.events.drain()?;
+        if news.routes {
+            self.reader.forget_routes();
+        }
+        Ok(news.gone)
+    }
+
+    fn read_link(&mut self) -> Result<&Link, ReadError> {
+        let link = self.reader.read()?;
+        self.hardware = link.hardware;
+        Ok(link)
+    }
+
+    fn receive(&mut self) -> io::Result<Option<Result<Message, Rejection>>> {
+        self.transport.receive()
+    }
+
+    fn has_lost_packets(&mut self) -> bool {
+        self.transport.has_lost_packets()
+    }
+
+    fn send(&mut self, transmission: &Transmission) -> io::Result<()> {
+        self.transport.send(&self.name, self.hardware, transmission)
+    }
+
+    fn publish(&mut self, record: &Record<'_>) {
+        let Some(mut file) = self.state_file.take() else {
+            return;
+        };
+        match file.write(record) {
+            Ok(()) => self.state_file = Some(file),
+            Err(error) => warn!(
+                "{}: cannot write its file in the runtime directory ({error}): autora status does not show it any \
+                 more, and after a restart an advertisement may come too soon; look at it with df and ls -l",
+                self.name
+            ),
+        }
+    }
+
+    fn unpublish(&mut self) {
+        if let Some(file) = self.state_file.take() {
+            // Tidiness only: the link will not come again.
+            let _ = file.remove();
+        }
+    }
+
+    fn notify(&mut self, notification: Notification<'_>) {
+        let (state, status) = match notification {
+            Notification::Ready(status) => (Some(NotifyState::Ready), status),
+            Notification::Status(status) => (None, status),
+            Notification::Watchdog(status) => (Some(NotifyState::Watchdog), status),
+            Notification::Stopping(status) => (Some(NotifyState::Stopping), status),
+        };
+        notify::notify(state, status);
+    }
+
+    fn watchdog_interval(&self) -> Option<Duration> {
+        self.watchdog_interval
+    }
+
+    fn release(&mut self) {
+        self.transport.close();
+        notify::settle();
+    }
+
+    fn index_of_name(&mut self) -> Option<u32> {
+        if_nametoindex(self.name.as_bytes()).ok()
+    }
+
+    fn log(&mut self, event: &Event<'_>) {
+        journal::write(&self.name, event);
+    }
+}
