@@ -45,7 +45,7 @@ complete -c autora -n "__fish_autora_needs_command" -s h -l help -d 'Print help'
 complete -c autora -n "__fish_autora_needs_command" -s V -l version -d 'Print version'
 complete -c autora -n "__fish_autora_needs_command" -f -a "match" -d 'Exit with 0 if NAME matches the pattern, with 1 if not'
 complete -c autora -n "__fish_autora_needs_command" -f -a "status" -d 'Show what every instance does, and which interfaces lack one'
-complete -c autora -n "__fish_autora_needs_command" -f -a "check" -d 'Say what each requirement is met by, or what mends it; exit with 0 only if it would advertise'
+complete -c autora -n "__fish_autora_needs_command" -f -a "check" -d 'Say what each requirement is met by, or what fixes it; exit with 0 only if it would advertise'
 complete -c autora -n "__fish_autora_using_subcommand match" -l interface-regex -d 'Serve only interfaces whose name matches this regular expression' -r -f
 complete -c autora -n "__fish_autora_using_subcommand match" -l log-level -d 'How much to log; debug shows each advertisement' -r -f -a "off\t''
 error\t''

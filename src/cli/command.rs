@@ -20,7 +20,7 @@ pub enum Command {
 const MATCH: &str = "Exit with 0 if NAME matches the pattern, with 1 if not";
 const STATUS: &str = "Show what every instance does, and which interfaces lack one";
 const CHECK: &str =
-    "Say what each requirement is met by, or what mends it; exit with 0 only if it would advertise";
+    "Say what each requirement is met by, or what fixes it; exit with 0 only if it would advertise";
 
 /// The arguments of `autora match`.
 #[derive(Debug, Args)]

@@ -22,7 +22,7 @@ pub enum MessageId {
     Withdrawing,
     /// It was told to stop, and withdraws.
     Stopping,
-    /// It was told to leave for a restart, and does not withdraw.
+    /// SIGHUP: it exits for a restart, without a withdrawal.
     Leaving,
     /// The interface was deleted, renamed or moved away.
     InterfaceGone,

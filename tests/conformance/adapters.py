@@ -16,10 +16,6 @@ class Autora(Adapter):
     first = 2.0
 
     not_applicable = {
-        **dict.fromkeys(
-            ("renumber-restart", "renumber-crash", "renumber-stop"),
-            "by design a process withdraws only the prefixes that it advertised itself",
-        ),
         "rs-accept-extension-header": "by design its kernel filter sees a solicitation only right behind the IPv6 "
         "header, where every known client puts it: so fragments and hiding places cost nothing (RFC 6980)",
     }

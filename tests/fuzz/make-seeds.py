@@ -56,8 +56,8 @@ def solicitations():
         "advertisement": wire.ipv6(host, wire.ALL_NODES, wire.ra_packet(host, 1800, "2001:db8:1::")),
     }
     seeds = {f"{name}-as-it-is": bytes([0]) + raw for name, raw in plain.items()}
-    mended = bytes([FIX_CHECKSUM | FIX_LENGTH | FIX_HEADER])
-    seeds |= {f"{name}-mended": mended + raw for name, raw in plain.items()}
+    fixed = bytes([FIX_CHECKSUM | FIX_LENGTH | FIX_HEADER])
+    seeds |= {f"{name}-fixed": fixed + raw for name, raw in plain.items()}
     write("solicitation", seeds)
 
 

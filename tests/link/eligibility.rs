@@ -5,8 +5,8 @@ use crate::harness::{Autora, Daemon, GUEST, Lab, NOISE, Rs, SOON, TAP};
 use crate::harness::{Capture, ms, secs};
 
 /// Breaks what the lab has right, sees the daemon say why it waits and stay
-/// silent even when asked, mends it, and sees it advertise at once.
-pub fn waits(broken: &str, words: &[&str], mended: &str) -> (Lab, Daemon, Capture) {
+/// silent even when asked, fixes it, and sees it advertise at once.
+pub fn waits(broken: &str, words: &[&str], fixed: &str) -> (Lab, Daemon, Capture) {
     let lab = Lab::new();
     let mut capture = lab.capture();
     let mut agent = lab.agent();
@@ -20,7 +20,7 @@ pub fn waits(broken: &str, words: &[&str], mended: &str) -> (Lab, Daemon, Captur
     capture.assert_silent_for(ms(800));
     assert_eq!(daemon.log_count(words), 1, "said once:\n{}", daemon.text());
 
-    lab.router.run(mended);
+    lab.router.run(fixed);
     lab.settle();
     let ra = capture.ra_within(NOISE);
     assert_eq!(ra.prefix, PREFIX);
@@ -66,7 +66,7 @@ fn no_carrier() {
     lab.guest.run(&format!("ip link set {GUEST} down"));
     let mut daemon = Autora::slow().start(&lab.router);
     daemon.expect_log(&["carrier"], SOON);
-    // A capture on a link that is down sees nothing: it begins with the mending.
+    // A capture on a link that is down sees nothing: it begins with the fixing.
     let mut capture = lab.capture();
     capture.assert_silent_for(ms(500));
     lab.guest.run(&format!("ip link set {GUEST} up"));
@@ -85,18 +85,18 @@ fn not_multicast() {
 
 #[test]
 fn ipv6_is_disabled() {
-    let mended = format!(
+    let fixed = format!(
         "{}; {}",
         sysctl("disable_ipv6", 0),
         on_tap("add", &format!("{OWN} nodad"))
     );
-    waits(&sysctl("disable_ipv6", 1), &["disable_ipv6"], &mended);
+    waits(&sysctl("disable_ipv6", 1), &["disable_ipv6"], &fixed);
 }
 
 /// IPv6 needs 1280 bytes: the kernel takes it off such an interface.
 #[test]
 fn mtu_is_too_small_for_ipv6() {
-    let mended = format!(
+    let fixed = format!(
         "ip link set {TAP} mtu 1500; {}; {}",
         sysctl("forwarding", 1),
         on_tap("add", &format!("{OWN} nodad"))
@@ -104,7 +104,7 @@ fn mtu_is_too_small_for_ipv6() {
     waits(
         &format!("ip link set {TAP} mtu 1200"),
         &["not advertising"],
-        &mended,
+        &fixed,
     );
 }
 
@@ -126,12 +126,12 @@ fn link_local_address_is_tentative() {
         endless_dad(),
         on_tap("add", "fe80::5/64")
     );
-    let mended = format!(
+    let fixed = format!(
         "{}; {}",
         on_tap("del", "fe80::5/64"),
         on_tap("add", "fe80::6/64 nodad")
     );
-    waits(&broken, &["link-local", "tentative"], &mended);
+    waits(&broken, &["link-local", "tentative"], &fixed);
 }
 
 #[test]
@@ -185,12 +185,12 @@ fn only_prefix_is_tentative() {
         endless_dad(),
         on_tap("add", OWN)
     );
-    let mended = format!(
+    let fixed = format!(
         "{}; {}",
         on_tap("del", OWN),
         on_tap("add", "2001:db8:1:1::2/64 nodad")
     );
-    waits(&broken, &["tentative"], &mended);
+    waits(&broken, &["tentative"], &fixed);
 }
 
 #[test]

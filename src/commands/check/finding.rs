@@ -9,7 +9,7 @@ pub(super) struct Finding {
     pub requirement: &'static str,
     /// What was found.
     pub found: String,
-    /// A command that mends it. Words in capitals are the operator's to fill in.
+    /// A command that fixes it. Words in capitals are the operator's to fill in.
     pub fix: Option<String>,
 }
 
@@ -56,7 +56,7 @@ impl Finding {
         }
     }
 
-    /// The same with the command that mends it.
+    /// The same with the command that fixes it.
     #[must_use]
     pub(super) fn fixed_by(self, command: impl Into<String>) -> Self {
         Self {

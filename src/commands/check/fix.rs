@@ -1,4 +1,4 @@
-//! The command that mends a reason for not advertising, with the addresses of the link in it.
+//! The command that fixes a reason for not advertising, with the addresses of the link in it.
 
 use autora_core::eligibility::Reason;
 use autora_core::link::{Address, Link};

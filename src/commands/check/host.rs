@@ -1,4 +1,4 @@
-//! What all interfaces of this host share: forwarding, and the way out.
+//! What all interfaces of this host share: forwarding, and the default route.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -87,7 +87,7 @@ impl Host {
     /// How it stands with the host.
     #[must_use]
     pub(super) fn findings(&self) -> Vec<Finding> {
-        vec![self.forwards(), self.way_out()]
+        vec![self.forwards(), self.default_route()]
     }
 
     fn forwards(&self) -> Finding {
@@ -110,8 +110,8 @@ impl Host {
         }
     }
 
-    fn way_out(&self) -> Finding {
-        const WAY_OUT: &str = "way out";
+    fn default_route(&self) -> Finding {
+        const DEFAULT_ROUTE: &str = "default route";
         match (&self.uplink, &self.lost[..]) {
             (Some(up), _) if up.by_advertisement && up.is_deaf() => {
                 let found = format!(
@@ -119,11 +119,14 @@ impl Host {
                      a host that forwards takes for 0: it will lose that route",
                     up.name
                 );
-                Finding::warning(WAY_OUT, found).fixed_by(format!("sysctl -w {}", up.accept()))
+                Finding::warning(DEFAULT_ROUTE, found).fixed_by(format!("sysctl -w {}", up.accept()))
             }
-            (Some(up), _) => Finding::met(WAY_OUT, format!("the IPv6 default route goes out of {}", up.name)),
+            (Some(up), _) => Finding::met(
+                DEFAULT_ROUTE,
+                format!("the IPv6 default route goes out of {}", up.name),
+            ),
             (None, []) => Finding::warning(
-                WAY_OUT,
+                DEFAULT_ROUTE,
                 "the host has no IPv6 default route: guests reach nothing beyond it",
             )
             .fixed_by("ip -6 route add default via GATEWAY dev UPLINK"),
@@ -133,7 +136,7 @@ impl Host {
                      which a host that forwards takes for 0",
                     lost.name
                 );
-                Finding::warning(WAY_OUT, found).fixed_by(format!("sysctl -w {}", lost.accept()))
+                Finding::warning(DEFAULT_ROUTE, found).fixed_by(format!("sysctl -w {}", lost.accept()))
             }
         }
     }
@@ -194,7 +197,7 @@ mod tests {
             (up0(true, 1, 0), Mark::Met),
             (up0(false, 1, 1), Mark::Met),
         ] {
-            let finding = host(1, Some(uplink.clone())).way_out();
+            let finding = host(1, Some(uplink.clone())).default_route();
             assert_eq!(finding.mark, mark, "{uplink:?}: {finding:?}");
         }
     }
@@ -217,9 +220,9 @@ mod tests {
             ..host(1, None)
         };
         assert_eq!(
-            lost.way_out().fix.unwrap(),
+            lost.default_route().fix.unwrap(),
             "sysctl -w net.ipv6.conf.up0.accept_ra=2"
         );
-        assert_eq!(host(1, None).way_out().mark, Mark::Warning);
+        assert_eq!(host(1, None).default_route().mark, Mark::Warning);
     }
 }

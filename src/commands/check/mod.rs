@@ -1,4 +1,4 @@
-//! `autora check`: why a guest has no IPv6, and what mends it.
+//! `autora check`: why a guest has no IPv6, and what fixes it.
 //!
 //! Facts are read here and in the modules for each subject; what follows from
 //! them is decided by functions that get them as arguments.

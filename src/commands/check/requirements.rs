@@ -223,20 +223,20 @@ fn is_up(link: &Link) -> Result<(), &'static str> {
     if has(link, IFF_UP) {
         Ok(())
     } else {
-        Err("not to be told while it is down")
+        Err("unknown while the interface is down")
     }
 }
 
 fn has_settings(link: &Link) -> Result<(), &'static str> {
     match link.ipv6 {
         Some(_) => Ok(()),
-        None => Err("not to be told while IPv6 does not run on it"),
+        None => Err("unknown while IPv6 does not run on it"),
     }
 }
 
 fn is_enabled(link: &Link) -> Result<(), &'static str> {
     match link.ipv6 {
-        Some(ipv6) if ipv6.disable_ipv6 != 0 => Err("comes when disable_ipv6 is 0"),
+        Some(ipv6) if ipv6.disable_ipv6 != 0 => Err("assigned once disable_ipv6 is 0"),
         _ => Ok(()),
     }
 }
@@ -249,7 +249,7 @@ fn has_come_up(link: &Link) -> Result<(), &'static str> {
     if has(link, IFF_RUNNING) {
         Ok(())
     } else {
-        Err("comes with the carrier")
+        Err("assigned once there is carrier")
     }
 }
 

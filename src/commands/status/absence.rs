@@ -73,7 +73,7 @@ pub(super) fn cause(manager: Manager, unit: Option<&Unit>, name: &IfName) -> (&'
                 format!("({})", unit.result)
             };
             let what =
-                format!("{instance} failed {how}: {log}; when it is mended, systemctl start {instance}");
+                format!("{instance} failed {how}: {log}; when it is fixed, systemctl start {instance}");
             ("failed", what)
         }
         Condition::Restarting => (

@@ -23,8 +23,8 @@ const HEAD: [&str; 8] = [
     "SINCE",
     "PREFIX",
     "SOURCE",
-    "RAS",
-    "RSS",
+    "RA",
+    "RS",
     "NEXT",
 ];
 
@@ -130,7 +130,7 @@ fn of_missing(missing: &MissingInstance) -> Row {
     }
 }
 
-/// What is zero in a quiet life.
+/// The counters that are shown only when not zero.
 fn oddities(counters: &Counters, restarts: u64) -> Option<String> {
     let mut parts: Vec<String> = counters
         .dropped()
@@ -202,7 +202,7 @@ fn line(text: &mut String, row: &Row, columns: &[(usize, usize)], colour: bool) 
             _ => cell.to_owned(),
         };
         // Numbers stand to the right.
-        let right = matches!(HEAD.get(column), Some(&("RAS" | "RSS")));
+        let right = matches!(HEAD.get(column), Some(&("RA" | "RS")));
         let (before, after) = if right {
             (padding, String::new())
         } else {

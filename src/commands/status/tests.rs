@@ -97,15 +97,15 @@ fn columns_are_aligned_and_reasons_stand_below() {
         vec![absent(b"tap-vm-10")],
     );
     let expected = "\
-INTERFACE  STATE         SINCE  PREFIX           SOURCE   RAS  RSS  NEXT
-tap-vm-1   advertising   3h09m  2001:db8:1::/64  fe80::1   12    3  in 31s
-tap-vm-2   advertising!  3h09m  2001:db8:1::/64  fe80::1   12    3  1m15s late
+INTERFACE  STATE         SINCE  PREFIX           SOURCE   RA  RS  NEXT
+tap-vm-1   advertising   3h09m  2001:db8:1::/64  fe80::1  12   3  in 31s
+tap-vm-2   advertising!  3h09m  2001:db8:1::/64  fe80::1  12   3  1m15s late
     overdue: it hangs, or its advertisements cannot be sent: journalctl -u autora@tap-vm-2
     1 packets dropped (hop limit not 255), 4 send errors, 2 restarts
-tap-vm-1   waiting       3h09m  -                -         12    3  -
+tap-vm-1   waiting       3h09m  -                -        12   3  -
     down: it is down: ip link set x up
     in another network namespace, net:[1]
-tap-vm-10  absent        -      -                -          -    -  -
+tap-vm-10  absent        -      -                -         -   -  -
     stopped: it was stopped: systemctl start autora@tap-vm-10
 3 instances: 2 advertising, 1 waiting, 1 overdue; 1 interface without an instance
 ";

@@ -40,7 +40,7 @@ fn really_dropped(host: &Host, words: &str) {
     let mut daemon = Autora::fast().start(&lab.router);
     daemon.expect_log(&["advertising 2001:db8:1:1::/64"], SOON);
     capture.assert_silent_for(secs(1));
-    lab.router.run(&check.mend("RA out"));
+    lab.router.run(&check.fix("RA out"));
     assert_eq!(host.check().status, 0);
     assert_eq!(capture.ra_within(SOON).prefix, PREFIX);
 }
@@ -153,7 +153,7 @@ fn what_is_not_certain_is_called_so() {
     assert!(
         host.lab
             .router
-            .run(&check.mend("RA out"))
+            .run(&check.fix("RA out"))
             .contains("limit rate over 1/second")
     );
 }
@@ -210,7 +210,7 @@ fn input_policy_hinders_no_advertisement_but_neighbour_discovery() {
     let _ = capture.ra_within(SOON);
     assert!(!guest_resolves_the_host(&host.lab));
 
-    host.lab.router.run(&check.mend("ND"));
+    host.lab.router.run(&check.fix("ND"));
     assert_eq!(host.check().marked('!'), [""; 0]);
     assert!(guest_resolves_the_host(&host.lab));
     assert!(host.guest_reaches_the_world());
@@ -279,7 +279,7 @@ fn bridge_with_rules_of_its_own() {
     let mut daemon = Autora::fast().set("interface", "tap-vm-2").start(&lab.router);
     daemon.expect_log(&["advertising 2001:db8:1:1::/64"], SOON);
     capture.assert_silent_for(secs(1));
-    lab.router.run(&dropped.mend("RA out"));
+    lab.router.run(&dropped.fix("RA out"));
     assert_eq!(check().status, 0);
     assert_eq!(capture.ra_within(SOON).prefix, PREFIX);
 
@@ -287,6 +287,6 @@ fn bridge_with_rules_of_its_own() {
     let deaf = check();
     assert_eq!(deaf.status, 0);
     deaf.expect('!', "RS in", "in the chain bridge guard in");
-    lab.router.run(&deaf.mend("RS in"));
+    lab.router.run(&deaf.fix("RS in"));
     assert_eq!(check().marked('!'), [""; 0]);
 }

@@ -1,4 +1,4 @@
-//! `autora check`: what it marks is so, and what it prints mends it. Every
+//! `autora check`: what it marks is so, and what it prints fixes it. Every
 //! command is taken from its output and run as it stands.
 
 mod firewall;
@@ -19,7 +19,7 @@ struct Finding {
     mark: char,
     requirement: String,
     found: String,
-    mend: Option<String>,
+    fix: Option<String>,
 }
 
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Check {
         let mut findings: Vec<Finding> = Vec::new();
         for line in text.lines() {
             if let Some((_, command)) = line.split_once("  # ") {
-                findings.last_mut().unwrap().mend = Some(command.to_owned());
+                findings.last_mut().unwrap().fix = Some(command.to_owned());
             } else if let Some(rest) = line.strip_prefix("  ") {
                 let (mark, rest) = rest.split_once(' ').unwrap();
                 let (requirement, found) = rest.split_once("  ").unwrap();
@@ -43,7 +43,7 @@ impl Check {
                     mark: mark.parse().unwrap(),
                     requirement: requirement.to_owned(),
                     found: found.trim().to_owned(),
-                    mend: None,
+                    fix: None,
                 });
             }
         }
@@ -95,9 +95,9 @@ impl Check {
         finding
     }
 
-    fn mend(&self, requirement: &str) -> String {
+    fn fix(&self, requirement: &str) -> String {
         self.finding(requirement)
-            .mend
+            .fix
             .clone()
             .unwrap_or_else(|| panic!("no command: {}", self.text))
     }
@@ -155,12 +155,12 @@ impl Host {
     }
 
     /// What these requirements warn of keeps the guest from the world, and
-    /// their commands mend it.
+    /// their commands fix it.
     fn assert_mended(&self, check: &Check, requirements: &[&str]) {
         let _serving = self.lab.serve(&Autora::slow());
         assert!(!self.guest_reaches_the_world());
         for requirement in requirements {
-            self.lab.router.run(&check.mend(requirement));
+            self.lab.router.run(&check.fix(requirement));
         }
         assert_eq!(self.check().marked('!'), [""; 0]);
         assert!(self.guest_reaches_the_world());

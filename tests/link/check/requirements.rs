@@ -1,4 +1,4 @@
-//! Each of the daemon's own requirements, broken and mended.
+//! Each of the daemon's own requirements, broken and fixed.
 
 use super::{Check, Host, check, the_check};
 use crate::eligibility::sysctl;
@@ -8,7 +8,7 @@ use crate::harness::{Autora, GUEST, Lab, SOON, TAP};
 
 /// Breaks what is right, sees exactly these crosses, does what it is told
 /// until there are none, and sees the advertisement arrive.
-fn mended(broken: &str, crosses: &[&str]) {
+fn fixed(broken: &str, crosses: &[&str]) {
     let lab = Lab::new();
     let mut capture = lab.capture();
     lab.router.run(broken);
@@ -16,7 +16,7 @@ fn mended(broken: &str, crosses: &[&str]) {
     check_now.assert_crosses(crosses);
     for _ in 0..3 {
         let crosses = check_now.findings.iter().filter(|finding| finding.mark == 'x');
-        let commands: Vec<String> = crosses.filter_map(|finding| finding.mend.clone()).collect();
+        let commands: Vec<String> = crosses.filter_map(|finding| finding.fix.clone()).collect();
         assert!(
             !commands.is_empty() || check_now.status == 0,
             "{}",
@@ -53,37 +53,37 @@ fn nothing_to_complain_of() {
 
 #[test]
 fn forwarding_of_the_interface_is_0() {
-    mended(&sysctl("forwarding", 0), &["forwarding"]);
+    fixed(&sysctl("forwarding", 0), &["forwarding"]);
 }
 
 #[test]
 fn interface_is_down() {
-    mended(&format!("ip link set {TAP} down"), &["up", "one /64"]);
+    fixed(&format!("ip link set {TAP} down"), &["up", "one /64"]);
 }
 
 #[test]
 fn multicast_is_off() {
-    mended(&format!("ip link set {TAP} multicast off"), &["multicast"]);
+    fixed(&format!("ip link set {TAP} multicast off"), &["multicast"]);
 }
 
 #[test]
 fn ipv6_is_disabled() {
-    mended(&sysctl("disable_ipv6", 1), &["IPv6"]);
+    fixed(&sysctl("disable_ipv6", 1), &["IPv6"]);
 }
 
 #[test]
 fn mtu_is_too_small() {
-    mended(&format!("ip link set {TAP} mtu 1200"), &["IPv6"]);
+    fixed(&format!("ip link set {TAP} mtu 1200"), &["IPv6"]);
 }
 
 #[test]
 fn accept_ra_is_2() {
-    mended(&sysctl("accept_ra", 2), &["accept_ra"]);
+    fixed(&sysctl("accept_ra", 2), &["accept_ra"]);
 }
 
 #[test]
 fn default_route_goes_out_of_it() {
-    mended(
+    fixed(
         &format!("ip -6 route add default via {GUEST_LL} dev {TAP}"),
         &["no default route"],
     );
@@ -91,7 +91,7 @@ fn default_route_goes_out_of_it() {
 
 #[test]
 fn no_link_local_address() {
-    mended(
+    fixed(
         &format!("ip -6 address flush dev {TAP} scope link"),
         &["link-local"],
     );
@@ -99,7 +99,7 @@ fn no_link_local_address() {
 
 #[test]
 fn no_prefix() {
-    mended(
+    fixed(
         &format!("ip address del 2001:db8:1:1::1/64 dev {TAP}"),
         &["one /64"],
     );
@@ -108,7 +108,7 @@ fn no_prefix() {
 #[test]
 fn two_prefixes() {
     let add = |address: &str| format!("ip address add {address}/64 dev {TAP} nodad; ");
-    mended(&(add("2001:db8:2:2::1") + &add("2001:db8:2:2::2")), &["one /64"]);
+    fixed(&(add("2001:db8:2:2::1") + &add("2001:db8:2:2::2")), &["one /64"]);
 }
 
 /// RFC 4862, 5.5.4: it is advertised, and there is something to do.
@@ -130,7 +130,7 @@ fn several_things_at_once_each_have_their_line() {
         format!("ip link set {TAP} multicast off"),
         format!("ip address add 2001:db8:2:2::1/64 dev {TAP} nodad"),
     ];
-    mended(&broken.join("; "), &["multicast", "one /64", "forwarding"]);
+    fixed(&broken.join("; "), &["multicast", "one /64", "forwarding"]);
 }
 
 #[test]

@@ -15,14 +15,14 @@ fn host_that_advertises_and_forwards_nothing() {
     let check = host.check();
     check.assert_marked(&[], &["forwarding"]);
     assert!(!host.guest_reaches_the_world());
-    let mend = check
+    let fix = check
         .findings
         .iter()
         .find(|finding| finding.mark == '!')
         .unwrap()
-        .mend
+        .fix
         .clone();
-    host.lab.router.run(&mend.unwrap());
+    host.lab.router.run(&fix.unwrap());
     assert_eq!(host.check().marked('!'), [""; 0]);
     assert!(host.guest_reaches_the_world());
 }
@@ -64,11 +64,11 @@ fn turning_forwarding_on_as_told_keeps_the_default_route() {
     let check = host.check();
     let warning = check.findings.iter().find(|finding| finding.mark == '!').unwrap();
     assert_eq!(warning.requirement, "forwarding", "{}", check.text);
-    host.lab.router.run(warning.mend.as_ref().unwrap());
+    host.lab.router.run(warning.fix.as_ref().unwrap());
     assert!(has_route_by_advertisement(&host.lab));
     let check = host.check();
     assert_eq!(check.marked('!'), [""; 0], "{}", check.text);
-    check.expect('+', "way out", "up0");
+    check.expect('+', "default route", "up0");
 }
 
 #[test]
@@ -84,10 +84,10 @@ fn host_that_lost_its_default_route_by_forwarding() {
     let check = host.check();
     check.expect(
         '!',
-        "way out",
+        "default route",
         "up0 hears Router Advertisements, and accept_ra is 1",
     );
-    host.lab.router.run(&check.mend("way out"));
+    host.lab.router.run(&check.fix("default route"));
     host.lab
         .eventually("the default route", SOON, has_route_by_advertisement);
     assert_eq!(host.check().marked('!'), [""; 0]);
@@ -103,17 +103,18 @@ fn advertisements_that_are_read_in_user_space_are_no_fault() {
          ip -6 route show default",
     );
     let check = host.check();
-    check.expect('+', "way out", "up0");
+    check.expect('+', "default route", "up0");
     host.lab
         .router
         .run("echo 1 >/proc/sys/net/ipv6/conf/up0/accept_ra");
-    host.check().expect('!', "way out", "it will lose that route");
+    host.check()
+        .expect('!', "default route", "it will lose that route");
 }
 
 #[test]
 fn no_way_out_at_all() {
     let lab = Lab::new();
-    check(&lab.router).expect('!', "way out", "no IPv6 default route");
+    check(&lab.router).expect('!', "default route", "no IPv6 default route");
 }
 
 #[test]
@@ -141,6 +142,6 @@ fn prefix_that_is_routed_elsewhere() {
         "route to the /64",
         "go out of up0, by the route 2001:db8:1:1::/64",
     );
-    host.lab.router.run(&check.mend("route to the /64"));
+    host.lab.router.run(&check.fix("route to the /64"));
     assert_eq!(host.check().marked('!'), [""; 0]);
 }

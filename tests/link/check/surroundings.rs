@@ -12,7 +12,7 @@ fn without_privilege_it_says_what_it_could_not_see() {
     let check = Check::of(&output);
     assert_eq!(check.status, 0, "{}", check.text);
     check.expect('-', "nftables", "not checked");
-    assert_eq!(check.mend("nftables"), "sudo nft list ruleset");
+    assert_eq!(check.fix("nftables"), "sudo nft list ruleset");
 }
 
 /// A program of this name stands before the real one.
@@ -86,7 +86,7 @@ fn another_daemon_advertises() {
     let found = check(&lab.router);
     assert_eq!(found.marked('x'), ["no other daemon"], "{}", found.text);
     found.expect('x', "no other daemon", "running here: radvd");
-    assert_eq!(found.mend("no other daemon"), "systemctl stop radvd");
+    assert_eq!(found.fix("no other daemon"), "systemctl stop radvd");
     drop(radvd);
     std::fs::remove_dir_all(directory).unwrap();
 }

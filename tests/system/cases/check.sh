@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What "autora check" says of the package's own parts, and that its commands mend them.
+# What "autora check" says of the package's own parts, and that its commands fix them.
 
 case_set_up() {
     one_guest
@@ -20,7 +20,7 @@ finding() {
 }
 
 # Runs the command below a finding.
-mend() {
+fix() {
     local command
     command=$(grep -A 1 -E "^  [x!] $1  " /tmp/check | sed -n '2s/^ *# //p')
     [ -n "$command" ]
@@ -39,7 +39,7 @@ case_a_stopped_instance_is_a_cross_and_is_started() {
     systemctl stop autora@tap-vm-1
     checked 1
     finding x 'instance *' 'does not run'
-    mend 'instance *'
+    fix 'instance *'
     checked 0
 }
 
@@ -47,7 +47,7 @@ case_a_masked_instance_is_a_cross_and_is_unmasked() {
     systemctl mask --now autora@tap-vm-1
     checked 1 tap-vm-1
     finding x 'instance *' 'is masked'
-    mend 'instance *'
+    fix 'instance *'
     checked 0 tap-vm-1
 }
 
@@ -63,7 +63,7 @@ case_an_instance_that_fails_is_a_cross() {
     finding x 'settings *' 'AUTORA_MAX_RA_INTERVAL'
     rm /etc/default/autora.d/tap-vm-1.conf
     checked 1 tap-vm-1
-    mend 'instance *'
+    fix 'instance *'
     checked 0 tap-vm-1
 }
 
@@ -71,21 +71,21 @@ case_the_switch_is_off() {
     systemctl disable --now autora
     checked 1 tap-vm-1
     finding '!' 'switch *' 'is off'
-    mend 'switch *'
+    fix 'switch *'
     systemctl start autora@tap-vm-1
     checked 0 tap-vm-1
     finding '\+' 'switch *' 'is on'
     systemctl disable autora
     checked 0 tap-vm-1
     finding '!' 'switch *' 'not after the next boot'
-    mend 'switch *'
+    fix 'switch *'
 }
 
 case_the_rule_is_turned_off() {
     ln -s /dev/null /etc/udev/rules.d/60-autora.rules
     checked 0
     finding '!' 'udev rule *' 'turns it off'
-    mend 'udev rule *'
+    fix 'udev rule *'
     checked 0 tap-vm-1
     finding '\+' 'udev rule *' '/usr/lib'
 }

@@ -65,11 +65,8 @@ impl Firewall {
     pub(super) fn shared(&self) -> Vec<Finding> {
         let legacy = fs::read_to_string("/proc/net/ip6_tables_names").unwrap_or_default();
         let legacy = (!legacy.trim().is_empty()).then(|| {
-            Finding::unknown(
-                "ip6tables",
-                "rules of the old kind (ip6tables-legacy) are there; not checked",
-            )
-            .fixed_by("ip6tables-legacy-save")
+            Finding::unknown("ip6tables", "there are ip6tables-legacy rules; not checked")
+                .fixed_by("ip6tables-legacy-save")
         });
         self.0.as_ref().err().cloned().into_iter().chain(legacy).collect()
     }
