@@ -116,7 +116,8 @@ impl<O: Outside> Instance<O> {
         loop {
             let wake = self.sleep()?;
             match wake.request {
-                Some(Request::Restart) => {
+                // What was told to stop withdraws first.
+                Some(Request::Restart) if !self.stopping => {
                     self.outside.log(&Event::Restarting);
                     self.outside.notify(Notification::Stopping(
                         "exiting for a restart without withdrawing",
@@ -131,7 +132,7 @@ impl<O: Outside> Instance<O> {
                     let now = self.outside.now();
                     self.router.stop(now);
                 }
-                None => {}
+                Some(Request::Restart) | None => {}
             }
             let now = self.outside.now();
             if wake.packets {

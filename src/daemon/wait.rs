@@ -87,10 +87,11 @@ impl Waiter {
         let mut request = None;
         while let Some(signal) = self.signals.read_signal()? {
             let hangup = u32::try_from(Signal::SIGHUP as i32).is_ok_and(|hup| signal.ssi_signo == hup);
+            // Of both, the one that withdraws: hosts must not keep a router that went.
             request = if hangup {
-                Some(Request::Restart)
+                request.or(Some(Request::Restart))
             } else {
-                request.or(Some(Request::Stop))
+                Some(Request::Stop)
             };
         }
         Ok(request)
