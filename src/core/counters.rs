@@ -1,31 +1,31 @@
-//! What an instance counts over its life.
+//! Counters of one instance.
 
 use crate::wire::Rejection;
 
 /// Counters since the start of the process.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Counters {
-    /// Router Advertisements put on the wire, withdrawals included.
+    /// Router Advertisements sent, withdrawals included.
     pub ras_sent: u64,
-    /// Advertisements that answered a waiting solicitation.
+    /// Router Advertisements that answered a Router Solicitation. One of them may answer several.
     pub solicitations_answered: u64,
-    /// Sends that failed.
+    /// Router Advertisements that could not be sent.
     pub send_errors: u64,
-    /// Router Advertisements heard from others on the link.
+    /// Router Advertisements received from other routers on the link.
     pub ras_heard: u64,
-    /// Packets that were not accepted, in the order of [`Rejection::ALL`].
+    /// Received packets that were rejected, in the order of [`Rejection::ALL`].
     pub dropped_by_reason: [u64; Rejection::ALL.len()],
 }
 
 impl Counters {
-    /// Counts a received packet that was not accepted.
+    /// Counts a received packet that was rejected.
     pub fn drop_for(&mut self, reason: Rejection) {
         if let Some(count) = self.dropped_by_reason.get_mut(reason as usize) {
             *count += 1;
         }
     }
 
-    /// The reasons for which packets were dropped, with their numbers.
+    /// The reasons for which at least one packet was rejected, with their counts.
     pub fn dropped(&self) -> impl Iterator<Item = (Rejection, u64)> {
         Rejection::ALL
             .into_iter()

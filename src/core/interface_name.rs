@@ -4,41 +4,41 @@ use core::fmt;
 
 use thiserror::Error;
 
-/// IFNAMSIZ less the terminating zero.
+/// `IFNAMSIZ` without the terminating NUL (`linux/if.h`).
 const MAX_LEN: usize = 15;
 
-/// A name that the kernel could give to an interface: 1 to 15 bytes without
-/// `/`, `:`, NUL or white space, and neither `.` nor `..` (`dev_valid_name`).
-/// Names need not be UTF-8.
+/// A name that the kernel accepts for an interface: 1 to 15 bytes without
+/// `/`, `:`, NUL or white space, and neither `.` nor `..` (`dev_valid_name`
+/// in `net/core/dev.c`). It may contain bytes that are not UTF-8.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct IfName {
-    /// Zeros behind the name, which holds none, so that the derived order is
-    /// that of the names.
+    /// Padded with zeros, which no name contains, so that the derived order is
+    /// the order of the names.
     bytes: [u8; MAX_LEN],
     len: u8,
 }
 
-/// Why some bytes are no interface name.
+/// Why the given bytes are not an interface name.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum InvalidIfName {
-    /// Empty, or more than 15 bytes.
+    /// Empty, or longer than 15 bytes; the length in bytes.
     #[error("an interface name has 1 to 15 bytes, not {0}")]
     Length(usize),
-    /// A byte that the kernel refuses, or one of the names `.` and `..`.
-    #[error("an interface name holds no '/', ':' or white space, and is neither '.' nor '..'")]
+    /// It contains a byte that the kernel refuses, or it is `.` or `..`.
+    #[error("an interface name cannot contain '/', ':' or white space, and cannot be '.' or '..'")]
     Forbidden,
 }
 
 impl IfName {
-    /// Takes the bytes as they stand.
+    /// Checks `bytes` without changing them.
     ///
     /// # Errors
-    /// When the kernel would not accept them as a name.
+    /// If the kernel would not accept them as a name.
     pub fn new(bytes: &[u8]) -> Result<Self, InvalidIfName> {
         if bytes.is_empty() || bytes.len() > MAX_LEN {
             return Err(InvalidIfName::Length(bytes.len()));
         }
-        // 0xa0 counts as white space for the kernel (its ctype is Latin-1).
+        // The kernel's isspace() uses Latin-1, where 0xa0 is white space.
         let forbidden = |b: &u8| matches!(b, 0 | b'/' | b':' | b' ' | 0x09..=0x0d | 0xa0);
         if bytes.iter().any(forbidden) || bytes == b"." || bytes == b".." {
             return Err(InvalidIfName::Forbidden);
@@ -54,15 +54,15 @@ impl IfName {
         Ok(name)
     }
 
-    /// The name as the kernel holds it.
+    /// The name as the kernel stores it, without the terminating NUL.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.len.into()).unwrap_or_default()
     }
 }
 
-/// Control characters and bytes that are not UTF-8 are shown escaped, so that
-/// a name cannot forge a line in a log.
+/// Escapes control characters and bytes that are not UTF-8, so that a name
+/// cannot forge a log line.
 impl fmt::Display for IfName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.as_bytes().utf8_chunks() {
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_kernel_refuses_is_no_name() {
+    fn names_that_the_kernel_refuses_are_refused() {
         for bad in [
             &b""[..],
             b"sixteen-bytes-xx",
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_shown_safely() {
+    fn display_escapes_control_characters_and_invalid_utf8() {
         assert_eq!(IfName::new(b"a\x1b\xff").unwrap().to_string(), r"a\u{1b}\xff");
         assert_eq!(IfName::new(b"tap-vm-1").unwrap().to_string(), "tap-vm-1");
     }

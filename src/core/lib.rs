@@ -1,13 +1,13 @@
-//! What autora decides, as functions of the link's state, the time and a random source.
+//! The decisions of autora, as functions of the link's state, the time and a random source.
 //!
-//! Nothing here does I/O, reads a clock or a file, or knows the operating system: the crate is
-//! `no_std`, so the compiler refuses it. The callers pass in what was read and carry out what is
+//! Nothing here does I/O, reads a clock or a file, or knows the operating system. The crate is
+//! `no_std`, so the compiler enforces this. Callers pass in what they read and carry out what is
 //! returned ([`router::Router`] documents that contract).
 //!
-//! A packet received passes [`wire`] to [`router`]; a reading of the interface ([`link`]) passes
-//! [`eligibility`] to [`router`], which returns the packet that is due.
+//! [`wire`] parses a received packet for [`router`]. [`eligibility`] evaluates a snapshot of the
+//! interface ([`link`]) for [`router`], which returns the packet that is due.
 
-// The unit tests print, and collect into vectors.
+// The unit tests need std: they print and use vectors.
 #![cfg_attr(not(test), no_std)]
 #![warn(
     clippy::std_instead_of_core,

@@ -1,34 +1,37 @@
-//! Lifetimes as they stand on the wire and in the kernel's address records.
+//! Lifetimes as packets and the kernel's address records encode them.
 
 use core::fmt;
 use core::time::Duration;
 
 use crate::time::Instant;
 
-/// Whole seconds, 0 to 4294967294, or infinity (all ones; RFC 4861, 4.6.2).
+/// A number of seconds from 0 to 4294967294, or infinity, which is encoded as
+/// all ones (RFC 4861, 4.6.2).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Lifetime(u32);
 
 impl Lifetime {
-    /// Over, or to be given up at once.
+    /// Expired.
     pub const ZERO: Self = Self(0);
-    /// Never ends.
+    /// Never expires.
     pub const INFINITE: Self = Self(u32::MAX);
 
-    /// From the 32 bits of a packet or of an `ifa_cacheinfo`.
+    /// Decodes the 32 bits of a packet, in host byte order, or of a
+    /// `struct ifa_cacheinfo` (`linux/if_addr.h`).
     #[must_use]
     pub const fn from_bits(seconds: u32) -> Self {
         Self(seconds)
     }
 
-    /// The 32 bits for a packet.
+    /// The 32 bits of a packet, in host byte order.
     #[must_use]
     pub const fn to_bits(self) -> u32 {
         self.0
     }
 
-    /// At least this much is left when the kernel says so: it counts the
-    /// seconds that have passed in whole, and says up to one too many.
+    /// The lower bound of a lifetime that the kernel reports. The kernel rounds
+    /// the elapsed seconds down, so it reports up to one second too much.
+    /// Infinity stays infinity.
     #[must_use]
     pub fn surely_left(self) -> Self {
         match self {
@@ -44,7 +47,8 @@ impl Lifetime {
         Self(u32::try_from(seconds).unwrap_or(u32::MAX))
     }
 
-    /// The whole seconds from `now` to `end` (`None`: never), rounded down.
+    /// The time from `now` to `end`, rounded down to seconds; zero if `end` has
+    /// passed. `None` means infinity. A finite time never becomes infinity.
     #[must_use]
     pub fn between(now: Instant, end: Option<Instant>) -> Self {
         let Some(end) = end else {
@@ -54,7 +58,7 @@ impl Lifetime {
         Self(u32::try_from(seconds).map_or(u32::MAX - 1, |s| s.min(u32::MAX - 1)))
     }
 
-    /// When it ends if it begins at `now`; `None` if never.
+    /// When it expires if it starts at `now`; `None` if never.
     #[must_use]
     pub fn end(self, now: Instant) -> Option<Instant> {
         (self != Self::INFINITE).then(|| now + Duration::from_secs(u64::from(self.0)))
@@ -76,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn infinity_is_never_made_by_counting() {
+    fn a_finite_time_never_becomes_infinity() {
         let now = Instant::from_boot(Duration::from_secs(5));
         let far = now + Duration::from_secs(u64::from(u32::MAX));
         assert_eq!(Lifetime::between(now, Some(far)).to_bits(), u32::MAX - 1);

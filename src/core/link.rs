@@ -1,4 +1,4 @@
-//! What is known of the interface at one moment.
+//! A snapshot of the interface's state.
 
 use alloc::vec::Vec;
 use core::net::Ipv6Addr;
@@ -8,47 +8,49 @@ use crate::lifetime::Lifetime;
 
 // Flags of a link (`linux/if.h`).
 
-/// The administrator wants it up.
+/// The interface is administratively up.
 pub const IFF_UP: u32 = 1 << 0;
-/// The loopback interface.
+/// The interface is the loopback interface.
 pub const IFF_LOOPBACK: u32 = 1 << 3;
-/// It has carrier.
+/// The interface has carrier.
 pub const IFF_RUNNING: u32 = 1 << 6;
-/// It supports multicast.
+/// The interface supports multicast.
 pub const IFF_MULTICAST: u32 = 1 << 12;
 
 // Flags of an address (`linux/if_addr.h`).
 
-/// Duplicate Address Detection found another node with it.
+/// Duplicate Address Detection found that another node uses the address.
 pub const IFA_F_DADFAILED: u32 = 1 << 3;
-/// Its preferred lifetime is over.
+/// The preferred lifetime has expired.
 pub const IFA_F_DEPRECATED: u32 = 1 << 5;
 /// Duplicate Address Detection has not finished.
 pub const IFA_F_TENTATIVE: u32 = 1 << 6;
-/// It has no finite lifetime.
+/// The valid lifetime is infinite.
 pub const IFA_F_PERMANENT: u32 = 1 << 7;
 
-/// One reading of the interface's state.
+/// The interface's state as read from the kernel at one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Link {
-    /// The kernel's index, unique within the network namespace at any time.
+    /// The kernel's index. It is unique within the network namespace, but may
+    /// be used again after the interface is deleted.
     pub ifindex: u32,
-    /// The name that it has now.
+    /// The current name.
     pub name: IfName,
-    /// `IFF_*` of `ifi_flags`.
+    /// `ifi_flags` of `RTM_NEWLINK`: `IFF_*`.
     pub flags: u32,
-    /// What kind of link it is.
+    /// The link type.
     pub hardware: Hardware,
     /// How often the carrier has come up (`IFLA_CARRIER_UP_COUNT`).
     pub carrier_ups: u32,
-    /// The IPv6 settings; `None` while IPv6 does not exist on the interface.
+    /// The IPv6 settings; `None` if the kernel does not run IPv6 on the interface.
     pub ipv6: Option<Ipv6Settings>,
-    /// Its IPv6 addresses.
+    /// All IPv6 addresses of the interface.
     pub addresses: Vec<Address>,
-    /// Whether an IPv6 default route goes out of it.
+    /// Whether an IPv6 default route uses the interface, in any table.
     pub default_route: bool,
-    /// Advertisements that other programs of this host sent on it since it
-    /// exists (`Icmp6OutType134`; packet sockets are not counted).
+    /// How many Router Advertisements other programs of this host sent on the
+    /// interface since it was created (`Icmp6OutType134`). The kernel does not
+    /// count packet sockets, so autora's own are not included.
     pub foreign_ras: u64,
 }
 
@@ -88,13 +90,14 @@ impl LinkIdentity {
 pub enum Hardware {
     /// `ARPHRD_ETHER`, with the interface's own address.
     Ethernet([u8; 6]),
-    /// `ARPHRD_NONE`: IP packets as they are, as on a tun.
+    /// `ARPHRD_NONE`: IP packets without a link-layer header, as on a tun.
     Bare,
-    /// Any other `ARPHRD_*`, which is not served.
+    /// Any other `ARPHRD_*` value. Such a link is not served.
     Other(u16),
 }
 
-/// The per-interface sysctls that decide.
+/// The per-interface sysctls that decide whether autora advertises
+/// (`Documentation/networking/ip-sysctl.rst`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ipv6Settings {
     /// `net.ipv6.conf.X.forwarding`
@@ -108,37 +111,40 @@ pub struct Ipv6Settings {
 /// An address of the interface.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Address {
-    /// The address itself (`IFA_LOCAL`, else `IFA_ADDRESS`).
+    /// The address itself: `IFA_LOCAL` if present, else `IFA_ADDRESS`.
     pub local: Ipv6Addr,
-    /// An address of the prefix on the link: `local`, or its peer's.
+    /// `IFA_ADDRESS`: an address in the prefix on the link. This is the peer's
+    /// address on a point-to-point address, else the same as `local`.
     pub on_link: Ipv6Addr,
-    /// The length of that prefix, 0 to 128.
+    /// The length of that prefix in bits, 0 to 128.
     pub prefix_len: u8,
     /// `IFA_F_*`
     pub flags: u32,
-    /// What remains of the valid lifetime.
+    /// The remaining valid lifetime.
     pub valid: Lifetime,
-    /// What remains of the preferred lifetime.
+    /// The remaining preferred lifetime.
     pub preferred: Lifetime,
-    /// When it was made, in hundredths of a second since boot (`cstamp`).
+    /// The creation time in hundredths of a second since boot (`cstamp` of
+    /// `struct ifa_cacheinfo`).
     pub created: u32,
 }
 
-/// How far an address has come (RFC 4862, 5.4 and 5.5.4).
+/// The state of an address (RFC 4862, 5.4 and 5.5.4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AddressState {
-    /// Duplicate Address Detection runs.
+    /// Duplicate Address Detection has not finished.
     Tentative,
-    /// Another node has it.
+    /// Another node uses it.
     Duplicate,
-    /// Valid, not to be used for anything new.
+    /// Valid, but not for new connections.
     Deprecated,
     /// Valid and preferred.
     Preferred,
 }
 
 impl Address {
-    /// Where it stands.
+    /// The state by the flags and the preferred lifetime. A failed Duplicate
+    /// Address Detection takes precedence over tentative.
     #[must_use]
     pub fn state(&self) -> AddressState {
         if self.flags & IFA_F_DADFAILED != 0 {
@@ -152,7 +158,7 @@ impl Address {
         }
     }
 
-    /// Whether packets may carry it as their source.
+    /// Whether it is valid as a source address: deprecated or preferred.
     #[must_use]
     pub fn is_valid(&self) -> bool {
         matches!(self.state(), AddressState::Deprecated | AddressState::Preferred)
@@ -163,7 +169,7 @@ impl Address {
 pub(crate) mod tests {
     use super::*;
 
-    /// A link that is fit in every respect.
+    /// A link that meets every requirement.
     pub(crate) fn fit() -> Link {
         Link {
             ifindex: 7,
@@ -233,7 +239,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_failed_duplicate_check_outweighs_tentative() {
+    fn a_duplicate_takes_precedence_over_tentative() {
         let mut a = address("fe80::1");
         a.flags |= IFA_F_TENTATIVE | IFA_F_DADFAILED;
         assert_eq!(a.state(), AddressState::Duplicate);
@@ -241,7 +247,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_preferred_lifetime_of_zero_is_deprecation() {
+    fn a_preferred_lifetime_of_zero_means_deprecated() {
         let mut a = address("2001:db8::1");
         a.preferred = Lifetime::ZERO;
         assert_eq!(a.state(), AddressState::Deprecated);

@@ -4,30 +4,31 @@ use core::time::Duration;
 
 use crate::time::Instant;
 
-/// They have to be silent for so many of our maximum intervals.
+/// How many maximum intervals of ours without another daemon's advertisement
+/// end the yielding.
 const SILENCE: u32 = 3;
 
-/// Watches the kernel's count of other programs' advertisements, and yields
-/// to them until they have been silent for a while.
+/// Watches the kernel's count of Router Advertisements that other programs of
+/// this host sent. Decides until when autora yields to them.
 #[derive(Clone, Debug)]
 pub struct OtherSenders {
     silence: Duration,
     seen: Option<Seen>,
 }
 
-/// The count when it was last seen to grow. Kept over a restart, so that a
-/// daemon that is long gone does not silence the next process again.
+/// The counter's last change. The next process receives it over a restart, so
+/// that a daemon that stopped long ago does not make it yield again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Seen {
-    /// The value of the counter.
+    /// The counter's value after the change.
     pub count: u64,
-    /// When it was found to have that value.
+    /// When that value was first read.
     pub at: Instant,
 }
 
 impl OtherSenders {
-    /// Yields for three times `max_ra_interval`, ours, after each change.
-    /// `before` is what an earlier process saw on the same interface.
+    /// Yields for three times `max_ra_interval`, which is our own, after each
+    /// change. `before` is what an earlier process read on the same interface.
     #[must_use]
     pub fn new(max_ra_interval: Duration, before: Option<Seen>) -> Self {
         Self {
@@ -36,10 +37,11 @@ impl OtherSenders {
         }
     }
 
-    /// Takes the present `count`; tells until when to yield, if at all.
+    /// Records the current `count` and returns until when to yield, or `None`.
     ///
-    /// A count above zero that nobody has seen grow may be a minute or a year
-    /// old: it is taken for new, which is the safe side.
+    /// If the first value is above zero and no earlier process read it, the
+    /// time of the last advertisement is unknown. It is treated as new, which
+    /// is the safe choice.
     pub fn observe(&mut self, now: Instant, count: u64) -> Option<Instant> {
         let known = self.seen.map_or(0, |seen| seen.count);
         if count > known {
@@ -55,15 +57,15 @@ impl OtherSenders {
         self.yields_until(now)
     }
 
-    /// Until when to yield, as far as was known at `looked`, the moment of
-    /// the last look.
+    /// Until when to yield, or `None`. `looked` is the time of the last call
+    /// of [`Self::observe`].
     #[must_use]
     pub fn yields_until(&self, looked: Instant) -> Option<Instant> {
         let until = self.seen?.at + self.silence;
         (until > looked).then_some(until)
     }
 
-    /// What a later process needs to know.
+    /// What the next process needs in [`Self::new`].
     #[must_use]
     pub fn seen(&self) -> Option<Seen> {
         self.seen
@@ -79,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn it_yields_until_the_other_has_been_silent_long_enough() {
+    fn it_yields_until_the_other_daemon_was_silent_for_three_intervals() {
         let mut watch = OtherSenders::new(Duration::from_secs(60), None);
         assert_eq!(watch.observe(at(10), 0), None);
         assert_eq!(watch.observe(at(20), 1), Some(at(200)));
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unexplained_count_at_the_start_is_taken_for_new() {
+    fn an_unknown_count_at_the_start_is_treated_as_new() {
         let mut watch = OtherSenders::new(Duration::from_secs(60), None);
         assert_eq!(watch.observe(at(10), 5), Some(at(190)));
     }

@@ -1,4 +1,4 @@
-//! The router variables of RFC 4861, 6.2.1 that are configurable, within their bounds.
+//! The configurable router variables of RFC 4861, 6.2.1, and their bounds.
 
 use core::fmt;
 use core::time::Duration;
@@ -7,17 +7,17 @@ use thiserror::Error;
 
 use crate::lifetime::Lifetime;
 
-/// The bounds of `MaxRtrAdvInterval` (RFC 4861, 6.2.1).
+/// The bounds of `MaxRtrAdvInterval`, both inclusive (RFC 4861, 6.2.1).
 pub const MAX_RTR_ADV_INTERVAL_BOUNDS: (Duration, Duration) =
     (Duration::from_secs(4), Duration::from_secs(1800));
-/// The least `MinRtrAdvInterval` (RFC 4861, 6.2.1).
+/// The smallest `MinRtrAdvInterval` (RFC 4861, 6.2.1).
 pub const LEAST_MIN_RTR_ADV_INTERVAL: Duration = Duration::from_secs(3);
-/// The largest `AdvDefaultLifetime`: all 16 bits of the field (RFC 8319, 4).
+/// The largest `AdvDefaultLifetime`: 65535 s, all 16 bits of the field (RFC 8319, 4).
 pub const MAX_ROUTER_LIFETIME: Duration = Duration::from_secs(u16::MAX as u64);
-/// The largest lifetime of a prefix; all 32 bits set mean infinity (RFC 4861, 4.6.2).
+/// The largest lifetime of a prefix. This value, 4294967295 s, means infinity (RFC 4861, 4.6.2).
 pub const MAX_PREFIX_LIFETIME: Duration = Duration::from_secs(u32::MAX as u64);
 
-/// What is to be advertised, and how often.
+/// What to advertise and how often. Every value is within its bounds.
 #[derive(Clone, Debug)]
 pub struct RaPolicy {
     min_interval: Duration,
@@ -53,35 +53,35 @@ pub enum Parameter {
     PreferredLifetime,
 }
 
-/// What a value has to be.
+/// The requirement that a value does not meet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Bound {
-    /// From the first to the second.
+    /// From the first to the second, both inclusive.
     Within(Duration, Duration),
-    /// At least 3 s and at most this, which is 0.75 of the maximum interval.
+    /// From 3 s to this, which is 0.75 of the maximum interval.
     AtMostThreeQuarters(Duration),
-    /// Zero, or from this, the maximum interval, to 65535 s.
+    /// Zero, or from this, which is the maximum interval, to 65535 s.
     ZeroOrFromMaxInterval(Duration),
-    /// At most this, the valid lifetime.
+    /// At most this, which is the valid lifetime.
     AtMostValidLifetime(Duration),
-    /// A number of whole seconds, since the packet carries that.
+    /// A whole number of seconds, because the packet carries seconds.
     WholeSeconds,
 }
 
-/// A value that an RFC forbids.
+/// A value outside the bounds that an RFC sets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error("{parameter:?} is {value:?}: it must be {bound} ({})", self.rule())]
 pub struct OutOfBounds {
-    /// Which one.
+    /// The parameter that has this value.
     pub parameter: Parameter,
     /// The value as given.
     pub value: Duration,
-    /// What it has to be.
+    /// The requirement that the value does not meet.
     pub bound: Bound,
 }
 
 impl OutOfBounds {
-    /// Where the bound is written.
+    /// The RFC and section of the bound.
     #[must_use]
     pub fn rule(&self) -> &'static str {
         match (self.bound, self.parameter) {
@@ -120,10 +120,11 @@ impl fmt::Display for Bound {
 }
 
 impl RaPolicy {
-    /// Checks the `given` values.
+    /// Checks the `given` values against the bounds of RFC 4861, 6.2.1 and
+    /// RFC 8319, 4. Lifetimes must be whole seconds.
     ///
     /// # Errors
-    /// The first one that is out of its bounds.
+    /// The first value that is out of its bounds.
     pub fn new(given: &RaParameters) -> Result<Self, OutOfBounds> {
         let refused = |parameter, value, bound| OutOfBounds {
             parameter,
@@ -178,31 +179,32 @@ impl RaPolicy {
         })
     }
 
-    /// `MinRtrAdvInterval`: at least 3 s, at most 0.75 of the maximum.
+    /// `MinRtrAdvInterval`: from 3 s to 0.75 of the maximum interval.
     #[must_use]
     pub fn min_interval(&self) -> Duration {
         self.min_interval
     }
 
-    /// `MaxRtrAdvInterval`: 4 s to 1800 s.
+    /// `MaxRtrAdvInterval`: from 4 s to 1800 s.
     #[must_use]
     pub fn max_interval(&self) -> Duration {
         self.max_interval
     }
 
-    /// `AdvDefaultLifetime` in seconds: 0, or at least the maximum interval.
+    /// `AdvDefaultLifetime` in seconds: 0 (not a default router), or at least the maximum interval.
     #[must_use]
     pub fn router_lifetime(&self) -> u16 {
         self.router_lifetime
     }
 
-    /// The upper limit of the advertised `AdvValidLifetime`.
+    /// The upper limit of the advertised valid lifetime (`AdvValidLifetime`).
     #[must_use]
     pub fn valid(&self) -> Lifetime {
         self.valid
     }
 
-    /// The upper limit of the advertised `AdvPreferredLifetime`.
+    /// The upper limit of the advertised preferred lifetime
+    /// (`AdvPreferredLifetime`); at most [`Self::valid`].
     #[must_use]
     pub fn preferred(&self) -> Lifetime {
         self.preferred
@@ -213,7 +215,7 @@ impl RaPolicy {
 pub(crate) mod tests {
     use super::*;
 
-    /// The defaults.
+    /// The values of an instance without any configuration.
     pub(crate) fn parameters() -> RaParameters {
         RaParameters {
             min_interval: Duration::from_secs(20),
@@ -235,7 +237,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_refusal_names_parameter_bound_and_rule() {
+    fn an_error_has_the_parameter_the_bound_and_the_rule() {
         let refused = RaPolicy::new(&RaParameters {
             router_lifetime: Duration::from_secs(30),
             ..parameters()

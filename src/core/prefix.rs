@@ -1,22 +1,22 @@
-//! The one length of prefix that this daemon serves.
+//! Prefixes of 64 bits, the only length that autora advertises.
 
 use core::fmt;
 use core::net::Ipv6Addr;
 
-/// A prefix of 64 bits (SLAAC needs no other length: RFC 4862, 5.5.3 d), the
-/// host bits being zero by construction.
+/// A prefix of 64 bits. SLAAC on Ethernet needs exactly this length (RFC 4862,
+/// 5.5.3 d).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Prefix64([u16; 4]);
 
 impl Prefix64 {
-    /// The /64 that holds `address`.
+    /// The /64 that contains `address`.
     #[must_use]
     pub fn of(address: Ipv6Addr) -> Self {
         let [a, b, c, d, ..] = address.segments();
         Self([a, b, c, d])
     }
 
-    /// The address whose last 64 bits are zero.
+    /// The prefix as an address, whose last 64 bits are zero.
     #[must_use]
     pub fn network(self) -> Ipv6Addr {
         let [a, b, c, d] = self.0;

@@ -1,10 +1,11 @@
-//! Bounds on what the guest's side of the link can make this process do.
+//! Rate limits against a guest that floods the link.
 
 use core::time::Duration;
 
 use crate::time::Instant;
 
-/// So many things in each window of time, and no more.
+/// A limited number of events in each window of time. A window starts with the
+/// first event after the last window ended.
 #[derive(Clone, Debug)]
 pub struct RateLimit {
     most: u32,
@@ -14,16 +15,16 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// Packets read. A valid solicitation stops the reading by itself, until
-    /// it is answered; this bounds what a flood of invalid ones, or of
-    /// advertisements, can cost.
+    /// The limit of packets read: 32 in 250 ms. It bounds the cost of a flood
+    /// of invalid packets or of advertisements. Valid solicitations need no
+    /// limit: after one, no packet is read until it is answered.
     #[must_use]
     pub fn for_packets(now: Instant) -> Self {
         Self::new(32, Duration::from_millis(250), now)
     }
 
-    /// Changes that are logged: the far end of a veth can switch the carrier
-    /// on and off for ever.
+    /// The limit of logged state changes: 20 in 60 s. The peer of a veth can
+    /// switch the carrier on and off without end.
     #[must_use]
     pub fn for_log(now: Instant) -> Self {
         Self::new(20, Duration::from_secs(60), now)
@@ -38,7 +39,7 @@ impl RateLimit {
         }
     }
 
-    /// Takes one out of the budget.
+    /// Counts one event at `now`.
     pub fn take(&mut self, now: Instant) {
         if now.saturating_since(self.begun) >= self.window {
             self.begun = now;
@@ -47,7 +48,7 @@ impl RateLimit {
         self.left = self.left.saturating_sub(1);
     }
 
-    /// When it is full again, if it is spent.
+    /// When the next window starts, if the limit is reached at `now`; else `None`.
     #[must_use]
     pub fn blocked_until(&self, now: Instant) -> Option<Instant> {
         let end = self.begun + self.window;
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn it_says_when_to_go_on() {
+    fn a_reached_limit_returns_the_end_of_the_window() {
         let start = Instant::from_boot(Duration::from_secs(1));
         let mut budget = RateLimit::for_packets(start);
         assert_eq!(budget.blocked_until(start), None);
