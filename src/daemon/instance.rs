@@ -15,7 +15,7 @@ use rand::rngs::SmallRng;
 
 use super::error::DaemonError;
 use super::outside::{Event, Notification, Outside, Request, Wake};
-use super::publish::Origin;
+use super::publish::{Origin, record};
 use super::report::Report;
 use crate::config::Config;
 use crate::kernel::rtnetlink::ReadError;
@@ -34,21 +34,21 @@ const MAX_PACKETS_BEFORE_RA: usize = 256;
 /// One interface, served.
 #[derive(Debug)]
 pub struct Instance<O> {
-    pub(super) outside: O,
-    pub(super) name: IfName,
-    pub(super) origin: Origin,
+    outside: O,
+    name: IfName,
+    origin: Origin,
     max_ra_interval: Duration,
     resync_interval: Duration,
-    pub(super) router: Router<SmallRng>,
+    router: Router<SmallRng>,
     other_senders: OtherSenders,
     packets: RateLimit,
-    pub(super) report: Report,
+    report: Report,
     last_watchdog: Instant,
     /// What a process that is started after this one has to know.
-    pub(super) handover: Handover,
+    handover: Handover,
     /// Since when an advertisement is due that could not be sent.
-    pub(super) first_failed_send: Option<Instant>,
-    pub(super) stopping: bool,
+    first_failed_send: Option<Instant>,
+    stopping: bool,
     last_read: Instant,
     /// Readings that failed in a row.
     failed_reads: u32,
@@ -253,6 +253,20 @@ impl<O: Outside> Instance<O> {
         }
         self.handover.sent = self.router.sent_state();
         Ok(())
+    }
+
+    /// Publishes what is news. Called right before each sleep, so that there
+    /// are never more writes than wake-ups, and before each send.
+    fn publish(&mut self) {
+        let record = record(
+            &self.origin,
+            &self.report,
+            self.stopping,
+            self.first_failed_send,
+            self.router.send_at(),
+            &self.handover,
+        );
+        self.outside.publish(&record);
     }
 
     /// Reads the packets that wait, up to the rate limit. What is beyond it may

@@ -1,4 +1,4 @@
-//! What an instance publishes of itself, and when.
+//! What an instance publishes of itself.
 
 use std::borrow::Cow;
 use std::process;
@@ -9,9 +9,7 @@ use autora_core::link::LinkIdentity;
 use autora_core::time::Instant;
 use log::{debug, warn};
 
-use super::instance::Instance;
-use super::outside::Outside;
-use super::report::InstanceState;
+use super::report::{InstanceState, Report};
 use crate::VERSION;
 use crate::advice::explain;
 use crate::state_file::{self, Handover, Record, State, StateFile};
@@ -29,26 +27,10 @@ pub struct Origin {
     pub started: Instant,
 }
 
-impl<O: Outside> Instance<O> {
-    /// Publishes what is news. Called right before each sleep, so that there
-    /// are never more writes than wake-ups, and before each send.
-    pub(super) fn publish(&mut self) {
-        let record = record(
-            &self.origin,
-            &self.report,
-            self.stopping,
-            self.first_failed_send,
-            self.router.send_at(),
-            &self.handover,
-        );
-        self.outside.publish(&record);
-    }
-}
-
 /// In the steady state of an advertised interface this allocates nothing.
-fn record<'a>(
+pub(super) fn record<'a>(
     origin: &'a Origin,
-    report: &'a super::report::Report,
+    report: &'a Report,
     stopping: bool,
     first_failed_send: Option<Instant>,
     send_at: Option<Instant>,

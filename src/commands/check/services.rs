@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use autora_core::interface_name::IfName;
+use thiserror::Error;
 
 use super::finding::Finding;
 use crate::advice::shell;
@@ -24,6 +25,15 @@ const RULES: [&str; 4] = [
 /// What systemd says of the units, or why it says nothing.
 pub(super) struct Services(Result<BTreeMap<String, Unit>, NoAnswer>);
 
+/// Why nothing is known of a unit.
+#[derive(Debug, Error)]
+enum NotChecked<'a> {
+    #[error("not checked: {0}")]
+    NoAnswer(&'a NoAnswer),
+    #[error("not checked: {0} is not installed, so nothing starts autora")]
+    NotInstalled(String),
+}
+
 impl Services {
     /// Asks for the switch and the instances of `names`.
     pub(super) fn ask<'a>(names: impl Iterator<Item = &'a IfName>) -> Self {
@@ -36,7 +46,7 @@ impl Services {
     /// How it stands with what all instances share.
     pub(super) fn shared(&self) -> Vec<Finding> {
         match self.unit(SWITCH) {
-            Err(why) => vec![Finding::unknown("systemd", why)],
+            Err(why) => vec![Finding::unknown("systemd", why.to_string())],
             Ok(switch) => vec![switch_finding(switch, units::switch_is_on()), rule_finding()],
         }
     }
@@ -48,13 +58,11 @@ impl Services {
         Some(instance_finding(name, unit))
     }
 
-    fn unit(&self, id: &str) -> Result<&Unit, String> {
-        let units = self.0.as_ref().map_err(|why| format!("not checked: {why}"))?;
+    fn unit(&self, id: &str) -> Result<&Unit, NotChecked<'_>> {
+        let units = self.0.as_ref().map_err(NotChecked::NoAnswer)?;
         match units.get(id) {
             Some(unit) if unit.condition() != Condition::NotFound => Ok(unit),
-            _ => Err(format!(
-                "not checked: {id} is not installed, so nothing starts autora"
-            )),
+            _ => Err(NotChecked::NotInstalled(id.to_owned())),
         }
     }
 }
