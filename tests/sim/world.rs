@@ -102,6 +102,10 @@ pub struct World {
     ras_in_peace: u32,
     first_in_peace: Option<u64>,
     last_before_peace: u64,
+    /// Since when the link has been fit, with the prefix of this number.
+    fit_since: Option<(u64, u16)>,
+    /// When the lease of address 1 is renewed next, if it has one.
+    lease: Option<u64>,
     read_since_wake: bool,
     last_seen: Option<Link>,
     last_watchdog: u64,
@@ -124,6 +128,7 @@ impl World {
             2 => Finale::PrefixGone,
             _ => Finale::Nothing,
         };
+        let has_lease = rng.random_ratio(1, 4);
         let link = |interface_id| guest::Link::Tun { interface_id };
         let permanent = Own {
             flags: IFA_F_PERMANENT,
@@ -171,6 +176,8 @@ impl World {
             ras_in_peace: 0,
             first_in_peace: None,
             last_before_peace: 0,
+            fit_since: None,
+            lease: has_lease.then_some(begun),
             read_since_wake: false,
             last_seen: None,
             last_watchdog: begun,
@@ -216,6 +223,7 @@ impl World {
         self.note(format_args!("process {number} starts"));
         self.signal = None;
         self.was_stopped = false;
+        self.fit_since = None;
         self.events = false;
         self.solicitations = 0;
         self.bad_packets = 0;
@@ -243,7 +251,7 @@ impl World {
     fn pass(&mut self, span: u64) {
         let end = self.now + span;
         while self.next_change() <= end && !self.over {
-            self.now = self.next_change();
+            self.now = self.now.max(self.next_change());
             self.change();
         }
         self.now = end;
@@ -257,6 +265,7 @@ impl World {
         ends.flatten()
             .filter(|&end| end > self.now)
             .chain(finale)
+            .chain(self.lease)
             .fold(self.next_trouble.max(self.now), u64::min)
     }
 
@@ -266,6 +275,12 @@ impl World {
             .addresses
             .retain(|_, own| own.valid_until.is_none_or(|end| end > now));
         self.events = true;
+        if self.lease.is_some_and(|at| at <= now) {
+            // Leases of 50 s, renewed every 25 s.
+            let own = self.own(Some(50 * SECOND), Some(50 * SECOND));
+            self.truth.addresses.insert(1, own);
+            self.lease = Some(now + 25 * SECOND);
+        }
         if self.next_trouble > now {
             if self.finale_at.is_some_and(|at| at + 12 * SECOND <= now) {
                 self.judge_finale();
@@ -286,7 +301,8 @@ impl World {
         } else {
             self.rng.random_range(1..60) * SECOND
         };
-        self.next_trouble = self.now + wait;
+        let calm = if self.lease.is_some() { 8 } else { 1 };
+        self.next_trouble = self.now + wait * calm;
         let number = self.rng.random_range(1..4_u16);
         let span = self.rng.random_range(1..40) * SECOND;
         let what = match self.rng.random_range(0..22) {
@@ -395,10 +411,54 @@ impl World {
             _ => {
                 self.now += self.rng.random_range(1..100) * SECOND;
                 self.next_trouble = self.next_trouble.max(self.now);
+                self.fit_since = None;
                 "suspended"
             }
         };
         self.note(what);
+    }
+
+    /// The prefix of a link that is fit in every respect, and has been for long
+    /// enough that no failure lingers.
+    fn fit(&self) -> Option<u16> {
+        let truth = &self.truth;
+        let mut addresses = truth.addresses.iter();
+        let (&number, own) = addresses.next().filter(|_| truth.addresses.len() == 1)?;
+        let is_renewed = own.valid_until.is_none_or(|end| end > self.now + 8 * SECOND);
+        let fits = truth.carrier
+            && truth.forwarding == 1
+            && truth.accept_ra < 2
+            && !truth.default_route
+            && is_usable(own, self.now)
+            && is_renewed
+            && truth.foreign == self.foreign_seen
+            && self.last_foreign.is_none_or(|at| at + YIELD < self.now)
+            && self.now > self.reads_fail_until
+            && self.now > self.sends_fail_until + 61 * SECOND;
+        fits.then_some(number)
+    }
+
+    /// A guest that hears all never loses what is renewed in time.
+    fn judge_service(&mut self) {
+        let now = self.now;
+        let fit = self.fit();
+        if fit != self.fit_since.map(|(_, number)| number) {
+            self.fit_since = fit.map(|number| (now, number));
+        }
+        let Some((since, number)) = self.fit_since else {
+            return;
+        };
+        let served = self
+            .guests
+            .iter()
+            .filter(|(_, hears_all)| *hears_all)
+            .all(|(guest, _)| guest.preferred_prefixes(now).contains(&prefix(number)));
+        if now > since + 15 * SECOND && !served {
+            self.breaks(format!(
+                "fit for {} s, and a guest has no address",
+                (now - since) / SECOND
+            ));
+        }
     }
 
     fn own(&self, valid: Option<u64>, preferred: Option<u64>) -> Own {
@@ -426,6 +486,7 @@ impl World {
             link_local: IFA_F_PERMANENT,
             addresses: BTreeMap::from([(1, own)]),
         };
+        self.lease = None;
         let backs_off = self.now < self.sends_fail_until + 60 * SECOND;
         self.reads_fail_until = 0;
         self.sends_fail_until = 0;
@@ -764,13 +825,14 @@ impl Outside for Fake {
             if wake != Wake::default() || world.is_over() {
                 return Ok(wake);
             }
+            world.judge_service();
             let change = world.next_change();
             if change > self.deadline {
                 let late = world.rng.random_range(0..2_000_000);
                 world.now = world.now.max(self.deadline) + late;
                 return Ok(wake);
             }
-            world.now = change;
+            world.now = world.now.max(change);
             world.change();
         }
     }
