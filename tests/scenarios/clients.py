@@ -36,6 +36,9 @@ def networkd(node, directory, log="networkd"):
         "chown -R systemd-network: /run/systemd/netif\n"
         # What the machine that runs the test has configured for itself is none of this one's business.
         "mount -t tmpfs tmpfs /etc/systemd/network; mount -t tmpfs tmpfs /lib/systemd/network\n"
+        # It opens this as its own user; where no udev has run, the device is root's alone.
+        "mkdir -p /run/tun; mount -t tmpfs tmpfs /run/tun; mknod -m 666 /run/tun/tun c 10 200\n"
+        "mount --bind /run/tun/tun /dev/net/tun\n"
         "mkdir -p /run/machine; tr -d - </proc/sys/kernel/random/uuid >/run/machine/id\n"
         "touch /etc/machine-id 2>/dev/null || true; mount --bind /run/machine/id /etc/machine-id"
     )
