@@ -64,7 +64,7 @@ case_a_stop_says_how_to_start_again() {
 case_a_restart_and_the_end_of_the_interface_are_told_apart() {
     systemctl start autora@tap-vm-1.service
     systemctl restart autora@tap-vm-1.service
-    logged 'autora leaves'
+    logged 'autora exits on'
     unplug tap-vm-1
     until_true 10 logged 'The interface @AUTORA_INTERFACE@ is gone'
 }
