@@ -68,7 +68,6 @@ fn what_is_said_of_a_rule_is_what_the_kernel_does() {
         "meta l4proto { tcp, icmpv6 } drop",
         "meta protocol ip drop",
         "meta protocol { ip, ip6 } drop",
-        "ether type ip6 drop",
         "udp dport 547 drop",
         "oifname tap* drop",
         "oifname { eth0, vnet* } drop",

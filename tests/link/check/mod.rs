@@ -2,6 +2,7 @@
 //! command is taken from its output and run as it stands.
 
 mod firewall;
+mod generated_rules;
 mod requirements;
 mod routes;
 mod surroundings;

@@ -75,6 +75,11 @@ impl Agent {
         before
     }
 
+    /// Sends a frame once on each interface whose name starts with the agent's.
+    pub fn send_on_each(&mut self, frame: &[u8]) {
+        assert_eq!(self.request(&format!("each {}", to_hex(frame))), "sent");
+    }
+
     /// Takes an abstract socket name, as a stream and as a datagram socket.
     pub fn squat(&mut self, name: &str) -> String {
         self.request(&format!("squat {name}"))
@@ -126,6 +131,14 @@ fn serve() {
                 send_frames(&interface, count.parse().unwrap(), &from_hex(hex));
                 println!("{MARK}sent");
             }
+            ["each", hex] => {
+                for name in names_that_start_with(&interface) {
+                    // An egress rule that drops it is told as ENOBUFS.
+                    let (socket, to) = (packet_socket(None), link_address(&name));
+                    let _ = sendto(socket.as_raw_fd(), &from_hex(hex), &to, MsgFlags::empty());
+                }
+                println!("{MARK}sent");
+            }
             ["squat", name] => {
                 let address = SocketAddr::from_abstract_name(name).unwrap();
                 let stream = UnixListener::bind_addr(&address);
@@ -148,6 +161,14 @@ fn link_address(interface: &str) -> LinkAddr {
         entry.address?.as_link_addr().copied().filter(|_| of_interface)
     });
     found.expect("the interface")
+}
+
+fn names_that_start_with(start: &str) -> Vec<String> {
+    let mut names: Vec<String> = getifaddrs().unwrap().map(|entry| entry.interface_name).collect();
+    names.retain(|name| name.starts_with(start));
+    names.sort();
+    names.dedup();
+    names
 }
 
 fn packet_socket(protocol: Option<SockProtocol>) -> OwnedFd {

@@ -15,6 +15,7 @@ pub struct Rs {
     /// 133, or 134 for a guest that claims to be a router.
     pub kind: u8,
     pub source: Ipv6Addr,
+    pub destination: Ipv6Addr,
     pub hop_limit: u8,
     pub code: u8,
     pub reserved: [u8; 4],
@@ -30,6 +31,7 @@ impl Default for Rs {
         Self {
             kind: 133,
             source: GUEST_LL,
+            destination: ALL_ROUTERS,
             hop_limit: 255,
             code: 0,
             reserved: [0; 4],
@@ -46,7 +48,7 @@ impl Rs {
         let mut message = vec![self.kind, self.code, 0, 0];
         message.extend(self.reserved);
         message.extend(&self.options);
-        let mut checksum = checksum(self.source, &message);
+        let mut checksum = checksum(self.source, self.destination, &message);
         if !self.checksum_good {
             checksum ^= 0x0100;
         }
@@ -59,7 +61,8 @@ impl Rs {
         }
         payload.extend(message);
 
-        let mut frame = vec![0x33, 0x33, 0, 0, 0, 2];
+        let mut frame = vec![0x33, 0x33];
+        frame.extend(&self.destination.octets()[12..]);
         frame.extend(GUEST_MAC);
         if self.vlan {
             frame.extend([0x81, 0x00, 0x00, 0x05]);
@@ -69,16 +72,16 @@ impl Rs {
         frame.push(if self.atomic_fragment { 44 } else { 58 });
         frame.push(self.hop_limit);
         frame.extend(self.source.octets());
-        frame.extend(ALL_ROUTERS.octets());
+        frame.extend(self.destination.octets());
         frame.extend(payload);
         frame
     }
 }
 
 /// RFC 4443, 2.3, with the pseudo-header of RFC 8200, 8.1.
-fn checksum(source: Ipv6Addr, message: &[u8]) -> u16 {
+fn checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> u16 {
     let mut data = source.octets().to_vec();
-    data.extend(ALL_ROUTERS.octets());
+    data.extend(destination.octets());
     data.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
     data.extend([0, 0, 0, 58]);
     data.extend(message);

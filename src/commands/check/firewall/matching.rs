@@ -2,11 +2,11 @@
 //! for sure is never taken for the one or the other.
 
 use std::net::Ipv6Addr;
-use std::ops::Not;
+use std::ops::{Not, RangeInclusive};
 
 use serde_json::Value;
 
-use super::packet::{Datum, Packet};
+use super::packet::{Datum, Packet, network, the_only};
 
 /// As it is, and in the byte order in which nft 1.0.6 lists it on most
 /// machines. No protocol has the other number.
@@ -59,47 +59,77 @@ impl From<bool> for Truth {
 
 /// Whether a `match` statement holds for the packet.
 pub(super) fn holds(statement: &Value, packet: &Packet) -> Truth {
-    let (Some(op), Some(left), Some(right)) = (
+    let (Some(op), Some(left), Some(right), Some(3)) = (
         statement.get("op").and_then(Value::as_str),
         statement.get("left"),
         statement.get("right"),
+        statement.as_object().map(serde_json::Map::len),
     ) else {
         return Truth::Perhaps;
     };
     match op {
         "==" => equals(left, right, packet),
+        "!=" => exists(left, packet).and(!equals(left, right, packet)),
         "in" => has_bit_of(&packet.value(left), right),
-        "!=" if packet.value(left) == Datum::Absent => Truth::No,
-        "!=" => !equals(left, right, packet),
         "<" | ">" | "<=" | ">=" => match (packet.value(left), number(right)) {
             (Datum::Absent, _) => Truth::No,
-            (Datum::Number(is), Some(bound)) => match op {
-                "<" => is < bound,
-                ">" => is > bound,
-                "<=" => is <= bound,
-                _ => is >= bound,
+            (Datum::Number(is), Some(bound)) => {
+                let holds = |is: &u128| match op {
+                    "<" => *is < bound,
+                    ">" => *is > bound,
+                    "<=" => *is <= bound,
+                    _ => *is >= bound,
+                };
+                match (holds(is.start()), holds(is.end())) {
+                    (true, true) => Truth::Yes,
+                    (false, false) => Truth::No,
+                    _ => Truth::Perhaps,
+                }
             }
-            .into(),
             _ => Truth::Perhaps,
         },
         _ => Truth::Perhaps,
     }
 }
 
+/// Whether the packet has what the expression is about. If not, the rule does
+/// not match, whatever the comparison.
+fn exists(left: &Value, packet: &Packet) -> Truth {
+    if let Some(("concat", parts)) = the_only(left) {
+        let parts = parts.as_array().map(Vec::as_slice).unwrap_or_default();
+        return parts
+            .iter()
+            .fold(Truth::Yes, |truth, part| truth.and(exists(part, packet)));
+    }
+    match packet.value(left) {
+        Datum::Absent => Truth::No,
+        Datum::Unknown => Truth::Perhaps,
+        Datum::Number(_) | Datum::EtherType | Datum::Name(_) => Truth::Yes,
+    }
+}
+
 /// Whether the value of the expression `left` is `right`, or in the set that
 /// `right` is.
 pub(super) fn equals(left: &Value, right: &Value, packet: &Packet) -> Truth {
-    if let Some(elements) = right.get("set").and_then(Value::as_array) {
-        let any = |truth: Truth, element: &Value| truth.or(equals(left, element, packet));
-        return elements.iter().fold(Truth::No, any);
+    match the_only(right) {
+        Some(("set", Value::Array(elements))) => {
+            let any = |truth: Truth, element: &Value| truth.or(equals(left, element, packet));
+            return elements.iter().fold(Truth::No, any);
+        }
+        Some(("elem", Value::Object(element))) => {
+            // Further statements of an element, such as a limit, decide as well.
+            let is_plain = |key: &String| matches!(key.as_str(), "val" | "comment" | "counter");
+            return match element.get("val") {
+                Some(value) if element.keys().all(is_plain) => equals(left, value, packet),
+                _ => Truth::Perhaps,
+            };
+        }
+        _ => {}
     }
-    // An element with a comment, a timeout, a counter.
-    if let Some(value) = right.get("elem").and_then(|elem| elem.get("val")) {
-        return equals(left, value, packet);
-    }
-    if let Some(parts) = left.get("concat").and_then(Value::as_array) {
-        let Some(values) = right.get("concat").and_then(Value::as_array) else {
-            return Truth::Perhaps;
+    if let Some(("concat", Value::Array(parts))) = the_only(left) {
+        let values = match the_only(right) {
+            Some(("concat", Value::Array(values))) if values.len() == parts.len() => values,
+            _ => return Truth::Perhaps,
         };
         let pairs = parts.iter().zip(values);
         return pairs.fold(Truth::Yes, |truth, (part, value)| {
@@ -109,45 +139,50 @@ pub(super) fn equals(left: &Value, right: &Value, packet: &Packet) -> Truth {
     match packet.value(left) {
         Datum::Absent => Truth::No,
         Datum::Unknown => Truth::Perhaps,
-        Datum::Number(is) => equals_number(is, right),
-        Datum::EtherType => ETH_P_IPV6
-            .map(|is| equals_number(is, right))
-            .into_iter()
-            .fold(Truth::No, Truth::or),
+        Datum::Number(is) => numbers(right).map_or(Truth::Perhaps, |wanted| is_within(&is, &wanted)),
+        Datum::EtherType => {
+            number(right).map_or(Truth::Perhaps, |wanted| ETH_P_IPV6.contains(&wanted).into())
+        }
         Datum::Name(is) => right
             .as_str()
             .map_or(Truth::Perhaps, |pattern| equals_name(&is, pattern)),
     }
 }
 
-fn equals_number(is: u128, right: &Value) -> Truth {
-    if let Some(prefix) = right.get("prefix") {
-        let len = prefix.get("len").and_then(Value::as_u64);
-        return match (prefix.get("addr").and_then(number), len) {
-            (Some(network), Some(len @ 1..=128)) => {
-                let host_bits = 128 - len;
-                (is >> host_bits == network >> host_bits).into()
-            }
-            (Some(_), Some(0)) => Truth::Yes,
-            _ => Truth::Perhaps,
-        };
+/// The numbers that a value, a prefix or a range stands for.
+fn numbers(right: &Value) -> Option<RangeInclusive<u128>> {
+    match the_only(right) {
+        Some(("prefix", prefix)) => {
+            let address: Ipv6Addr = prefix.get("addr")?.as_str()?.parse().ok()?;
+            let len = prefix.get("len")?.as_u64()?.try_into().ok()?;
+            (len <= 128).then(|| network(address, len))
+        }
+        Some(("range", Value::Array(ends))) => match &ends[..] {
+            [first, last] => Some(number(first)?..=number(last)?),
+            _ => None,
+        },
+        _ => number(right).map(|number| number..=number),
     }
-    if let Some([first, last]) = right.get("range").and_then(Value::as_array).map(Vec::as_slice) {
-        return match (number(first), number(last)) {
-            (Some(first), Some(last)) => (first..=last).contains(&is).into(),
-            _ => Truth::Perhaps,
-        };
+}
+
+fn is_within(is: &RangeInclusive<u128>, wanted: &RangeInclusive<u128>) -> Truth {
+    if wanted.contains(is.start()) && wanted.contains(is.end()) {
+        Truth::Yes
+    } else if is.end() < wanted.start() || wanted.end() < is.start() {
+        Truth::No
+    } else {
+        Truth::Perhaps
     }
-    number(right).map_or(Truth::Perhaps, |number| (is == number).into())
 }
 
 /// A name at the end of which a star stands for the rest. A set that has a
-/// name itself may hold anything.
+/// name itself may hold anything; a backslash takes a star's meaning away.
 fn equals_name(is: &str, pattern: &str) -> Truth {
-    if pattern.starts_with('@') {
+    if pattern.starts_with('@') || pattern.contains('\\') {
         return Truth::Perhaps;
     }
     match pattern.strip_suffix('*') {
+        Some("") => return Truth::Perhaps,
         Some(start) => is.starts_with(start),
         None => is == pattern,
     }
@@ -165,7 +200,7 @@ fn has_bit_of(datum: &Datum, right: &Value) -> Truth {
     };
     match (datum, flags) {
         (Datum::Absent, _) => Truth::No,
-        (Datum::Number(is), Some(flags)) => (is & flags != 0).into(),
+        (Datum::Number(is), Some(flags)) if is.start() == is.end() => (is.start() & flags != 0).into(),
         _ => Truth::Perhaps,
     }
 }

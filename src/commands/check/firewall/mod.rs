@@ -20,15 +20,19 @@ use autora_core::wire::{ALL_NODES, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION};
 
 use super::finding::Finding;
 use crate::advice::shell;
+use crate::commands::terminal::printable;
 use crate::systemd::subprocess::{NoAnswer, ask};
-use packet::{Interface, Packet, Payload, ct_state};
-use ruleset::{Chain, Ruleset};
-use walk::{Outcome, Place, outcome};
+use matching::Truth;
+use packet::{Interface, Packet, Payload, ct_state, network};
+use ruleset::{Chain, ChainName, Ruleset};
+use walk::{Fates, Outcome, Place, fates};
 
 const NEIGHBOUR_SOLICITATION: u8 = 135;
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
 /// What a guest does if it does anything.
 const HTTPS: u16 = 443;
+/// In front of it a packet belongs to no connection yet (`NF_IP6_PRI_CONNTRACK`).
+const TRACKING: i64 = -200;
 /// From such a port (RFC 6335, 6).
 const EPHEMERAL: u16 = 50_000;
 const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
@@ -76,15 +80,24 @@ impl Firewall {
         let Ok(rules) = &self.0 else {
             return Vec::new();
         };
-        exchanges(subject)
+        let exchanges = exchanges(subject);
+        // What changes a packet of a connection changes the answers as well.
+        let diverted = |exchange: &Exchange| {
+            exchanges
+                .iter()
+                .filter(|other| other.is_connection() == exchange.is_connection())
+                .flat_map(|other| rules.fates(other, subject))
+                .any(|(_, fates)| fates.diverted)
+        };
+        exchanges
             .iter()
-            .map(|exchange| rules.judge(exchange, subject))
+            .map(|exchange| rules.judge(exchange, subject, diverted(exchange)))
             .collect()
     }
 }
 
 fn read() -> Result<Rules, Finding> {
-    let unknown = |why: String| Finding::unknown("nftables", format!("not checked: {why}"));
+    let unknown = |why: String| Finding::unknown("nftables", printable(&format!("not checked: {why}")));
     let list = |options: &[&str]| {
         let arguments: Vec<&str> = options.iter().copied().chain(["list", "ruleset"]).collect();
         ask("nft", &arguments).map_err(|error| {
@@ -114,7 +127,16 @@ struct Exchange {
     allowed: String,
 }
 
+impl Exchange {
+    fn is_connection(&self) -> bool {
+        let is_tcp = |packet: &Packet| matches!(packet.payload, Payload::Tcp { .. });
+        self.packets.iter().any(is_tcp)
+    }
+}
+
 fn exchanges(subject: &Subject) -> Vec<Exchange> {
+    // Which of the addresses in its /64 a guest has is not known.
+    let guest = subject.guest.map(|address| network(address, 64));
     let here = Interface::Named(subject.name.to_string());
     let beyond = subject
         .uplink
@@ -124,7 +146,8 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
         input: here.clone(),
         output: Interface::None,
         source: None,
-        destination,
+        destination: Option::map(destination, |address| network(address, 128)),
+        is_at_ip: false,
         ct_state: Some(ct_state::UNTRACKED),
     };
     let outgoing = |kind, destination| Packet {
@@ -169,8 +192,9 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
                 },
                 input: here.clone(),
                 output: beyond.clone(),
-                source: subject.guest,
+                source: guest.clone(),
                 destination: None,
+                is_at_ip: false,
                 ct_state: Some(ct_state::NEW),
             }],
             allowed: format!("iifname {name} meta nfproto ipv6"),
@@ -187,7 +211,8 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
                 input: beyond,
                 output: here,
                 source: None,
-                destination: subject.guest,
+                destination: guest,
+                is_at_ip: false,
                 ct_state: Some(ct_state::ESTABLISHED),
             }],
             allowed: format!("oifname {name} ct state established,related"),
@@ -196,20 +221,30 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
 }
 
 impl Rules {
-    /// The worst that happens to any packet of the exchange in any chain.
-    fn judge(&self, exchange: &Exchange, subject: &Subject) -> Finding {
+    /// All that may become of the packets of the exchange, chain by chain.
+    fn fates<'a>(
+        &'a self,
+        exchange: &'a Exchange,
+        subject: &'a Subject,
+    ) -> impl Iterator<Item = (&'a Chain, Fates)> {
+        self.ruleset.base_chains().flat_map(move |chain| {
+            exchange.packets.iter().filter_map(move |packet| {
+                let (packet, surely) = seen_at(chain, packet, subject)?;
+                Some((chain, fates(&self.ruleset, chain, &packet, surely)))
+            })
+        })
+    }
+
+    /// The worst that happens to any packet of the exchange in any chain. A
+    /// drop is certain only if no packet is `diverted`.
+    fn judge(&self, exchange: &Exchange, subject: &Subject, diverted: bool) -> Finding {
         let mut doubt = None;
-        for chain in self.ruleset.base_chains() {
-            for packet in &exchange.packets {
-                let Some(packet) = seen_at(chain, packet, subject) else {
-                    continue;
-                };
-                match outcome(&self.ruleset, chain, &packet) {
-                    Outcome::Passes => {}
-                    Outcome::Drops(place) => return self.dropped(exchange, chain, &place),
-                    Outcome::MayDrop(place) => {
-                        doubt.get_or_insert_with(|| self.doubtful(exchange, &place));
-                    }
+        for (chain, fates) in self.fates(exchange, subject) {
+            match fates.outcome() {
+                Outcome::Passes => {}
+                Outcome::Drops(place) if !diverted => return self.dropped(exchange, chain, &place),
+                Outcome::Drops(place) | Outcome::MayDrop(place) => {
+                    doubt.get_or_insert_with(|| self.doubtful(exchange, &place));
                 }
             }
         }
@@ -230,58 +265,105 @@ impl Rules {
             &exchange.allowed
         };
         // In the base chain and in front of all others, so that it holds.
-        finding.fixed_by(format!("nft insert rule {} {allowed} accept", base.place))
+        with_command(finding, &base.place, |chain| {
+            format!("nft insert rule {chain} {allowed} accept")
+        })
     }
 
     fn doubtful(&self, exchange: &Exchange, place: &Place) -> Finding {
         let found = format!("{} may drop {}", self.shown(place), exchange.what);
-        Finding::warning(exchange.requirement, found)
-            .fixed_by(format!("nft --handle list chain {}", place.chain))
+        let finding = Finding::warning(exchange.requirement, found);
+        with_command(finding, &place.chain, |chain| {
+            format!("nft --handle list chain {chain}")
+        })
     }
 
     fn shown(&self, place: &Place) -> String {
-        match place.text(&self.text) {
+        let text = match place.text(&self.text) {
             Some(rule) => format!("\"{rule}\" in the chain {}", place.chain),
             None if place.rule.is_none() => format!("the policy of the chain {}", place.chain),
             None => format!("a rule of the chain {}", place.chain),
-        }
+        };
+        printable(&text)
     }
 }
 
-/// The packet as the chain sees it, if it passes there at all.
-fn seen_at(chain: &Chain, packet: &Packet, subject: &Subject) -> Option<Packet> {
+/// With a command about a chain, unless its names mean something to a shell.
+fn with_command(finding: Finding, chain: &ChainName, command: impl Fn(&ChainName) -> String) -> Finding {
+    if chain.is_plain() {
+        finding.fixed_by(command(chain))
+    } else {
+        finding
+    }
+}
+
+/// The packet as the chain sees it, if it passes there at all, and whether it
+/// surely does.
+fn seen_at(chain: &Chain, packet: &Packet, subject: &Subject) -> Option<(Packet, bool)> {
     // The socket hears a solicitation before the ingress hook, and whether the
     // IPv6 stack hears it as well is of no interest.
     let by_stack = !matches!(
         packet.payload,
         Payload::Discovery(ROUTER_SOLICITATION | ROUTER_ADVERTISEMENT)
     );
-    let is_at_chain = |at: &Interface| matches!(at, Interface::Named(name) if chain.devices.contains(name));
-    let bridged = |at: &Interface| subject.is_bridge && *at == Interface::Named(subject.name.to_string());
+    let here = Interface::Named(subject.name.to_string());
+    let bridged = |at: &Interface| subject.is_bridge && *at == here;
     let (comes_in, goes_out) = (packet.input != Interface::None, packet.output != Interface::None);
     let hook = chain.hook.as_deref()?;
-    let passes = match (&chain.place.family[..], hook) {
-        ("netdev" | "inet", "ingress") => by_stack && is_at_chain(&packet.input),
-        ("netdev", "egress") => is_at_chain(&packet.output),
-        ("inet" | "ip6", "prerouting") => by_stack && comes_in,
-        ("inet" | "ip6", "input") => by_stack && !goes_out,
-        ("inet" | "ip6", "forward") => comes_in && goes_out,
-        ("inet" | "ip6", "output") => by_stack && !comes_in,
-        ("inet" | "ip6", "postrouting") => by_stack && goes_out,
-        ("bridge", "prerouting" | "input") => bridged(&packet.input),
-        ("bridge", "output" | "postrouting") => bridged(&packet.output),
-        _ => false,
+    let passes: Truth = match (&chain.place.family[..], hook) {
+        ("netdev" | "inet", "ingress") => Truth::from(by_stack).and(is_at_device(chain, &packet.input)),
+        ("netdev", "egress") => is_at_device(chain, &packet.output),
+        ("inet" | "ip6", "prerouting") => (by_stack && comes_in).into(),
+        ("inet" | "ip6", "input") => (by_stack && !goes_out).into(),
+        ("inet" | "ip6", "forward") => (comes_in && goes_out).into(),
+        ("inet" | "ip6", "output") => (by_stack && !comes_in).into(),
+        ("inet" | "ip6", "postrouting") => (by_stack && goes_out).into(),
+        ("bridge", "prerouting" | "input") => bridged(&packet.input).into(),
+        ("bridge", "output" | "postrouting") => bridged(&packet.output).into(),
+        ("ip" | "arp", _) | ("bridge", "forward") => Truth::No,
+        _ => Truth::Perhaps,
     };
     let mut seen = packet.clone();
-    if matches!(hook, "ingress" | "prerouting") {
-        seen.output = Interface::None;
+    match hook {
+        "ingress" | "prerouting" => seen.output = Interface::None,
+        "egress" => seen.input = Interface::None,
+        // What the kernel shows as the input depends on who made the packet.
+        "postrouting" => seen.input = Interface::Some,
+        _ => {}
     }
-    if chain.is_at_device() {
+    seen.is_at_ip = matches!(&chain.place.family[..], "inet" | "ip6") && hook != "ingress";
+    let is_tracked = match hook {
+        "prerouting" | "output" => chain.priority.is_some_and(|priority| priority > TRACKING),
+        _ => true,
+    };
+    if !seen.is_at_ip || !is_tracked {
         seen.ct_state = None;
     }
     if chain.place.family == "bridge" {
         // There they are the ports.
-        (seen.input, seen.output, seen.ct_state) = (Interface::Some, Interface::Some, None);
+        (seen.input, seen.output) = (Interface::Some, Interface::Some);
     }
-    passes.then_some(seen)
+    (passes != Truth::No).then_some((seen, passes == Truth::Yes))
+}
+
+/// Whether the chain is at the interface. One without devices was listed by an
+/// nft that does not know how they are named.
+fn is_at_device(chain: &Chain, at: &Interface) -> Truth {
+    match at {
+        Interface::None => Truth::No,
+        Interface::Some => Truth::Perhaps,
+        Interface::Named(name) if chain.devices.contains(name) => Truth::Yes,
+        Interface::Named(name) => {
+            let begins = |device: &String| {
+                device
+                    .strip_suffix('*')
+                    .is_some_and(|start| name.starts_with(start))
+            };
+            if chain.devices.is_empty() || chain.devices.iter().any(begins) {
+                Truth::Perhaps
+            } else {
+                Truth::No
+            }
+        }
+    }
 }

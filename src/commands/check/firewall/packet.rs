@@ -1,6 +1,11 @@
 //! A packet as nftables' expressions see it, as far as it is known.
+//!
+//! The expressions named here are those that are understood, in exactly the
+//! form in which nft lists them. All others, and all other forms of these,
+//! give what cannot be told.
 
 use std::net::Ipv6Addr;
+use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
@@ -21,9 +26,12 @@ pub(super) struct Packet {
     /// The interface that it leaves by.
     pub output: Interface,
     /// Where it comes from.
-    pub source: Option<Ipv6Addr>,
+    pub source: Option<RangeInclusive<u128>>,
     /// Where it goes to.
-    pub destination: Option<Ipv6Addr>,
+    pub destination: Option<RangeInclusive<u128>>,
+    /// Whether the hook is one of IPv6. Others have numbers of their own for
+    /// `meta nfproto`.
+    pub is_at_ip: bool,
     /// The bit of `ct state`; `None` where connections are not tracked yet.
     pub ct_state: Option<u128>,
 }
@@ -59,15 +67,22 @@ pub(super) enum Interface {
     Named(String),
     /// One that is not known.
     Some,
-    /// There is none at this hook.
+    /// There is none at this hook: its name is empty.
     None,
+}
+
+/// The addresses that begin as `address` does.
+pub(super) fn network(address: Ipv6Addr, len: u32) -> RangeInclusive<u128> {
+    let host_bits = u128::MAX.checked_shr(len).unwrap_or(0);
+    let address = address.to_bits();
+    address & !host_bits..=address | host_bits
 }
 
 /// What an expression gives for a packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Datum {
-    /// A number or an address.
-    Number(u128),
+    /// A number or an address: one of these.
+    Number(RangeInclusive<u128>),
     /// That of IPv6, `ETH_P_IPV6`.
     EtherType,
     /// The name of an interface.
@@ -75,23 +90,22 @@ pub(super) enum Datum {
     /// The packet has no such thing, as neighbour discovery has no TCP port: the
     /// rule does not match, whatever the comparison.
     Absent,
-    /// It cannot be told from here.
+    /// It cannot be told from here, nor whether there is such a thing.
     Unknown,
 }
 
 impl Packet {
     /// The value of the expression on the left of a match.
     pub(super) fn value(&self, expression: &Value) -> Datum {
-        let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
-        if let Some(meta) = expression.get("meta") {
-            return self.meta(text(meta, "key").as_deref().unwrap_or_default());
-        }
-        if let Some(payload) = expression.get("payload") {
-            let field = |key| text(payload, key).unwrap_or_default();
-            return self.payload(&field("protocol"), &field("field"));
-        }
-        match expression.get("ct").and_then(|ct| text(ct, "key")).as_deref() {
-            Some("state") => self.ct_state.map_or(Datum::Unknown, Datum::Number),
+        let Some((kind, fields)) = the_only(expression) else {
+            return Datum::Unknown;
+        };
+        let text = |key: &str| fields.get(key).and_then(Value::as_str).unwrap_or_default();
+        // A further field, such as that for what is in a tunnel, makes it another thing.
+        match (kind, fields.as_object().map_or(0, serde_json::Map::len)) {
+            ("meta", 1) => self.meta(text("key")),
+            ("payload", 2) => self.payload(text("protocol"), text("field")),
+            ("ct", 1) if text("key") == "state" => self.ct_state.map_or(Datum::Unknown, one),
             _ => Datum::Unknown,
         }
     }
@@ -101,25 +115,24 @@ impl Packet {
             "iifname" | "iif" => name(&self.input),
             "oifname" | "oif" => name(&self.output),
             "protocol" => Datum::EtherType,
-            "nfproto" => Datum::Number(NFPROTO_IPV6),
+            "nfproto" if self.is_at_ip => one(NFPROTO_IPV6),
             "l4proto" => self.protocol(),
             _ => Datum::Unknown,
         }
     }
 
     fn payload(&self, protocol: &str, field: &str) -> Datum {
-        let address = |known: Option<Ipv6Addr>| known.map_or(Datum::Unknown, |a| Datum::Number(a.to_bits()));
+        let address = |known: &Option<_>| known.clone().map_or(Datum::Unknown, Datum::Number);
         match (protocol, field, self.payload) {
-            ("ether", "type", _) => Datum::EtherType,
-            ("ip6", "version", _) => Datum::Number(6),
+            ("ip6", "version", _) => one(6_u8),
             ("ip6", "nexthdr", _) => self.protocol(),
-            ("ip6", "saddr", _) => address(self.source),
-            ("ip6", "daddr", _) => address(self.destination),
-            ("ip6", "hoplimit", Payload::Discovery(_)) => Datum::Number(255),
-            ("icmpv6", "type", Payload::Discovery(kind)) => Datum::Number(kind.into()),
-            ("icmpv6", "code", Payload::Discovery(_)) => Datum::Number(0),
-            ("tcp" | "th", "sport", Payload::Tcp { from, .. }) => Datum::Number(from.into()),
-            ("tcp" | "th", "dport", Payload::Tcp { to, .. }) => Datum::Number(to.into()),
+            ("ip6", "saddr", _) => address(&self.source),
+            ("ip6", "daddr", _) => address(&self.destination),
+            ("ip6", "hoplimit", Payload::Discovery(_)) => one(255_u8),
+            ("icmpv6", "type", Payload::Discovery(kind)) => one(kind),
+            ("icmpv6", "code", Payload::Discovery(_)) => one(0_u8),
+            ("tcp" | "th", "sport", Payload::Tcp { from, .. }) => one(from),
+            ("tcp" | "th", "dport", Payload::Tcp { to, .. }) => one(to),
             ("icmpv6", _, Payload::Tcp { .. })
             | ("tcp", _, Payload::Discovery(_))
             | (
@@ -131,17 +144,29 @@ impl Packet {
     }
 
     fn protocol(&self) -> Datum {
-        Datum::Number(match self.payload {
+        one(match self.payload {
             Payload::Discovery(_) => ICMPV6,
             Payload::Tcp { .. } => TCP,
         })
     }
 }
 
+/// The key and the value of an object that has no other.
+pub(super) fn the_only(object: &Value) -> Option<(&str, &Value)> {
+    let mut entries = object.as_object()?.iter();
+    let (key, value) = entries.next()?;
+    entries.next().is_none().then_some((key, value))
+}
+
+fn one(number: impl Into<u128>) -> Datum {
+    let number = number.into();
+    Datum::Number(number..=number)
+}
+
 fn name(interface: &Interface) -> Datum {
     match interface {
         Interface::Named(name) => Datum::Name(name.clone()),
         Interface::Some => Datum::Unknown,
-        Interface::None => Datum::Absent,
+        Interface::None => Datum::Name(String::new()),
     }
 }

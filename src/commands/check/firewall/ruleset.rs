@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::matching::Truth;
+
 /// All chains with their rules.
 #[derive(Clone, Debug)]
 pub(super) struct Ruleset {
@@ -20,7 +22,11 @@ pub(super) struct Chain {
     /// The interfaces of a base chain at the ingress or egress hook.
     pub devices: Vec<String>,
     /// Whether its policy is to drop.
-    pub drops: bool,
+    pub drops: Truth,
+    /// Whether all packets pass it, and not only the first of a connection.
+    pub is_filter: bool,
+    /// Its place among those of its hook.
+    pub priority: Option<i64>,
     /// Its rules, in order.
     pub rules: Vec<Rule>,
 }
@@ -58,6 +64,10 @@ impl Ruleset {
     #[must_use]
     pub(super) fn parse(json: &[u8], text: &str) -> Option<Self> {
         let root: Value = serde_json::from_slice(json).ok()?;
+        // In the text a comment of several lines could pass for something else.
+        if has_line_break(&root) {
+            return None;
+        }
         let mut chains: Vec<Chain> = Vec::new();
         for object in root.get("nftables")?.as_array()? {
             if let Some(chain) = object.get("chain").and_then(Chain::parse) {
@@ -92,6 +102,15 @@ impl Ruleset {
                 && chain.place.chain == target
         };
         self.chains.iter().find(is_it)
+    }
+}
+
+fn has_line_break(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(['\n', '\r']),
+        Value::Array(values) => values.iter().any(has_line_break),
+        Value::Object(fields) => fields.values().any(has_line_break),
+        _ => false,
     }
 }
 
@@ -146,6 +165,17 @@ impl ChainName {
     }
 }
 
+impl ChainName {
+    /// Whether a shell and nft take the names as they stand.
+    #[must_use]
+    pub(super) fn is_plain(&self) -> bool {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
+        [&self.family, &self.table, &self.chain]
+            .iter()
+            .all(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(is_word))
+    }
+}
+
 impl Chain {
     fn parse(object: &Value) -> Option<Self> {
         let text = |key| object.get(key).and_then(Value::as_str);
@@ -162,7 +192,13 @@ impl Chain {
             place: ChainName::of(object, "name")?,
             hook: text("hook").map(str::to_owned),
             devices,
-            drops: text("policy") == Some("drop"),
+            drops: match text("policy") {
+                Some("accept") => Truth::No,
+                Some("drop") => Truth::Yes,
+                _ => Truth::Perhaps,
+            },
+            is_filter: text("type") == Some("filter"),
+            priority: object.get("prio").and_then(Value::as_i64),
             rules: Vec::new(),
         })
     }

@@ -11,7 +11,8 @@ fn advertisement() -> Packet {
         input: Interface::None,
         output: Interface::Named("tap-vm-1".to_owned()),
         source: None,
-        destination: "ff02::1".parse().ok(),
+        destination: "ff02::1".parse().ok().map(|address| network(address, 128)),
+        is_at_ip: true,
         ct_state: Some(ct_state::UNTRACKED),
     }
 }
@@ -47,6 +48,12 @@ fn numbers_ranges_and_sets() {
         ),
         ("<", json!(135), Truth::Yes),
         (">=", json!(135), Truth::No),
+        // An element with a statement of its own.
+        (
+            "==",
+            json!({"set": [{"elem": {"val": 134, "limit": {"rate": 1}}}]}),
+            Truth::Perhaps,
+        ),
         // A set with a name may hold anything.
         ("==", json!("@kinds"), Truth::Perhaps),
         ("!=", json!("@kinds"), Truth::Perhaps),
@@ -81,9 +88,10 @@ fn names_of_interfaces() {
         truth("!=", meta("oifname"), json!({"set": ["eth0", "vnet*"]})),
         Truth::Yes
     );
-    // There is none at this hook, and no comparison holds of that.
+    // There is none at this hook: an empty name, for the kernel.
     assert_eq!(truth("==", meta("iifname"), json!("lo")), Truth::No);
-    assert_eq!(truth("!=", meta("iifname"), json!("lo")), Truth::No);
+    assert_eq!(truth("!=", meta("iifname"), json!("lo")), Truth::Yes);
+    assert_eq!(truth("==", meta("oifname"), json!("tap\\*")), Truth::Perhaps);
 }
 
 #[test]
@@ -111,12 +119,16 @@ fn other_protocols_never_match() {
 
 #[test]
 fn ether_types_in_either_byte_order() {
-    for left in [meta("protocol"), payload("ether", "type")] {
-        assert_eq!(truth("==", left.clone(), json!({"set": [8, 56710]})), Truth::Yes);
-        assert_eq!(truth("==", left.clone(), json!(34525)), Truth::Yes);
-        assert_eq!(truth("!=", left.clone(), json!(56710)), Truth::No);
-        assert_eq!(truth("==", left, json!(2048)), Truth::No);
-    }
+    let is = |op, right: Value| truth(op, meta("protocol"), right);
+    assert_eq!(is("==", json!({"set": [8, 56710]})), Truth::Yes);
+    assert_eq!(is("==", json!(34525)), Truth::Yes);
+    assert_eq!(is("!=", json!(56710)), Truth::No);
+    assert_eq!(is("==", json!(2048)), Truth::No);
+    // An interface without link-layer addresses has no such header.
+    assert_eq!(
+        truth("==", payload("ether", "type"), json!(34525)),
+        Truth::Perhaps
+    );
 }
 
 #[test]
@@ -135,4 +147,9 @@ fn concatenations() {
     assert_eq!(truth("==", left(), set("tap-vm-1", 134)), Truth::Yes);
     assert_eq!(truth("==", left(), set("tap-vm-1", 133)), Truth::No);
     assert_eq!(truth("==", left(), json!("@pairs")), Truth::Perhaps);
+    // A part that the packet has not, or may not have, is no inequality.
+    for (protocol, field, expected) in [("tcp", "dport", Truth::No), ("icmpv6", "mtu", Truth::Perhaps)] {
+        let left = json!({"concat": [payload(protocol, field), payload("icmpv6", "type")]});
+        assert_eq!(truth("!=", left, json!({"set": [{"concat": [22, 1]}]})), expected);
+    }
 }

@@ -40,6 +40,7 @@ fn what_is_not_a_ruleset_is_none() {
         "{}",
         r#"{"nftables": 1}"#,
         r#"{"nftables": [{"rule": {}}]}"#,
+        r#"{"nftables": [{"table": {"comment": "two\nlines"}}]}"#,
     ] {
         assert!(Ruleset::parse(text.as_bytes(), "").is_none(), "{text}");
     }

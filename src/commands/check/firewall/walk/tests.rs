@@ -20,7 +20,7 @@ const GOTO: &str = r#"{"goto": {"target": "sub"}}"#;
 /// that drops it has the number of its place, those of `sub` from 100 on.
 fn outcome(policy: &str, base: &[&[&str]], sub: &[&[&str]]) -> Outcome {
     let mut objects = vec![
-        json!({"chain": {"family": "netdev", "table": "t", "name": "base", "hook": "egress", "dev": "tap", "policy": policy}}),
+        json!({"chain": {"family": "netdev", "table": "t", "name": "base", "type": "filter", "hook": "egress", "dev": "tap", "policy": policy}}),
         json!({"chain": {"family": "netdev", "table": "t", "name": "sub"}}),
     ];
     for (chain, first, rules) in [("base", 0, base), ("sub", 100, sub)] {
@@ -43,9 +43,10 @@ fn outcome(policy: &str, base: &[&[&str]], sub: &[&[&str]]) -> Outcome {
         output: Interface::Named("tap".to_owned()),
         source: None,
         destination: None,
+        is_at_ip: false,
         ct_state: None,
     };
-    super::outcome(&ruleset, base, &advertisement)
+    fates(&ruleset, base, &advertisement, true).outcome()
 }
 
 fn at(chain: &str, rule: impl Into<Option<u64>>) -> Place {
@@ -135,6 +136,61 @@ fn what_depends_on_the_unknown_may_drop() {
     assert_eq!(
         outcome("accept", &[&[r#"{"queue": null}"#]], &[]),
         Outcome::MayDrop(at("base", 0))
+    );
+}
+
+/// Nothing is certain behind a statement that is not on the list, even if it
+/// looks as though it did nothing.
+#[test]
+fn what_is_not_understood_may_do_anything() {
+    for statement in [
+        r#"{"queue": null}"#,
+        r#"{"xt": null}"#,
+        r#"{"ct count": {"val": 5}}"#,
+        r#"{"counter": {"map": {}}}"#,
+        r#"{"reject": {"type": "icmp", "expr": 1}}"#,
+        r#"{"mangle": {"key": {"payload": {"protocol": "ip6", "field": "hoplimit"}}, "value": 3}}"#,
+        r#"{"set": {"op": "add", "elem": 1, "set": "@s", "stmt": [{"ct count": {"val": 5}}]}}"#,
+        r#"{"jump": {"target": "nowhere"}}"#,
+        r#"{"a later": "kind"}"#,
+        r#"{"drop": null, "and": "more"}"#,
+        r#""text""#,
+    ] {
+        for end in [DROP, ACCEPT] {
+            for policy in ["accept", "drop"] {
+                let outcome = outcome(policy, &[&[statement, end]], &[]);
+                assert_eq!(
+                    outcome,
+                    Outcome::MayDrop(at("base", 0)),
+                    "{statement} {end} {policy}"
+                );
+            }
+        }
+        assert_eq!(outcome("accept", &[&[IS_RS, statement]], &[]), Outcome::Passes);
+    }
+    // These only may end the rule.
+    for statement in [
+        LIMIT,
+        r#"{"set": {"op": "add", "elem": 1, "set": "@s", "stmt": [{"limit": {"rate": 5}}]}}"#,
+        r#"{"mangle": {"key": {"meta": {"key": "mark"}}, "value": 3}}"#,
+        r#"{"notrack": null}"#,
+    ] {
+        assert_eq!(
+            outcome("accept", &[&[statement]], &[]),
+            Outcome::Passes,
+            "{statement}"
+        );
+        assert_eq!(
+            outcome("accept", &[&[statement, DROP]], &[]),
+            Outcome::MayDrop(at("base", 0)),
+            "{statement}"
+        );
+    }
+    assert_eq!(outcome("later", &[], &[]), Outcome::MayDrop(at("base", None)));
+    // A chain that calls itself, which the kernel refuses.
+    assert_eq!(
+        outcome("accept", &[&[JUMP]], &[&[JUMP]]),
+        Outcome::MayDrop(at("sub", 100))
     );
 }
 
