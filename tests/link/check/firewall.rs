@@ -157,6 +157,20 @@ fn what_is_not_certain_is_called_so() {
     );
 }
 
+/// A comment or a name may be anybody's text.
+#[test]
+fn text_of_rules_commands_no_terminal() {
+    let host = Host::new();
+    host.nft(&format!(
+        "table netdev guard {{
+           chain out {{ type filter hook egress device {TAP} priority 0; drop comment \"\x1b[2J\u{202e}\u{9b}x\"
+           }}
+         }}"
+    ));
+    let check = host.check();
+    check.expect('x', "RA out", "drop comment \"?[2J??x\"");
+}
+
 /// The socket stands before the hook: the solicitation is answered.
 #[test]
 fn ingress_rule_cannot_keep_solicitations_from_the_daemon() {
@@ -281,6 +295,18 @@ fn bridge_with_rules_of_its_own() {
     lab.router.run(&dropped.fix("RA out"));
     assert_eq!(check().status, 0);
     assert_eq!(capture.ra_within(SOON).prefix, PREFIX);
+
+    // So do those of its ports, which check does not know.
+    host.nft(&format!(
+        "table netdev guard {{
+           chain port {{ type filter hook egress device {TAP} priority 0; icmpv6 type nd-router-advert drop
+           }}
+         }}"
+    ));
+    check().expect('!', "RA out", "in the chain netdev guard port may drop");
+    capture.skip();
+    capture.assert_silent_for(secs(5));
+    lab.router.run("nft delete table netdev guard");
 
     host.nft("table bridge guard { chain in { type filter hook input priority 0; icmpv6 type nd-router-solicit drop\n}\n}");
     let deaf = check();

@@ -310,7 +310,11 @@ fn seen_at(chain: &Chain, packet: &Packet, subject: &Subject) -> Option<(Packet,
     let bridged = |at: &Interface| subject.is_bridge && *at == here;
     let (comes_in, goes_out) = (packet.input != Interface::None, packet.output != Interface::None);
     let hook = chain.hook.as_deref()?;
+    // What passes a bridge passes the devices of its ports too.
+    let at_port = |at: &Interface| bridged(at) && is_at_device(chain, at) == Truth::No;
     let passes: Truth = match (&chain.place.family[..], hook) {
+        ("netdev" | "inet", "ingress") if at_port(&packet.input) => Truth::Perhaps,
+        ("netdev", "egress") if at_port(&packet.output) => Truth::Perhaps,
         ("netdev" | "inet", "ingress") => Truth::from(by_stack).and(is_at_device(chain, &packet.input)),
         ("netdev", "egress") => is_at_device(chain, &packet.output),
         ("inet" | "ip6", "prerouting") => (by_stack && comes_in).into(),
@@ -324,6 +328,10 @@ fn seen_at(chain: &Chain, packet: &Packet, subject: &Subject) -> Option<(Packet,
         _ => Truth::Perhaps,
     };
     let mut seen = packet.clone();
+    if chain.is_at_device() && passes == Truth::Perhaps {
+        // It may be the device of a port, or one that is not known here.
+        (seen.input, seen.output) = (Interface::Some, Interface::Some);
+    }
     match hook {
         "ingress" | "prerouting" => seen.output = Interface::None,
         "egress" => seen.input = Interface::None,
