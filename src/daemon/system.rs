@@ -56,10 +56,11 @@ impl Outside for System {
 
     fn drain_events(&mut self) -> io::Result<bool> {
         let news = self.events.drain()?;
-        if news.routes {
+        if news.routes || news.overflow {
             self.reader.forget_routes();
         }
-        Ok(news.gone)
+        // The event that was lost may be the one that tells of the end.
+        Ok(news.gone || news.overflow && self.transport.has_lost_interface())
     }
 
     fn read_link(&mut self) -> Result<&Link, ReadError> {

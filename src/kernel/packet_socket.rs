@@ -16,7 +16,7 @@ use autora_core::wire::{
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::sockopt::{GetStruct, SetBool};
-use nix::sys::socket::{MsgFlags, getsockopt, recv, setsockopt};
+use nix::sys::socket::{MsgFlags, SockaddrStorage, getsockname, getsockopt, recv, setsockopt};
 use nix::{getsockopt_impl, setsockopt_impl};
 use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
 
@@ -134,6 +134,14 @@ impl PacketSocket {
     /// was full.
     pub(crate) fn has_lost_packets(&self) -> bool {
         getsockopt(&self.socket, Statistics).is_ok_and(|statistics| statistics.tp_drops > 0)
+    }
+
+    /// Whether the interface that it was bound to is gone: the kernel puts -1 in
+    /// the place of its index then (`packet_notifier`).
+    pub(crate) fn has_lost_interface(&self) -> bool {
+        let bound = getsockname::<SockaddrStorage>(self.socket.as_raw_fd());
+        let index = bound.ok().and_then(|bound| Some(bound.as_link_addr()?.ifindex()));
+        index.is_some_and(|index| i32::try_from(index).is_err())
     }
 }
 

@@ -130,6 +130,21 @@ fn reused_index_after_an_overflow_of_events_never_gets_a_packet() {
     capture.assert_silent_for(ms(300));
 }
 
+/// Nothing is to be sent there, so no send finds out.
+#[test]
+fn reused_index_after_an_overflow_of_events_is_noticed_where_nothing_is_sent() {
+    let lab = Lab::new();
+    let (mut daemon, _) = lab.serve(&Autora::fast());
+    daemon.signal(Signal::SIGSTOP);
+    overflow(&lab);
+    lab.router.run(&format!(
+        "ip link delete {TAP}; {}; echo 2 >/proc/sys/net/ipv6/conf/{TAP}/accept_ra",
+        lab.plug()
+    ));
+    daemon.signal(Signal::SIGCONT);
+    assert_eq!(daemon.exit_within(SOON), 75);
+}
+
 /// Much of what an interface name may hold.
 #[test]
 fn odd_names_are_served() {

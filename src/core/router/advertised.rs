@@ -229,7 +229,8 @@ impl AdvertisedState {
     ) -> Option<[Option<(Instant, bool)>; 2]> {
         let known = self.get(offered.prefix)?;
         let compare = |held: Option<Instant>, offered: Lifetime| {
-            held.map(|end| (end, is_later(offered.end(now), held)))
+            let is_longer = offered > Lifetime::ZERO && is_later(offered.end(now), held);
+            held.map(|end| (end, is_longer))
         };
         Some([
             compare(known.valid_until, offered.valid),

@@ -23,8 +23,10 @@ pub struct News {
     /// The interface was deleted or left the namespace, even if one of the
     /// same index and name exists again.
     pub gone: bool,
-    /// A default route out of it came or went, or that may have been lost.
+    /// A default route out of it came or went.
     pub routes: bool,
+    /// Events were lost: anything may have happened.
+    pub overflow: bool,
 }
 
 /// The events of one interface.
@@ -61,9 +63,8 @@ impl Events {
                 Ok(_) => {}
                 Err(Errno::EAGAIN) => return Ok(news),
                 Err(Errno::EINTR) => continue,
-                // Events were lost: anything may have happened.
                 Err(Errno::ENOBUFS) => {
-                    news.routes = true;
+                    news.overflow = true;
                     continue;
                 }
                 Err(errno) => return Err(errno.into()),
