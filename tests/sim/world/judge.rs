@@ -1,5 +1,6 @@
 //! The rules: on every packet, on what is published, and on what guests have.
 
+use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 
 use autora::daemon::Request;
@@ -9,7 +10,7 @@ use autora_core::prefix::Prefix64;
 
 use super::super::guest::Guest;
 use super::setting::Finale;
-use super::truth::Own;
+use super::truth::is_valid;
 use super::{Ending, Hearing, Packet, SECOND, WATCHDOG, World, name, prefix};
 
 /// RFC 4861, section 10.
@@ -34,8 +35,9 @@ pub struct Judge {
     last_read: u64,
     foreign_seen: u64,
     last_foreign: Option<u64>,
-    /// When the process began, if its predecessor could not write its state.
-    unknown_before: Option<u64>,
+    /// The same if the process knows less than the one before.
+    perhaps_foreign: Option<u64>,
+    was_killed: bool,
     process_since: u64,
     /// The same, unless hosts had all they need when it started.
     serving_since: u64,
@@ -52,8 +54,12 @@ pub struct Judge {
     sendable: Option<u64>,
     /// The prefixes that the interface had then.
     numbers: Vec<u16>,
+    /// The link-local addresses at the last change.
+    link_locals: BTreeMap<u16, (u32, u32)>,
     /// Advertisements of others that this process can count.
     others: u64,
+    /// When a lifetime of the interface's own ended last.
+    changed: u64,
     steady: Option<Steady>,
 }
 
@@ -84,7 +90,8 @@ impl Judge {
             last_read: begun,
             foreign_seen: 0,
             last_foreign: None,
-            unknown_before: None,
+            perhaps_foreign: None,
+            was_killed: false,
             process_since: begun,
             serving_since: begun,
             calm_since: begun,
@@ -95,7 +102,9 @@ impl Judge {
             routeless: None,
             sendable: None,
             numbers: Vec::new(),
+            link_locals: BTreeMap::new(),
             others: 0,
+            changed: begun,
             steady: None,
         }
     }
@@ -104,6 +113,7 @@ impl Judge {
     pub fn new_link(&mut self) {
         self.foreign_seen = 0;
         self.last_foreign = None;
+        self.perhaps_foreign = None;
         self.new_guests();
     }
 
@@ -127,6 +137,11 @@ impl Judge {
         self.stopped = self.stopped.map(|at| at.max(now));
     }
 
+    /// A lifetime of the interface's own ended.
+    pub fn changed(&mut self, now: u64) {
+        self.changed = now;
+    }
+
     pub fn begin_wait(&mut self) {
         self.read_since_wake = false;
     }
@@ -134,7 +149,8 @@ impl Judge {
     /// A reading, if it did not fail.
     pub fn read(&mut self, now: u64, link: Option<&Link>) {
         self.last_read = now;
-        let Some(link) = link else {
+        // Under another name, it is not looked at any further.
+        let Some(link) = link.filter(|link| link.name == name()) else {
             return;
         };
         self.read_since_wake = true;
@@ -174,7 +190,15 @@ impl Judge {
 
 impl World {
     pub(super) fn judge_begin(&mut self) {
-        self.judge.unknown_before = self.file_is_stale.then_some(self.now);
+        if self.file_is_stale || self.judge.was_killed {
+            // It may know what the last one read, or take it for new.
+            let now = (self.truth.foreign > 0).then_some(self.now);
+            let judge = &mut self.judge;
+            judge.perhaps_foreign = judge.perhaps_foreign.max(judge.last_foreign).max(now);
+        }
+        if self.file_is_stale {
+            self.judge.last_foreign = None;
+        }
         let served = self.fit().is_some_and(|number| {
             let guest = self.guests.first();
             guest.is_some_and(|(guest, _)| self.lacks(guest, number).is_none())
@@ -317,8 +341,8 @@ impl World {
         let settled = self
             .peace_since
             .into_iter()
-            .chain([self.judge.calm_since, self.judge.process_since])
-            .chain(self.yields_until())
+            .chain([self.judge.calm_since, self.judge.process_since, self.judge.changed])
+            .chain([self.may_yield_until()])
             .max()
             .unwrap_or(now)
             + ALL_RETIRED
@@ -356,11 +380,8 @@ impl World {
 
     /// The same where it is unknown what the process before has read.
     fn may_yield_until(&self) -> u64 {
-        let known = self.yields_until().unwrap_or(0);
-        match self.judge.unknown_before.filter(|_| self.truth.foreign > 0) {
-            Some(begun) => known.max(begun + self.setting.yielding()),
-            None => known,
-        }
+        let known = self.judge.last_foreign.max(self.judge.perhaps_foreign);
+        known.map_or(0, |at| at + self.setting.yielding())
     }
 
     /// Before it sleeps, an instance has published what is true.
@@ -393,9 +414,7 @@ impl World {
             }
             (State::Waiting | State::Yielding, Some(link)) => {
                 let mut true_ones = reasons(link);
-                // What was counted before the process came is new to it.
-                let unknown = (link.foreign_ras > 0).then_some(self.judge.process_since);
-                let since = self.judge.last_foreign.max(unknown);
+                let since = self.judge.last_foreign.max(self.judge.perhaps_foreign);
                 let read = self.judge.last_read;
                 if since.is_some_and(|at| read <= at + self.setting.yielding() + PROMPT) {
                     true_ones.push("other-daemon");
@@ -414,6 +433,12 @@ impl World {
     pub(super) fn judge_change(&mut self) {
         let now = self.now;
         let fit = self.fit();
+        if self.truth.link_locals != self.judge.link_locals {
+            // Hosts may have had the route from one that went.
+            self.judge.link_locals.clone_from(&self.truth.link_locals);
+            self.judge.fit = None;
+            self.judge.routeless = None;
+        }
         if fit != self.judge.fit.map(|(_, number)| number) {
             self.judge.fit = fit.map(|number| (now, number));
         }
@@ -445,13 +470,7 @@ impl World {
             && truth.disable_ipv6 == 0
             && truth.accept_ra < 2
             && !truth.default_route
-            && truth.link_locals.values().any(|&flags| {
-                Own {
-                    flags,
-                    ..Own::FOR_EVER
-                }
-                .is_valid()
-            })
+            && truth.link_locals.values().any(|&(flags, _)| is_valid(flags))
             && preferred.count() <= 1
             && truth.foreign == self.judge.foreign_seen
             && self.may_yield_until() + self.setting.max_interval < now
@@ -490,18 +509,17 @@ impl World {
             self.judge_service(number, by);
         }
         let routers = self.setting.router_lifetime > 0;
-        let hears_all = |world: &Self| world.guests.first().map(|(guest, _)| guest.clone());
         if let Some(since) = self.judge.routeless {
             // What went between two is retired first.
             let by = since.max(calm).max(process) + UNNOTICED + 2 * MIN_DELAY + PROMPT;
-            let has_route = hears_all(self).is_some_and(|guest| guest.has_default_route(now));
+            let has_route = self.guests.first().is_some_and(|(guest, _)| self.has_route(guest));
             if now > by && has_route && routers {
                 self.breaks("a guest has a default route that it should not have".to_owned());
             }
         }
         if let Some(since) = self.judge.sendable {
             let by = since.max(calm).max(process) + UNNOTICED + ALL_RETIRED;
-            let gone = hears_all(self).and_then(|guest| {
+            let gone = self.guests.first().and_then(|(guest, _)| {
                 guest
                     .preferred_prefixes(now)
                     .into_iter()
@@ -532,9 +550,16 @@ impl World {
         }
     }
 
+    /// Whether a guest has a default router that is there. What it has from an
+    /// address that the interface lost is its Neighbor Unreachability Detection's.
+    fn has_route(&self, guest: &Guest) -> bool {
+        let routers = guest.default_routers(self.now);
+        routers.iter().any(|router| self.truth.has_link_local(router.address))
+    }
+
     /// What a guest does not have of a fit link with this prefix.
     fn lacks(&self, guest: &Guest, number: u16) -> Option<&'static str> {
-        let has_route = guest.has_default_route(self.now) || self.setting.router_lifetime == 0;
+        let has_route = self.has_route(guest) || self.setting.router_lifetime == 0;
         let has_prefix = guest.preferred_prefixes(self.now).contains(&prefix(number));
         if !has_route {
             Some("route")
@@ -557,7 +582,7 @@ impl World {
             let Some((guest, hearing)) = self.guests.get(index) else {
                 continue;
             };
-            let (route, preferred) = (guest.has_default_route(now), guest.preferred_prefixes(now));
+            let (route, preferred) = (self.has_route(guest), guest.preferred_prefixes(now));
             let has_prefix = preferred.contains(&prefix(1)) || !self.setting.keeps_prefix();
             if route != wants_route || !has_prefix {
                 self.breaks(format!("after a peace a guest has route {route}, prefixes {preferred:?}"));
@@ -582,7 +607,7 @@ impl World {
             return;
         };
         let preferred = guest.preferred_prefixes(now);
-        if guest.has_default_route(now) {
+        if self.has_route(guest) {
             self.breaks("a guest has a default route at the end".to_owned());
         } else if prefix_too && !preferred.is_empty() {
             self.breaks(format!("a guest still prefers {preferred:?} at the end"));
@@ -592,6 +617,7 @@ impl World {
     /// The end of a process.
     pub(super) fn judge_end(&mut self, ending: Ending) {
         let now = self.now;
+        self.judge.was_killed = ending == Ending::Killed;
         if let Some(at) = self.judge.stopped {
             if now > at + STOP && ending != Ending::Killed {
                 self.breaks(format!("a stop took {} ms", (now - at) / 1_000_000));

@@ -105,7 +105,11 @@ pub struct World {
     calls: u64,
     calls_without_wait: u32,
     kill_at: Option<u64>,
+    /// The call that the caller of the life asked for.
+    asked_kill: Option<u64>,
     suspend_at: Option<(u64, u64)>,
+    /// How long the host slept in this call.
+    slept: u64,
 
     guests: Vec<(Guest, Hearing)>,
     judge: Judge,
@@ -159,8 +163,10 @@ impl World {
             setting,
             calls: 0,
             calls_without_wait: 0,
-            kill_at: options.kill_at,
+            kill_at: None,
+            asked_kill: options.kill_at,
             suspend_at: None,
+            slept: 0,
             guests: Vec::new(),
             judge: Judge::new(begun),
             broken: None,
@@ -304,7 +310,10 @@ impl World {
 
     pub fn change(&mut self) {
         let now = self.now;
-        self.events |= self.truth.expire(now);
+        if self.truth.expire(now) {
+            self.events = true;
+            self.judge.changed(now);
+        }
         if let (Some(at), Some(lease)) = (self.renewal, self.setting.lease) {
             if at <= now {
                 if self.truth.can_have_addresses() {
@@ -346,6 +355,8 @@ impl World {
         }
         self.slow_sends_until = 0;
         self.writes_fail_until = 0;
+        self.kill_at = None;
+        self.suspend_at = None;
         self.peace_since = Some(self.now);
         self.next_trouble = self.now + self.setting.peace();
     }
@@ -371,13 +382,16 @@ impl World {
     pub fn call(&mut self) -> bool {
         self.calls += 1;
         self.calls_without_wait += 1;
+        self.slept = 0;
         if self.calls_without_wait > 2000 {
             self.breaks("it does not wait".to_owned());
         }
         if let Some((_, span)) = self.suspend_at.take_if(|(at, _)| *at <= self.calls) {
             self.suspend(span);
         }
-        if self.kill_at.take_if(|at| *at <= self.calls).is_some() {
+        let calls = self.calls;
+        let strikes = |at: &mut u64| *at <= calls;
+        if self.kill_at.take_if(strikes).or(self.asked_kill.take_if(strikes)).is_some() {
             self.note(format_args!("SIGKILL"));
             // The packet may have left, as far as its successor knows.
             self.judge.believe_published();
@@ -389,6 +403,7 @@ impl World {
     fn suspend(&mut self, span: u64) {
         self.note(format_args!("suspended for {} s", span / SECOND));
         self.now += span;
+        self.slept = span;
         self.events |= self.truth.expire(self.now);
         self.next_trouble = self.next_trouble.max(self.now);
         self.judge.disturbed(self.now, span);
@@ -423,7 +438,9 @@ impl World {
         if !self.truth.exists || !self.truth.here || !same_index {
             return Err(ReadError::Gone);
         }
-        self.judge.read(self.now, (!failed).then_some(&link));
+        // Other daemons of the host slept too.
+        self.judge
+            .read(self.now - self.slept, (!failed).then_some(&link));
         if failed {
             return Err(ReadError::Failed {
                 what: "its link",

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use autora::daemon::Request;
-use autora_core::link::{IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_PERMANENT, IFA_F_TENTATIVE};
+use autora_core::link::{IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE};
 use nix::libc;
 
 use super::truth::Own;
@@ -54,7 +54,7 @@ impl World {
                     truth.carrier_ups += u32::from(truth.carrier);
                     self.stale_error = half;
                     if truth.can_have_addresses() {
-                        truth.link_locals.insert(1, IFA_F_PERMANENT);
+                        truth.put_link_local(now, 1, 0);
                         truth.addresses.insert(address, Own::FOR_EVER);
                     }
                 }
@@ -68,7 +68,7 @@ impl World {
             9 | 10 => {
                 if !truth.ipv6 && truth.exists && truth.here {
                     truth.ipv6 = true;
-                    truth.link_locals.insert(1, IFA_F_PERMANENT);
+                    truth.put_link_local(now, 1, 0);
                     truth.addresses.insert(address, Own::FOR_EVER);
                 }
             }
@@ -77,7 +77,7 @@ impl World {
                 if truth.disable_ipv6 == 1 {
                     truth.lose_addresses();
                 } else if truth.can_have_addresses() {
-                    truth.link_locals.insert(1, IFA_F_PERMANENT);
+                    truth.put_link_local(now, 1, 0);
                 }
                 events = half;
             }
@@ -118,9 +118,7 @@ impl World {
             22 if truth.can_have_addresses() => {
                 let flags = [0, 0, IFA_F_TENTATIVE, IFA_F_DADFAILED];
                 let flags = flags.get(usize::from(more % 4)).copied().unwrap_or(0);
-                truth
-                    .link_locals
-                    .insert(u16::from(number % 2) + 1, IFA_F_PERMANENT | flags);
+                truth.put_link_local(now, u16::from(number % 2) + 1, flags);
             }
             23 => {
                 truth.link_locals.remove(&(u16::from(number % 2) + 1));

@@ -42,8 +42,8 @@ pub struct Truth {
     pub accept_ra: i32,
     pub default_route: bool,
     pub foreign: u64,
-    /// By the end of the address.
-    pub link_locals: BTreeMap<u16, u32>,
+    /// By the end of the address: its flags, and when it was added.
+    pub link_locals: BTreeMap<u16, (u32, u32)>,
     /// One in each prefix, by its number.
     pub addresses: BTreeMap<u16, Own>,
 }
@@ -69,7 +69,7 @@ impl Own {
 
     /// Deprecated or preferred.
     pub fn is_valid(&self) -> bool {
-        self.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED) == 0
+        is_valid(self.flags)
     }
 
     /// Whether its lifetimes go on for longer than a `span`.
@@ -98,7 +98,7 @@ impl Truth {
             accept_ra: 0,
             default_route: false,
             foreign: 0,
-            link_locals: BTreeMap::from([(1, IFA_F_PERMANENT)]),
+            link_locals: BTreeMap::from([(1, (IFA_F_PERMANENT, 1))]),
             addresses: BTreeMap::from([(1, Own::FOR_EVER)]),
         }
     }
@@ -127,8 +127,10 @@ impl Truth {
             index_recurred: before.index_recurred,
             carrier_ups: before.carrier_ups + u32::from(!had_carrier),
             foreign: before.foreign,
+            link_locals: before.link_locals,
             ..Self::new()
         };
+        self.put_link_local(now, 1, 0);
         let kept = before.addresses.into_iter().filter(|(_, own)| own.is_valid() && !own.is_preferred(now));
         self.addresses.extend(kept.filter(|&(number, _)| number != 1));
         is_new
@@ -173,6 +175,18 @@ impl Truth {
         self.link_locals.clear();
     }
 
+    /// Whether this is a valid link-local address of the interface.
+    pub fn has_link_local(&self, address: Ipv6Addr) -> bool {
+        let mut own = self.link_locals.iter();
+        own.any(|(&number, &(flags, _))| link_local(number) == address && is_valid(flags))
+    }
+
+    /// Adds a link-local address, or changes its flags.
+    pub fn put_link_local(&mut self, now: u64, number: u16, flags: u32) {
+        let created = u32::try_from(now / (SECOND / 100)).unwrap_or(u32::MAX);
+        self.link_locals.entry(number).or_insert((0, created)).0 = IFA_F_PERMANENT | flags;
+    }
+
     pub fn link(&self, now: u64) -> Link {
         let mut flags = IFF_MULTICAST;
         if self.up {
@@ -197,12 +211,12 @@ impl Truth {
             preferred: left(own.preferred_until),
             created,
         };
-        let link_locals = self.link_locals.iter().map(|(&number, &flags)| {
+        let link_locals = self.link_locals.iter().map(|(&number, &(flags, created))| {
             let own = Own {
                 flags,
                 ..Own::FOR_EVER
             };
-            address(link_local(number), 10 - u32::from(number), &own)
+            address(link_local(number), created, &own)
         });
         let addresses = self.addresses.iter().map(|(&number, own)| {
             let [a, b, c, d, ..] = prefix(number).segments();
@@ -228,6 +242,11 @@ impl Truth {
             foreign_ras: self.foreign,
         }
     }
+}
+
+/// Neither tentative nor a duplicate.
+pub fn is_valid(flags: u32) -> bool {
+    flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED) == 0
 }
 
 fn link_local(number: u16) -> Ipv6Addr {
