@@ -156,7 +156,8 @@ impl Record<'_> {
         writeln!(frame, "foreign_ra_seen {}", counters.ras_heard)?;
         optional(frame, "next_ra", self.next_ra.map(Nanoseconds))?;
         let sent = &handover.sent;
-        optional(frame, "last_ra", sent.last_ra.map(Nanoseconds))?;
+        let last_ra = if sent.is_sending { "sending_ra" } else { "last_ra" };
+        optional(frame, last_ra, sent.last_ra.map(Nanoseconds))?;
         optional(
             frame,
             "default_router_until",
@@ -201,6 +202,7 @@ impl Record<'static> {
             ras_heard: number("foreign_ra_seen")?,
             dropped_by_reason: Rejection::ALL.map(|reason| dropped(reason).unwrap_or(0)),
         };
+        let sending = instant("sending_ra");
         let foreign = number("other_daemon_count").zip(instant("other_daemon_seen"));
         Some(Self {
             interface: Cow::Owned(IfName::new(&unescaped(text("interface")?)).ok()?),
@@ -224,7 +226,8 @@ impl Record<'static> {
             link_id: number("link_id"),
             handover: Handover {
                 sent: SentState {
-                    last_ra: instant("last_ra"),
+                    last_ra: instant("last_ra").or(sending),
+                    is_sending: sending.is_some(),
                     advertised: advertised(lines, instant("default_router_until"), prefix("last_prefix")),
                 },
                 foreign: foreign.map(|(count, at)| Seen { count, at }),
@@ -234,13 +237,15 @@ impl Record<'static> {
 }
 
 impl Handover {
-    /// The same, with no time that lies after `now`. A time to come cannot
-    /// have been: counting from now is the safe side.
+    /// The same for a process that starts at `now`. No time lies after that: a
+    /// time to come cannot have been, and counting from now is the safe side. An
+    /// advertisement that was being sent may have left as late as now.
     #[must_use]
     pub fn before(self, now: Instant) -> Self {
+        let sent = |at: Instant| if self.sent.is_sending { now } else { at.min(now) };
         Self {
             sent: SentState {
-                last_ra: self.sent.last_ra.map(|at| at.min(now)),
+                last_ra: self.sent.last_ra.map(sent),
                 ..self.sent
             },
             foreign: self.foreign.map(|seen| Seen {

@@ -82,8 +82,10 @@ pub struct Router<R> {
 /// What a process hands over to the next one on the same link.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct SentState {
-    /// When the last advertisement was sent.
+    /// When the last advertisement was sent, or its sending began.
     pub last_ra: Option<Instant>,
+    /// Whether it was still being sent.
+    pub is_sending: bool,
     /// What hosts hold.
     pub advertised: AdvertisedState,
 }
@@ -188,6 +190,7 @@ impl<R: Rng> Router<R> {
     pub fn sent_state(&self) -> SentState {
         SentState {
             last_ra: self.last_ra,
+            is_sending: false,
             advertised: self.advertised,
         }
     }
@@ -198,6 +201,7 @@ impl<R: Rng> Router<R> {
     pub fn sent_state_during(&self, now: Instant, tx: &Transmission) -> SentState {
         SentState {
             last_ra: Some(now),
+            is_sending: true,
             advertised: self.advertised.with_possible(now, &tx.ra),
         }
     }

@@ -37,6 +37,7 @@ fn full() -> Record<'static> {
         handover: Handover {
             sent: SentState {
                 last_ra: Some(at(24)),
+                is_sending: true,
                 advertised: held(),
             },
             foreign: Some(Seen { count: 3, at: at(25) }),
@@ -203,7 +204,14 @@ fn a_time_to_come_counts_from_now() {
     let handover = full().handover.before(at(20));
     assert_eq!(handover.sent.last_ra, Some(at(20)));
     assert_eq!(handover.foreign, Some(Seen { count: 3, at: at(20) }));
-    assert_eq!(full().handover.before(at(30)), full().handover);
+    // What was being sent may have left as late as the next process began.
+    let Handover { mut sent, foreign } = full().handover;
+    sent.last_ra = Some(at(30));
+    assert_eq!(full().handover.before(at(30)), Handover { sent, foreign });
+    sent.is_sending = false;
+    sent.last_ra = Some(at(24));
+    let sent_before = Handover { sent, foreign };
+    assert_eq!(sent_before.before(at(30)), sent_before);
 }
 
 /// Whatever a line says, the text is a record or it is none.

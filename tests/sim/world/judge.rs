@@ -38,6 +38,8 @@ pub struct Judge {
     /// The same if the process knows less than the one before.
     perhaps_foreign: Option<u64>,
     was_killed: bool,
+    /// Its predecessor could not write what it should know.
+    knows_less: bool,
     process_since: u64,
     /// The same, unless hosts had all they need when it started.
     serving_since: u64,
@@ -92,6 +94,7 @@ impl Judge {
             last_foreign: None,
             perhaps_foreign: None,
             was_killed: false,
+            knows_less: false,
             process_since: begun,
             serving_since: begun,
             calm_since: begun,
@@ -157,7 +160,12 @@ impl Judge {
         if link.foreign_ras != self.foreign_seen {
             // A count that begins anew at zero is no other daemon.
             if link.foreign_ras > 0 {
-                self.last_foreign = Some(now);
+                // To a process that knows less it may look like an old one.
+                let known = match self.knows_less {
+                    true => &mut self.perhaps_foreign,
+                    false => &mut self.last_foreign,
+                };
+                *known = Some(now);
             }
             self.foreign_seen = link.foreign_ras;
         }
@@ -196,6 +204,7 @@ impl World {
             let judge = &mut self.judge;
             judge.perhaps_foreign = judge.perhaps_foreign.max(judge.last_foreign).max(now);
         }
+        self.judge.knows_less = self.file_is_stale;
         if self.file_is_stale {
             self.judge.last_foreign = None;
         }

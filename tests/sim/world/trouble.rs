@@ -79,7 +79,6 @@ impl World {
                 } else if truth.can_have_addresses() {
                     truth.put_link_local(now, 1, 0);
                 }
-                events = half;
             }
             12 => {
                 truth.addresses.remove(&address);

@@ -40,6 +40,7 @@ impl Link {
         // An earlier process was the default router.
         let sent = SentState {
             last_ra,
+            is_sending: false,
             advertised: AdvertisedState {
                 router_until: last_ra.map(|at| at + secs(180)),
                 last: last_ra.map(|_| prefix(1)),
