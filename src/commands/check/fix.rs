@@ -22,7 +22,7 @@ pub(super) fn fix(reason: &Reason, link: &Link) -> Option<String> {
 
 fn inside(link: &Link, prefix: Prefix64) -> impl Iterator<Item = &Address> {
     let inside =
-        move |address: &&Address| address.prefix_len == 64 && Prefix64::of(address.on_link) == prefix;
+        move |address: &&Address| address.prefix_len == 64 && Prefix64::of(address.prefix_address) == prefix;
     link.addresses.iter().filter(inside)
 }
 

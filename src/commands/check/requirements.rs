@@ -99,7 +99,7 @@ const REQUIREMENTS: [Requirement; 10] = [
                 .filter(|address| address.local.is_unicast_link_local());
             // A peer's prefix is another requirement's.
             fit.addresses.extend(sources.map(|&address| Address {
-                on_link: address.local,
+                prefix_address: address.local,
                 ..address
             }));
         },
@@ -196,7 +196,7 @@ fn fit_address([a, b, c, d]: [u16; 4]) -> Address {
     let local = Ipv6Addr::new(a, b, c, d, 0, 0, 0, 1);
     Address {
         local,
-        on_link: local,
+        prefix_address: local,
         prefix_len: 64,
         flags: IFA_F_PERMANENT,
         valid: Lifetime::INFINITE,

@@ -167,12 +167,12 @@ pub fn parse_address(body: &[u8]) -> Option<(u32, Address)> {
         return None;
     }
     let ifindex = u32_at(body, 4)?;
-    let (mut on_link, mut local) = (None, None);
+    let (mut prefix_address, mut local) = (None, None);
     let mut flags = u32::from(flags);
     let (mut preferred, mut valid, mut created) = (Lifetime::INFINITE, Lifetime::INFINITE, 0);
     for (kind, value) in attributes(body.get(8..)?) {
         match kind {
-            IFA_ADDRESS => on_link = Some(ipv6(value)?),
+            IFA_ADDRESS => prefix_address = Some(ipv6(value)?),
             IFA_LOCAL => local = Some(ipv6(value)?),
             IFA_FLAGS => flags = u32_at(value, 0)?,
             IFA_CACHEINFO => {
@@ -183,10 +183,10 @@ pub fn parse_address(body: &[u8]) -> Option<(u32, Address)> {
             _ => {}
         }
     }
-    let on_link = on_link?;
+    let prefix_address = prefix_address?;
     let address = Address {
-        local: local.unwrap_or(on_link),
-        on_link,
+        local: local.unwrap_or(prefix_address),
+        prefix_address,
         prefix_len,
         flags,
         valid,

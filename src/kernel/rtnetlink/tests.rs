@@ -91,7 +91,7 @@ fn an_address_is_read() {
     let (ifindex, address) = parse_address(&bytes(&address())).unwrap();
     assert_eq!(ifindex, 5);
     assert_eq!(address.local, "2001:db8::1".parse::<Ipv6Addr>().unwrap());
-    assert_eq!(address.on_link, "2001:db8::2".parse::<Ipv6Addr>().unwrap());
+    assert_eq!(address.prefix_address, "2001:db8::2".parse::<Ipv6Addr>().unwrap());
     assert_eq!(address.prefix_len, 64);
     // The flags beyond the first eight bits stand in an attribute.
     assert_eq!(address.flags, 0x280);
@@ -154,8 +154,8 @@ fn truncation_anywhere_is_survived_and_invents_nothing() {
     for len in 0..address.len() {
         if let Some((ifindex, found)) = parse_address(&address[..len]) {
             assert_eq!(
-                (ifindex, found.on_link),
-                (whole_address.0, whole_address.1.on_link)
+                (ifindex, found.prefix_address),
+                (whole_address.0, whole_address.1.prefix_address)
             );
         }
     }

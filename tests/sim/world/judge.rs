@@ -305,7 +305,7 @@ impl World {
         let own = seen
             .addresses
             .iter()
-            .find(|address| address.on_link.segments()[..4] == option.prefix.segments()[..4]);
+            .find(|address| address.prefix_address.segments()[..4] == option.prefix.segments()[..4]);
         match own {
             Some(own) if own.is_valid() => {
                 if option.valid > own.valid.to_bits() || option.preferred > own.preferred.to_bits() {
@@ -400,7 +400,7 @@ impl World {
                 let own = link.addresses.iter().find(|a| {
                     published
                         .prefix
-                        .is_some_and(|prefix| a.on_link.segments()[..4] == prefix.segments()[..4])
+                        .is_some_and(|prefix| a.prefix_address.segments()[..4] == prefix.segments()[..4])
                 });
                 if !reasons.is_empty() {
                     Some(format!("advertising, in spite of {reasons:?}"))

@@ -204,7 +204,7 @@ impl Truth {
         };
         let address = |local, created, own: &Own| Address {
             local,
-            on_link: local,
+            prefix_address: local,
             prefix_len: 64,
             flags: own.flags,
             valid: left(own.valid_until),

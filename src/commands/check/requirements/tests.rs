@@ -32,7 +32,7 @@ fn address(text: &str) -> Address {
     let local = text.parse().unwrap();
     Address {
         local,
-        on_link: local,
+        prefix_address: local,
         created: 100,
         ..fit_address([0; 4])
     }
@@ -101,7 +101,7 @@ fn any_address(rng: &mut SmallRng) -> Address {
     any.created = rng.random_range(0..4);
     if rng.random_ratio(1, 10) {
         // A peer: what is on the link is not what the host has.
-        any.on_link = address(one_of(rng, &texts)).local;
+        any.prefix_address = address(one_of(rng, &texts)).local;
     }
     if rng.random_ratio(1, 10) {
         any.preferred = Lifetime::ZERO;
