@@ -48,7 +48,7 @@ fn answer(command: &Command, options: &Options) -> Result<Answer, Failure> {
                 Format::Json => status.json(),
                 Format::Prometheus => status.prometheus(),
             })?;
-            Ok(status.conclude()?)
+            Ok(status.into_answer()?)
         }
         Command::Check(command) => {
             journal::init(LevelFilter::Error, None);

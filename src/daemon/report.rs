@@ -148,7 +148,7 @@ impl Report {
 
     /// An advertisement of another router on the link.
     pub(super) fn other_router<O: Outside>(&mut self, outside: &mut O, source: Ipv6Addr) {
-        self.counters.ras_heard += 1;
+        self.counters.foreign_ras_received += 1;
         if self.sources.contains(&source) || self.sources.len() >= NAMED_SOURCES {
             return;
         }

@@ -153,7 +153,7 @@ impl Record<'_> {
             writeln!(frame, "rs_dropped_{} {count}", reason.key())?;
         }
         writeln!(frame, "send_errors {}", counters.send_errors)?;
-        writeln!(frame, "foreign_ra_seen {}", counters.ras_heard)?;
+        writeln!(frame, "foreign_ra_seen {}", counters.foreign_ras_received)?;
         optional(frame, "next_ra", self.next_ra.map(Nanoseconds))?;
         let sent = &handover.sent;
         optional(frame, "last_ra", sent.last_ra.map(Nanoseconds))?;
@@ -198,7 +198,7 @@ impl Record<'static> {
             ras_sent: number("ra_sent")?,
             solicitations_answered: number("rs_answered")?,
             send_errors: number("send_errors")?,
-            ras_heard: number("foreign_ra_seen")?,
+            foreign_ras_received: number("foreign_ra_seen")?,
             dropped_by_reason: Rejection::ALL.map(|reason| dropped(reason).unwrap_or(0)),
         };
         let foreign = number("other_daemon_count").zip(instant("other_daemon_seen"));

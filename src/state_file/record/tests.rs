@@ -11,7 +11,7 @@ fn full() -> Record<'static> {
         ras_sent: 11,
         solicitations_answered: 12,
         send_errors: 13,
-        ras_heard: 14,
+        foreign_ras_received: 14,
         ..Counters::default()
     };
     counters.drop_for(Rejection::HopLimit);

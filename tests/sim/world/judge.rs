@@ -177,7 +177,7 @@ impl Judge {
             reason: record.reason.clone().into_owned(),
             prefix: record.prefix.map(Prefix64::network),
             source: record.source,
-            others: record.counters.ras_heard,
+            others: record.counters.foreign_ras_received,
         });
     }
 
