@@ -81,7 +81,7 @@ pub(super) fn open_state_file(origin: &mut Origin) -> (Option<StateFile>, Handov
             let name = &origin.link.name;
             let what =
                 "autora status does not show it, and after a restart an advertisement may come too soon";
-            if state_file::is_given() {
+            if state_file::has_runtime_directory() {
                 warn!(
                     "{name}: cannot make a file in $RUNTIME_DIRECTORY ({error}): {what}; look at it with df and ls -l"
                 );
