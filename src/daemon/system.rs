@@ -118,7 +118,7 @@ impl Outside for System {
 
     fn release(&mut self) {
         self.transport.close();
-        notify::settle();
+        notify::barrier();
     }
 
     fn index_of_name(&mut self) -> Option<u32> {

@@ -88,7 +88,7 @@ fn read() -> Result<Rules, Finding> {
         ask("nft", &arguments).map_err(|error| {
             let finding = unknown(error.to_string());
             match error {
-                NoAnswer::Complaint(..) => finding.fixed_by("sudo nft list ruleset"),
+                NoAnswer::Failed(..) => finding.fixed_by("sudo nft list ruleset"),
                 NoAnswer::NotRun(..) => finding,
             }
         })
