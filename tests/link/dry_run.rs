@@ -29,7 +29,7 @@ fn without_an_interface_it_reports_on_each_and_exits() {
     assert!(squeezed(&text).contains(PREFIX_IN_HEX), "the packet: {text}");
     assert!(text.contains("down"), "why tap-vm-2 is not served: {text}");
 
-    // What it would send is what is sent.
+    // The daemon sends the same packet.
     let (_daemon, capture) = lab.serve(&Autora::fast());
     let sent = &capture.ras()[0].message;
     assert!(squeezed(&text).contains(&to_hex(sent)), "{sent:02x?}: {text}");
