@@ -97,7 +97,7 @@ impl Outside for System {
 
     fn unpublish(&mut self) {
         if let Some(file) = self.state_file.take() {
-            // Tidiness only: the link will not come again.
+            // The file would do no harm: the link never exists again.
             let _ = file.remove();
         }
     }
