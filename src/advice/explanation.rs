@@ -1,4 +1,4 @@
-//! Why an interface is not advertised, in an operator's sentences.
+//! Explains to an operator why an interface is not advertised.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use autora_core::interface_name::IfName;
 use super::fix::{ADDRESS, fix};
 use super::shell;
 
-/// What was found and what to do, for the interface `name`.
+/// What was found on the interface `name`, and what to do.
 #[must_use]
 pub fn explain<'a>(reason: &'a Reason, name: &'a IfName) -> impl fmt::Display + 'a {
     Explanation { reason, name }
 }
 
-/// For what is never to be served.
+/// For interfaces that must never be served.
 const LEAVE_OUT: &str = "keep it out of AUTORA_INTERFACE_REGEX (systemctl reload autora applies that)";
 
 struct Explanation<'a> {
@@ -29,10 +29,7 @@ impl fmt::Display for Explanation<'_> {
         let command = fix(self.reason, name).unwrap_or_default();
         match self.reason {
             Reason::Unreadable(error) => write!(f, "its state cannot be read ({error}): trying again"),
-            Reason::Loopback => write!(
-                f,
-                "it is the loopback interface, behind which is no guest: {LEAVE_OUT}"
-            ),
+            Reason::Loopback => write!(f, "it is the loopback interface, which has no guest: {LEAVE_OUT}"),
             Reason::LinkType(kind) => {
                 write!(
                     f,
@@ -46,7 +43,7 @@ impl fmt::Display for Explanation<'_> {
             Reason::NoIpv6 => {
                 write!(
                     f,
-                    "the kernel runs no IPv6 on it: {command} (at least 1280), or boot without ipv6.disable=1"
+                    "the kernel does not run IPv6 on it: {command} (at least 1280), or boot without ipv6.disable=1"
                 )
             }
             Reason::Ipv6Disabled => write!(f, "disable_ipv6 is set: {command}"),
@@ -57,7 +54,7 @@ impl fmt::Display for Explanation<'_> {
             Reason::DefaultRoute => write!(
                 f,
                 "an IPv6 default route goes out of it, so it is an uplink of this host: if it is not, \
-                 {command} (ip -6 route show table all default tells its table)"
+                 {command} (ip -6 route show table all default shows its table)"
             ),
             Reason::OtherDaemon => write!(
                 f,
@@ -117,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn explanations_name_the_command() {
+    fn explanations_contain_the_command() {
         let name = IfName::new(b"tap-vm-1").unwrap();
         assert_eq!(
             explain(&Reason::NotForwarding(0), &name).to_string(),

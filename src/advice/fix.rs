@@ -5,11 +5,11 @@ use autora_core::interface_name::IfName;
 
 use super::shell;
 
-/// Stands in a command for an address of the interface, which a [`Reason`] does not name.
+/// The placeholder in a command for an address that the [`Reason`] does not contain.
 pub(crate) const ADDRESS: &str = "ADDRESS";
 
 /// The command that fixes `reason` on the interface `name`, if there is one.
-/// Words in capitals, as [`ADDRESS`], are to be filled in.
+/// Words in capitals, such as [`ADDRESS`], have to be replaced.
 pub(crate) fn fix(reason: &Reason, name: &IfName) -> Option<String> {
     let dev = shell::interface(name);
     let sysctl = |setting: &str, value: u8| format!("sysctl -w {}={value}", shell::sysctl_key(name, setting));

@@ -1,4 +1,4 @@
-//! What an operator is told: why an interface is not advertised, and the command that fixes it.
+//! Texts for operators: why an interface is not advertised, and the command that fixes it.
 
 mod explanation;
 mod fix;

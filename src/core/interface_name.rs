@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_the_kernel_refuses_are_refused() {
+    fn only_names_that_the_kernel_accepts_are_accepted() {
         for bad in [
             &b""[..],
             b"sixteen-bytes-xx",

@@ -54,25 +54,27 @@ pub struct Link {
     pub foreign_ras: u64,
 }
 
-/// What tells a link from every other one of this boot.
+/// What distinguishes a link from every other one since boot.
 ///
-/// Names, indices and the inodes of namespaces recur; the two numbers do not.
+/// Names, indices and inodes of namespaces are used again;
+/// `namespace_cookie` and `link_id` are not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LinkIdentity {
-    /// Its name.
+    /// The name, which may change.
     pub name: IfName,
-    /// Its index.
+    /// The kernel's index.
     pub ifindex: u32,
-    /// The inode of its network namespace.
+    /// The inode of the network namespace.
     pub namespace: u64,
-    /// The kernel's cookie for the namespace, since Linux 5.14.
+    /// The kernel's cookie for the namespace; `None` before Linux 5.14.
     pub namespace_cookie: Option<u64>,
-    /// The number that sysfs gave it when it came to be, if that is mounted.
+    /// The inode of its directory in sysfs; `None` if that is not available.
     pub link_id: Option<u64>,
 }
 
 impl LinkIdentity {
-    /// Whether `other` is this link, at another time and perhaps under another name.
+    /// Whether `other` is the same link, possibly under another name. A number
+    /// that one of them lacks is not compared.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         let same_if_known = |a: Option<u64>, b: Option<u64>| a.is_none() || b.is_none() || a == b;
@@ -113,10 +115,11 @@ pub struct Ipv6Settings {
 pub struct Address {
     /// The address itself: `IFA_LOCAL` if present, else `IFA_ADDRESS`.
     pub local: Ipv6Addr,
-    /// `IFA_ADDRESS`: an address in the prefix on the link. This is the peer's
-    /// address on a point-to-point address, else the same as `local`.
-    pub on_link: Ipv6Addr,
-    /// The length of that prefix in bits, 0 to 128.
+    /// The address whose prefix is served: `IFA_ADDRESS`. It differs from
+    /// `local` only if a peer is configured, and is then the peer's address.
+    #[expect(clippy::struct_field_names, reason = "`prefix` would be no address")]
+    pub prefix_address: Ipv6Addr,
+    /// The length of the prefix in bits, 0 to 128.
     pub prefix_len: u8,
     /// `IFA_F_*`
     pub flags: u32,
@@ -170,7 +173,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// A link that meets every requirement.
-    pub(crate) fn fit() -> Link {
+    pub(crate) fn eligible() -> Link {
         Link {
             ifindex: 7,
             name: IfName::new(b"tap-vm-1").unwrap(),
@@ -193,7 +196,7 @@ pub(crate) mod tests {
         let local = text.parse().unwrap();
         Address {
             local,
-            on_link: local,
+            prefix_address: local,
             prefix_len: 64,
             flags: IFA_F_PERMANENT,
             valid: Lifetime::INFINITE,
@@ -203,7 +206,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_link_is_told_from_one_of_the_same_numbers() {
+    fn a_link_is_distinguished_from_one_of_the_same_index() {
         let link = LinkIdentity {
             name: IfName::new(b"tap-vm-1").unwrap(),
             ifindex: 7,

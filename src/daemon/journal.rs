@@ -88,8 +88,8 @@ pub(super) fn write(name: &IfName, event: &Event<'_>) {
             }
             info!(
                 AUTORA_RAS_SENT = counters.ras_sent, AUTORA_RSS_ANSWERED = counters.solicitations_answered;
-                "{name}: {status}; {} send errors, {} foreign RAs heard{dropped}",
-                counters.send_errors, counters.ras_heard
+                "{name}: {status}; {} send errors, {} foreign RAs received{dropped}",
+                counters.send_errors, counters.foreign_ras_received
             );
         }
         Event::Stopping => info!(MESSAGE_ID = MessageId::Stopping.id(); "{name}: told to stop"),

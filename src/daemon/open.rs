@@ -18,7 +18,7 @@ use crate::kernel::{clock, interfaces, privileges};
 use crate::state_file::Handover;
 use crate::systemd::notify;
 
-/// Opens everything for the interface `name`, gives up all privileges, calls
+/// Opens everything for the interface `name`, drops all privileges, calls
 /// `opened` and serves. With `dry_run` no packet socket is opened, and nothing
 /// is sent.
 ///

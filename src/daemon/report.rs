@@ -1,4 +1,4 @@
-//! What the operator learns: each change once, and now and then the counters.
+//! What is logged: each change once, and the counters at the heartbeat interval.
 
 use std::io;
 use std::net::Ipv6Addr;
@@ -16,7 +16,7 @@ use autora_core::time::Instant;
 use super::outside::{Event, Outside};
 use crate::advice::explain;
 
-/// Other routers that are named; later ones are counted.
+/// How many other routers are logged by address; later ones are only counted.
 const NAMED_SOURCES: usize = 16;
 
 /// The state of the instance in the operator's terms.
@@ -43,7 +43,7 @@ pub(super) struct Report {
     since: SystemTime,
     /// The same moment on the clock that state files use.
     changed: Instant,
-    /// The last send failed, with this `errno` (0: none known).
+    /// The `errno` of the last send if it failed; 0 if unknown.
     send_error: Option<i32>,
     sources: Vec<Ipv6Addr>,
     heartbeat: Option<Duration>,
@@ -93,14 +93,14 @@ impl Report {
         self.catch_up(outside, now)
     }
 
-    /// When a change that was not logged may be.
+    /// When a change that was not logged may be logged.
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
         self.changes
             .blocked_until(now)
             .filter(|_| self.state != self.logged_state)
     }
 
-    /// Logs the change that was not logged, if there is one and it may be.
+    /// Logs a change that was held back by the rate limit, if the limit allows it now.
     pub(super) fn catch_up<O: Outside>(&mut self, outside: &mut O, now: Instant) -> bool {
         if self.state == self.logged_state || self.changes.blocked_until(now).is_some() {
             return false;
@@ -148,7 +148,7 @@ impl Report {
 
     /// An advertisement of another router on the link.
     pub(super) fn other_router<O: Outside>(&mut self, outside: &mut O, source: Ipv6Addr) {
-        self.counters.ras_heard += 1;
+        self.counters.foreign_ras_received += 1;
         if self.sources.contains(&source) || self.sources.len() >= NAMED_SOURCES {
             return;
         }
@@ -172,7 +172,7 @@ impl Report {
         });
     }
 
-    /// What the instance does, and since when.
+    /// The state, and since when.
     pub(super) fn state(&self) -> (Option<&InstanceState>, Instant) {
         (self.state.as_ref(), self.changed)
     }

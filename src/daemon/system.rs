@@ -97,7 +97,7 @@ impl Outside for System {
 
     fn unpublish(&mut self) {
         if let Some(file) = self.state_file.take() {
-            // Tidiness only: the link will not come again.
+            // The file would do no harm: the link never exists again.
             let _ = file.remove();
         }
     }
@@ -118,7 +118,7 @@ impl Outside for System {
 
     fn release(&mut self) {
         self.transport.close();
-        notify::settle();
+        notify::barrier();
     }
 
     fn index_of_name(&mut self) -> Option<u32> {

@@ -95,8 +95,8 @@ impl Transport {
         }
     }
 
-    /// Gives up the claim and the socket: another instance may serve the
-    /// interface from now on.
+    /// Releases the claim and the socket: another instance may serve the
+    /// interface after that.
     pub(super) fn close(&mut self) {
         *self = Self::Closed;
     }

@@ -1,4 +1,4 @@
-//! The few classic BPF instructions that the two kernel filters need
+//! The classic BPF instructions that the socket filters use
 //! (`Documentation/networking/filter.rst`).
 
 use nix::libc;
@@ -9,22 +9,22 @@ pub(crate) fn load_byte(at: u32) -> SockFilter {
     instruction(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS, at)
 }
 
-/// A ← the 16 bits at `at`, taken as big-endian.
+/// A ← the big-endian 16 bits at `at`.
 pub(crate) fn load_half(at: u32) -> SockFilter {
     instruction(libc::BPF_LD | libc::BPF_H | libc::BPF_ABS, at)
 }
 
-/// A ← the 32 bits at `at`, taken as big-endian.
+/// A ← the big-endian 32 bits at `at`.
 pub(crate) fn load_word(at: u32) -> SockFilter {
     instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, at)
 }
 
-/// A ← the 32 bits at X + `at`, taken as big-endian.
+/// A ← the big-endian 32 bits at X + `at`.
 pub(crate) fn load_word_indexed(at: u32) -> SockFilter {
     instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_IND, at)
 }
 
-/// A ← what the kernel knows beside the bytes: one of `SKF_AD_*`.
+/// A ← metadata of the packet: one of `SKF_AD_*`.
 pub(crate) fn load_extension(extension: libc::c_int) -> SockFilter {
     let at = libc::SKF_AD_OFF + extension;
     load_word(u32::from_ne_bytes(at.to_ne_bytes()))

@@ -1,9 +1,8 @@
-//! The raw packet socket: what it hears, and how it sends.
+//! The raw packet socket that sends and receives on one interface.
 //!
-//! A packet socket rather than an `ICMPv6` one: it costs packets of other
-//! interfaces nothing, needs no neighbour entry to send, and never follows an
-//! index that the kernel gave to another interface (`ARCHITECTURE.md` has the
-//! figures).
+//! In contrast to an `ICMPv6` socket it costs packets of other interfaces
+//! nothing, needs no neighbour entry to send, and never sends on another
+//! interface that got the same index (`ARCHITECTURE.md` has the figures).
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -22,17 +21,19 @@ use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
 
 use crate::kernel::bpf;
 
-/// `ETH_P_ALL`: on its own interface it costs a forwarded packet 35 ns, where
-/// `ETH_P_IPV6` costs 200.
+/// `ETH_P_ALL`: costs a forwarded packet of its interface 35 ns; `ETH_P_IPV6`
+/// would cost 200 ns.
 const ETH_P_ALL: u16 = 0x0003;
-/// `ETH_P_IPV6`
+/// `ETH_P_IPV6`.
 const ETHERTYPE_IPV6: u16 = 0x86dd;
-/// Two addresses and an ethertype.
+/// Two MAC addresses and the ethertype.
 const ETHERNET_HEADER_LEN: usize = 14;
-/// A few packets: one solicitation stands for all that wait.
+/// The kernel's receive buffer in bytes, for a few packets: one answer serves
+/// all solicitations that wait.
 const RECEIVE_BUFFER: usize = 4096;
-/// Room for a solicitation of any usual guest. It grows for a longer one, up
-/// to the 64 KiB of an IPv6 packet: every instance pays for it for ever.
+/// The initial size of our buffer in bytes: large enough for usual
+/// solicitations, and small because every instance has one. It grows for longer
+/// packets, up to the 64 KiB of an IPv6 packet.
 const INITIAL_RX_BUFFER: usize = 1514;
 
 #[derive(Clone, Copy)]
@@ -45,7 +46,7 @@ setsockopt_impl!(
     SetBool
 );
 
-/// Read, they begin anew.
+/// Counters that are reset when they are read.
 #[derive(Clone, Copy)]
 struct Statistics;
 getsockopt_impl!(
@@ -66,14 +67,14 @@ pub(crate) struct PacketSocket {
 }
 
 impl PacketSocket {
-    /// Opens the socket on the interface `ifindex`, up or not, whose links
-    /// are of the kind of `hardware`.
+    /// Opens the socket on the interface `ifindex`, which may be down and has
+    /// the link type `hardware`.
     ///
     /// # Errors
-    /// `EPERM` without `CAP_NET_RAW`, `ENODEV` without the interface.
+    /// `EPERM` without `CAP_NET_RAW`; `ENODEV` if the interface does not exist.
     pub(crate) fn open(ifindex: u32, hardware: Hardware) -> io::Result<Self> {
         let header_len = header_len(hardware);
-        // Protocol 0 receives nothing until it is bound, filtered.
+        // With protocol 0 it receives nothing before bind, when the filter is attached.
         let socket = unbound()?;
         socket.attach_filter(&filter(header_len))?;
         setsockopt(&socket, IgnoreOutgoing, &true)?;
@@ -87,15 +88,14 @@ impl PacketSocket {
         })
     }
 
-    /// Sends `ra` to all nodes on the link, from an interface as `hardware`
-    /// says.
+    /// Sends `ra` to all nodes on the link, with the link-layer header of `hardware`.
     ///
     /// The call names no destination. With one, the kernel would look up the
-    /// interface by its index, and find another that got the same index;
-    /// without, it takes the interface that the socket was bound to.
+    /// interface by index and might find a new one with the same index; without,
+    /// it uses the interface that the socket was bound to.
     ///
     /// # Errors
-    /// What the kernel says; `ENXIO` for ever once the interface is gone.
+    /// The kernel's error; always `ENXIO` once the interface is deleted.
     pub(crate) fn send(&mut self, ra: &RouterAdvertisement, hardware: Hardware) -> io::Result<()> {
         let (header, packet) = self
             .sent
@@ -113,10 +113,10 @@ impl PacketSocket {
         self.socket.send(frame).map(drop)
     }
 
-    /// The next IPv6 packet that waits, if one does.
+    /// The next received IPv6 packet; `None` if there is none.
     ///
     /// # Errors
-    /// What the kernel says, as `ENETDOWN` once after the interface went down.
+    /// The kernel's error, for example `ENETDOWN` once after the interface went down.
     pub(crate) fn receive(&mut self) -> io::Result<Option<&[u8]>> {
         let peek = MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC;
         let len = match recv(self.socket.as_raw_fd(), &mut [], peek) {
@@ -160,7 +160,7 @@ pub(crate) fn unbound() -> io::Result<Socket> {
     )
 }
 
-/// An address of the packet family to bind to; the interface 0 is any.
+/// A `sockaddr_ll` to bind to; `ifindex` 0 means all interfaces.
 pub(crate) fn address(ifindex: u32, protocol: u16) -> SockAddr {
     let address = libc::sockaddr_ll {
         sll_family: 17, // AF_PACKET
@@ -206,10 +206,10 @@ fn ethernet_header(source: [u8; 6]) -> [u8; ETHERNET_HEADER_LEN] {
     header
 }
 
-/// Passes solicitations, and advertisements of others, that come to this host
-/// over this link itself. Fragments and extension headers do not have 58 as
-/// their first Next Header (RFC 6980); forwarded packets do not have 255 as
-/// their Hop Limit. A tagged frame belongs to a VLAN, not to this link.
+/// Accepts Router Solicitations and other routers' advertisements that are
+/// addressed to this host. Packets with fragment or extension headers do not
+/// have 58 as their first Next Header (RFC 6980), and forwarded packets do not
+/// have the Hop Limit 255. A tagged frame belongs to a VLAN, not to this link.
 #[rustfmt::skip]
 fn filter(header_len: usize) -> [SockFilter; 16] {
     const NEXT_HEADER: u32 = 6;

@@ -1,4 +1,4 @@
-//! The text of a state file: one `key value` a line, of a fixed length in all.
+//! The content of a state file: lines of the form `key value`.
 
 use std::borrow::Cow;
 use std::fmt::{self, Display, Write};
@@ -17,26 +17,26 @@ use autora_core::wire::Rejection;
 
 use super::frame::Frame;
 
-/// Another first line is another version's.
+/// Any other first line means another version of the format.
 const FIRST_LINE: &str = "autora-state 1";
 
-/// What an instance does.
+/// The state of an instance.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
-    /// It has not looked at its interface yet.
+    /// It has not read the state of its interface yet.
     Starting,
     /// It advertises.
     Advertising,
-    /// It does not, for a reason.
+    /// It does not advertise; the record has the reason.
     Waiting,
-    /// It leaves the link to another daemon of this host.
+    /// It does not advertise because another daemon of this host does.
     Yielding,
-    /// It withdraws what it advertised, and ends.
+    /// It withdraws what it advertised, and then exits.
     Stopping,
 }
 
 impl State {
-    /// Every state.
+    /// All states.
     pub const ALL: [Self; 5] = [
         Self::Starting,
         Self::Advertising,
@@ -45,7 +45,7 @@ impl State {
         Self::Stopping,
     ];
 
-    /// Its stable name.
+    /// A stable name for the state file, metrics and scripts.
     #[must_use]
     pub fn key(self) -> &'static str {
         match self {
@@ -58,29 +58,29 @@ impl State {
     }
 }
 
-/// What the next process on the same interface has to know.
+/// What a process hands over to the next one on the same link.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Handover {
-    /// What was sent, and what hosts hold because of it.
+    /// When it last sent, and what hosts hold.
     pub sent: SentState,
-    /// Other daemons' advertisements.
+    /// The last change of the count of other daemons' advertisements.
     pub foreign: Option<Seen>,
 }
 
-/// One instance at one moment.
+/// The state of one instance at one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record<'a> {
-    /// The name of its interface.
+    /// The interface's current name.
     pub interface: Cow<'a, IfName>,
-    /// The index of that.
+    /// The interface's index.
     pub ifindex: u32,
-    /// The inode of the network namespace that it is in.
+    /// The inode of the network namespace.
     pub namespace: u64,
     /// [`LinkIdentity::namespace_cookie`]
     pub namespace_cookie: Option<u64>,
     /// [`LinkIdentity::link_id`]
     pub link_id: Option<u64>,
-    /// The instance's own process id, as it sees itself.
+    /// The process id, in the instance's own PID namespace.
     pub pid: u32,
     /// The version of the program.
     pub version: Cow<'a, str>,
@@ -88,28 +88,28 @@ pub struct Record<'a> {
     pub started: Instant,
     /// How many processes served this interface before.
     pub restarts: u64,
-    /// What it does.
+    /// The state.
     pub state: State,
-    /// Since when.
+    /// When it entered `state`.
     pub since: Instant,
-    /// The prefix that it advertises.
+    /// The prefix, while it advertises.
     pub prefix: Option<Prefix64>,
-    /// The address that it advertises from.
+    /// The source address, while it advertises.
     pub source: Option<Ipv6Addr>,
-    /// Why it does not advertise: [`autora_core::eligibility::Reason::key`], or nothing.
+    /// Why it does not advertise: [`autora_core::eligibility::Reason::key`], else empty.
     pub reason: Cow<'a, str>,
-    /// The same in sentences.
+    /// The reason in a sentence, else empty.
     pub explanation: Cow<'a, str>,
-    /// What it has counted.
+    /// Its counters since the start of the process.
     pub counters: Counters,
-    /// When the next advertisement is due, or was.
+    /// When the next advertisement is due; in the past if it is late.
     pub next_ra: Option<Instant>,
-    /// For the next process.
+    /// The handover to the next process.
     pub handover: Handover,
 }
 
 impl Record<'_> {
-    /// Which link it was about.
+    /// The identity of the link that the record is about.
     #[must_use]
     pub fn identity(&self) -> LinkIdentity {
         LinkIdentity {
@@ -121,10 +121,10 @@ impl Record<'_> {
         }
     }
 
-    /// Writes the text into a `frame`, without any other handover.
+    /// Replaces the content of `frame` with this record.
     pub fn format(&self, frame: &mut Frame) {
         frame.clear();
-        // A frame swallows what is too much for it: there is nothing to fail.
+        // Cannot fail: a frame cuts off what does not fit.
         let _ = self.lines(frame);
         frame.finish();
     }
@@ -153,7 +153,7 @@ impl Record<'_> {
             writeln!(frame, "rs_dropped_{} {count}", reason.key())?;
         }
         writeln!(frame, "send_errors {}", counters.send_errors)?;
-        writeln!(frame, "foreign_ra_seen {}", counters.ras_heard)?;
+        writeln!(frame, "foreign_ra_seen {}", counters.foreign_ras_received)?;
         optional(frame, "next_ra", self.next_ra.map(Nanoseconds))?;
         let sent = &handover.sent;
         let last_ra = if sent.is_sending { "sending_ra" } else { "last_ra" };
@@ -178,13 +178,14 @@ impl Record<'_> {
             writeln!(frame, "other_daemon_seen {}", Nanoseconds(at))?;
         }
         optional(frame, "reason", some_text(&self.reason))?;
-        // The last one, as it is the only one that may be cut off.
+        // The last line, since it may be cut off.
         optional(frame, "explanation", some_text(&self.explanation).map(OneLine))
     }
 }
 
 impl Record<'static> {
-    /// Reads a text back; `None` if it is torn, damaged or another version's.
+    /// Parses the text of a state file; `None` if the checksum is wrong, a value
+    /// is invalid, or the format has another version.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let lines = Frame::content(text)?.strip_prefix(FIRST_LINE)?;
@@ -199,7 +200,7 @@ impl Record<'static> {
             ras_sent: number("ra_sent")?,
             solicitations_answered: number("rs_answered")?,
             send_errors: number("send_errors")?,
-            ras_heard: number("foreign_ra_seen")?,
+            foreign_ras_received: number("foreign_ra_seen")?,
             dropped_by_reason: Rejection::ALL.map(|reason| dropped(reason).unwrap_or(0)),
         };
         let sending = instant("sending_ra");
@@ -237,9 +238,9 @@ impl Record<'static> {
 }
 
 impl Handover {
-    /// The same for a process that starts at `now`. No time lies after that: a
-    /// time to come cannot have been, and counting from now is the safe side. An
-    /// advertisement that was being sent may have left as late as now.
+    /// The same for a process that starts at `now`. A time of an event that is
+    /// after `now` is wrong, and `now` is the safe value: it causes the longest
+    /// wait. An advertisement that was being sent may have left as late as `now`.
     #[must_use]
     pub fn before(self, now: Instant) -> Self {
         let sent = |at: Instant| if self.sent.is_sending { now } else { at.min(now) };
@@ -256,7 +257,7 @@ impl Handover {
     }
 }
 
-/// The prefixes that hosts hold; lines that are malformed are left out.
+/// What hosts hold; malformed lines are left out.
 fn advertised(lines: &str, router_until: Option<Instant>, last: Option<Prefix64>) -> AdvertisedState {
     let mut state = AdvertisedState {
         router_until,
@@ -275,7 +276,7 @@ fn advertised(lines: &str, router_until: Option<Instant>, last: Option<Prefix64>
     state
 }
 
-/// Reads what [`End`] wrote.
+/// The reverse of [`End`].
 fn end(word: &str) -> Result<Option<Instant>, ParseIntError> {
     if word == NEVER {
         return Ok(None);
@@ -299,7 +300,8 @@ fn value<'a>(lines: &'a str, key: &str) -> Option<&'a str> {
     values.next()
 }
 
-/// Nothing in a text that was read may move a cursor or forge a line.
+/// Escapes control characters, so that a text cannot control the terminal or
+/// forge a line.
 fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -312,9 +314,10 @@ fn visible(text: &str) -> String {
     shown
 }
 
-/// The end of a lifetime that has none.
+/// The end of an infinite lifetime.
 const NEVER: &str = "never";
 
+/// The end of a lifetime; `None` if it is infinite.
 struct End(Option<Instant>);
 
 impl Display for End {
@@ -326,6 +329,7 @@ impl Display for End {
     }
 }
 
+/// Formats a time as nanoseconds since boot.
 struct Nanoseconds(Instant);
 
 impl Display for Nanoseconds {
@@ -334,7 +338,7 @@ impl Display for Nanoseconds {
     }
 }
 
-/// A name of printable bytes, the others and the backslash as `\xNN`.
+/// Formats a name with `\xNN` for the backslash and for bytes that are not printable ASCII.
 struct Escaped<'a>(&'a [u8]);
 
 impl Display for Escaped<'_> {
@@ -367,7 +371,7 @@ fn unescaped(text: &str) -> Vec<u8> {
     name
 }
 
-/// A text without ends of lines in it.
+/// Formats a text with spaces instead of newlines.
 struct OneLine<'a>(&'a str);
 
 impl Display for OneLine<'_> {

@@ -7,7 +7,7 @@ use crate::harness::{
 };
 use crate::timing::{assert_rate_limit, gaps};
 
-/// Longer than an answer may take, and than the noise of the machine.
+/// Longer than an answer may take on a busy machine.
 const ANSWER: std::time::Duration = ms(800);
 
 #[test]
@@ -15,14 +15,14 @@ fn answered_within_half_a_second_but_three_seconds_after_the_last() {
     let lab = Lab::new();
     let mut agent = lab.agent();
     let (_daemon, mut capture) = lab.serve(&Autora::slow());
-    // At once after the first RA: held back until 3 s have passed.
+    // Directly after the first RA: delayed until 3 s have passed.
     agent.send(&Rs::default());
     let _ = capture.ra_within(MIN_DELAY_BETWEEN_RAS + NOISE);
     assert_rate_limit(&capture);
     let held_back = gaps(&capture.ras())[0];
     assert!(held_back < MIN_DELAY_BETWEEN_RAS + NOISE, "{held_back:?}");
 
-    // Later: after the random delay alone.
+    // Later: only the random delay.
     std::thread::sleep(MIN_DELAY_BETWEEN_RAS);
     let asked = agent.send(&Rs::default());
     let ra = capture.ra_within(ANSWER);
@@ -41,9 +41,9 @@ fn twenty_solicitations_get_one_answer() {
     capture.assert_silent_for(MIN_DELAY_BETWEEN_RAS + ANSWER);
 }
 
-/// A guest that sends as fast as it can costs no more than one that asks once.
+/// A guest that sends as fast as it can costs no more than a single solicitation.
 #[test]
-fn flood_is_not_even_read() {
+fn flood_is_not_read() {
     let lab = Lab::new();
     let mut agent = lab.agent();
     let (daemon, mut capture) = lab.serve(&Autora::slow());
@@ -62,7 +62,7 @@ fn flood_is_not_even_read() {
 
 /// RFC 4861, 6.1.1, and RFC 6980.
 #[test]
-fn invalid_ones_are_dropped_and_good_odd_ones_are_answered() {
+fn invalid_ones_are_dropped_and_unusual_valid_ones_are_answered() {
     let good = Rs::default;
     let options = |bytes: &[u8]| Rs {
         options: [&SLLAO, bytes].concat(),
@@ -137,17 +137,17 @@ fn invalid_ones_are_dropped_and_good_odd_ones_are_answered() {
         let answer = capture.try_ra_within(MIN_DELAY_BETWEEN_RAS + ANSWER);
         assert!(answer.is_some(), "not answered: {what}");
     }
-    // What the kernel's filter lets through is counted by reason; the line is
-    // written at the first wake-up after its time.
+    // Packets that pass the kernel's filter are counted by reason; the line is
+    // logged at the first wake-up after the heartbeat is due.
     daemon.expect_log(
         &["1 dropped (", "checksum", "code", "3 dropped (", "option"],
         SOON,
     );
 }
 
-/// A guest that claims to be a router is told of, once.
+/// A guest that advertises is reported once.
 #[test]
-fn advertisement_from_the_guest_is_warned_of_once() {
+fn advertisement_from_the_guest_causes_one_warning() {
     let lab = Lab::new();
     let mut agent = lab.agent();
     let (mut daemon, _capture) = lab.serve(&Autora::slow());
@@ -164,7 +164,7 @@ fn advertisement_from_the_guest_is_warned_of_once() {
     assert_eq!(daemon.log_count(&words), 1, "{}", daemon.text());
 }
 
-/// A unicast answer would need a neighbour entry, of which a host has few.
+/// A unicast answer would need a neighbour entry, and their number is limited.
 #[test]
 fn answer_goes_to_all_nodes_and_leaves_no_neighbour_entry() {
     let lab = Lab::new();
@@ -179,8 +179,8 @@ fn answer_goes_to_all_nodes_and_leaves_no_neighbour_entry() {
     assert!(!neighbours.contains("lladdr"), "{neighbours}");
 }
 
-/// A valid packet may be as long as the link carries: unknown options are
-/// skipped, whatever their length (RFC 4861, 6.1.1).
+/// A valid packet may be as long as the MTU: unknown options of any length are
+/// skipped (RFC 4861, 6.1.1).
 #[test]
 fn solicitation_longer_than_any_usual_one_is_answered() {
     let lab = Lab::new();

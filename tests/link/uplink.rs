@@ -1,4 +1,4 @@
-//! An interface that is this host's own way out, or another daemon's.
+//! Uplinks of this host, and interfaces that another daemon serves.
 
 use std::process::Stdio;
 
@@ -8,7 +8,7 @@ use crate::harness::lab::{GUEST_LL, PREFIX, scratch};
 use crate::harness::{Autora, Lab, MIN_DELAY_BETWEEN_RAS, NOISE, Rs, SOON, TAP, ms, secs};
 use crate::status::instance;
 
-/// Another interface, which a default route may well go out of.
+/// Another interface, which may have a default route.
 const UP0: &str = "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up";
 
 #[test]
@@ -22,7 +22,7 @@ fn interface_accepts_advertisements_itself() {
     daemon.expect_log(&words, SOON);
     agent.send(&Rs::default());
     capture.assert_silent_for(ms(1500));
-    assert_eq!(daemon.log_count(&words), 1, "said once:\n{}", daemon.text());
+    assert_eq!(daemon.log_count(&words), 1, "logged once:\n{}", daemon.text());
     lab.router.run(&sysctl("accept_ra", 1));
     let _ = capture.ra_within(secs(1) + NOISE);
 }
@@ -67,7 +67,7 @@ fn next_hop_object_of_the_default_route_goes_out_of_it() {
 }
 
 #[test]
-fn default_route_out_of_another_interface_is_no_obstacle() {
+fn default_route_out_of_another_interface_does_not_matter() {
     let lab = Lab::new();
     lab.router.run(&format!(
         "{UP0}
@@ -82,13 +82,13 @@ fn default_route_out_of_another_interface_is_no_obstacle() {
 }
 
 #[test]
-fn default_route_that_comes_and_goes_while_it_advertises() {
+fn default_route_added_and_removed_while_it_advertises() {
     let lab = Lab::new();
     let (mut daemon, mut capture) = lab.serve(&Autora::fast());
     lab.eventually("default route", SOON, |lab| lab.default_route().is_some());
     lab.router
         .run(&format!("ip -6 route add default via {GUEST_LL} dev {TAP}"));
-    // Checked before each send; an uplink is silence, not a withdrawal.
+    // Checked before each send. On an uplink nothing is sent, not even a withdrawal.
     daemon.expect_log(&["default route"], secs(5));
     capture.assert_silent_for(secs(5));
     assert!(lab.default_route().is_some());
@@ -98,7 +98,7 @@ fn default_route_that_comes_and_goes_while_it_advertises() {
     assert_eq!(ra.router_lifetime, 180);
 }
 
-/// It is one way out among others, and not even the preferred one.
+/// It is one of several default routes, and not the preferred one.
 #[test]
 fn worse_default_route_beside_another_goes_out_of_it() {
     let route = format!("default via {GUEST_LL} dev {TAP} metric 4000");
@@ -109,7 +109,7 @@ fn worse_default_route_beside_another_goes_out_of_it() {
     );
 }
 
-/// As multihoming installs them.
+/// Routes of this kind are used for multihoming.
 #[test]
 fn default_route_for_one_source_goes_out_of_it() {
     let route = format!("default from 2001:db8:1::/48 via {GUEST_LL} dev {TAP}");
@@ -120,11 +120,10 @@ fn default_route_for_one_source_goes_out_of_it() {
     );
 }
 
-/// Another daemon's advertisements show in the kernel's counters (package
-/// radvd). It yields until that one has been silent for three of its own
-/// longest intervals.
+/// The kernel counts another daemon's advertisements (package radvd). autora
+/// yields until that one has sent none for three of autora's maximum intervals.
 #[test]
-fn yields_to_another_daemon_until_that_is_silent() {
+fn yields_to_another_daemon_until_that_stops() {
     let lab = Lab::new();
     let directory = scratch("radvd");
     let config = directory.join("radvd.conf");

@@ -74,7 +74,10 @@ fn first_broken(lives: Range<u64>) -> Option<u64> {
                     if seed >= lives.end {
                         return;
                     }
-                    if live(&Script::from_seed(seed), Options::default()).broken.is_some() {
+                    if live(&Script::from_seed(seed), Options::default())
+                        .broken
+                        .is_some()
+                    {
                         first.fetch_min(seed, Ordering::Relaxed);
                     }
                 }
@@ -126,7 +129,10 @@ fn a_kill_at_any_call_breaks_no_rule() {
                 ..Options::default()
             };
             if live(&script, options).broken.is_some() {
-                panic!("{}", tell(&format!("life {seed} killed at call {call}"), script, options));
+                panic!(
+                    "{}",
+                    tell(&format!("life {seed} killed at call {call}"), script, options)
+                );
             }
         }
     }

@@ -13,7 +13,7 @@ pub enum Reason {
     Unreadable(String),
     /// The loopback interface.
     Loopback,
-    /// Neither Ethernet nor bare IP: the `ARPHRD_*` that it is.
+    /// Neither Ethernet nor bare IP; the `ARPHRD_*` value.
     LinkType(u16),
     /// Not `IFF_UP`.
     Down,
@@ -21,13 +21,13 @@ pub enum Reason {
     NoCarrier,
     /// Not `IFF_MULTICAST`.
     NoMulticast,
-    /// The kernel runs no IPv6 on it, as with an MTU below 1280.
+    /// The kernel does not run IPv6 on it, for example with an MTU below 1280.
     NoIpv6,
     /// `disable_ipv6` is set.
     Ipv6Disabled,
-    /// It takes Router Advertisements although it forwards: an uplink.
+    /// It accepts Router Advertisements although it forwards: an uplink. The value of `accept_ra`.
     AcceptsRas(i32),
-    /// An IPv6 default route goes out of it: an uplink.
+    /// An IPv6 default route uses it: an uplink.
     DefaultRoute,
     /// Another daemon of this host advertises on it.
     OtherDaemon,
@@ -39,7 +39,7 @@ pub enum Reason {
     LinkLocalDuplicate(Ipv6Addr),
     /// More than one usable /64.
     SeveralPrefixes(Vec<Prefix64>),
-    /// `forwarding` is not 1.
+    /// `forwarding` is not 1; its value.
     NotForwarding(i32),
     /// No /64 at all.
     NoPrefix,
@@ -89,9 +89,9 @@ impl Reason {
         )
     }
 
-    /// Whether it may end without any event of the kernel's: `accept_ra` and
-    /// `disable_ipv6` are settings whose change is not announced, and a default
-    /// route that is replaced by one elsewhere is announced as that one.
+    /// Whether it may end without a kernel event. The kernel announces neither
+    /// changes of `accept_ra` and `disable_ipv6`, nor the removal of a default
+    /// route that is replaced by one on another interface.
     #[must_use]
     pub fn may_end_unnoticed(&self) -> bool {
         matches!(

@@ -1,4 +1,4 @@
-//! The stages of the state machine, and what each keeps.
+//! The stages of the state machine, with their data.
 
 use crate::eligibility::AdvertisingBasis;
 use crate::time::Instant;
@@ -41,7 +41,7 @@ pub(super) struct Advertising {
 #[derive(Debug)]
 pub(super) struct Withdrawing {
     pub(super) basis: AdvertisingBasis,
-    /// `None`: the prefix is on its way in or out, and the router stays one.
+    /// `None`: the prefix is tentative or a duplicate, and the default route stays.
     pub(super) cease: Option<Cease>,
     pub(super) due: Instant,
     pub(super) sent: u8,

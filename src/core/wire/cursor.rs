@@ -1,4 +1,4 @@
-//! A reader that cannot run past the end.
+//! A reader that cannot read past the end.
 
 /// The bytes of a packet that have not been read yet.
 #[derive(Clone, Copy)]
@@ -13,7 +13,7 @@ impl<'a> Cursor<'a> {
         self.0.is_empty()
     }
 
-    /// The next `len` bytes; `None`, and nothing read, if there are fewer.
+    /// Reads `len` bytes. If there are fewer, reads nothing and returns `None`.
     pub(super) fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;

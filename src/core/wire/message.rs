@@ -1,4 +1,4 @@
-//! What is heard on the link, from bytes: the validity rules of RFC 4861.
+//! Parses received packets by the validity rules of RFC 4861, 6.1.
 
 #[cfg(test)]
 mod tests;
@@ -13,11 +13,11 @@ use super::{HOP_LIMIT, NEXT_HEADER_ICMPV6, ROUTER_ADVERTISEMENT, ROUTER_SOLICITA
 /// Source Link-Layer Address (RFC 4861, 4.6.1).
 const OPTION_SLLAO: u8 = 1;
 
-/// A valid packet that concerns a router.
+/// A valid packet of a type that a router receives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Message {
-    /// A Router Solicitation (RFC 4861, 6.1.1); nothing in it matters to an
-    /// answer that goes to all nodes.
+    /// A Router Solicitation (RFC 4861, 6.1.1). Its content is not needed: the
+    /// answer goes to all nodes.
     Solicitation,
     /// A Router Advertisement of another router on the link (6.1.2).
     Advertisement {
@@ -30,15 +30,15 @@ pub enum Message {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(usize)]
 pub enum Rejection {
-    /// Shorter than its headers say, or than its type needs.
+    /// Shorter than its headers state or its type requires.
     Truncated,
-    /// Not IPv6 with `ICMPv6` right behind the header; a fragment, even an
-    /// atomic one (RFC 6980, 5), is such a packet.
+    /// Not IPv6 with `ICMPv6` directly after the IPv6 header. Fragments, even
+    /// atomic ones (RFC 6980, 5), are such packets.
     NotIcmpv6,
     /// Forwarded: the hop limit is not 255.
     HopLimit,
-    /// A source that no packet may have, or, for an advertisement, one that
-    /// is not link-local.
+    /// The source is multicast or loopback, or that of an advertisement is not
+    /// link-local.
     Source,
     /// The checksum is wrong.
     Checksum,
@@ -100,10 +100,10 @@ impl fmt::Display for Rejection {
 }
 
 impl Message {
-    /// Reads an IPv6 packet. What a link layer padded behind it is ignored.
+    /// Parses an IPv6 packet. Link-layer padding after it is ignored.
     ///
     /// # Errors
-    /// The first rule that the packet breaks.
+    /// The first rule that the packet violates.
     pub fn parse(packet: &[u8]) -> Result<Self, Rejection> {
         let mut header = Cursor::new(packet);
         let [version, ..] = header.array::<4>().ok_or(Rejection::Truncated)?;
@@ -149,8 +149,8 @@ impl Message {
     }
 }
 
-/// Walks the options to the last byte and tells whether one of them is a
-/// Source Link-Layer Address. Unknown options are skipped (RFC 4861, 6.1.1).
+/// Parses all options and returns whether one of them is a Source Link-Layer
+/// Address. Unknown options are skipped (RFC 4861, 6.1.1).
 fn read_options(mut options: Cursor) -> Result<bool, Rejection> {
     let mut has_sllao = false;
     while !options.is_empty() {

@@ -1,4 +1,4 @@
-//! One subscription that only wakes for the interface's own events.
+//! A subscription to the events of one interface.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -16,14 +16,14 @@ use crate::kernel::bpf;
 /// and IPv6 netconf.
 const GROUPS: u32 = 1 << 0 | 1 << 8 | 1 << 10 | 1 << 11 | 1 << (libc::RTNLGRP_IPV6_NETCONF - 1);
 
-/// What the events that waited say. Only the kind matters: the state is read
-/// afresh in any case.
+/// A summary of received events. It has no details, since the state is read
+/// again after any event.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct News {
-    /// The interface was deleted or left the namespace, even if one of the
-    /// same index and name exists again.
+pub struct Changes {
+    /// The interface was deleted or moved to another namespace, even if a new
+    /// one with the same index and name exists.
     pub gone: bool,
-    /// A default route out of it came or went.
+    /// A default route out of it was added or removed.
     pub routes: bool,
     /// Events were lost: anything may have happened.
     pub overflow: bool,
@@ -37,45 +37,46 @@ pub struct Events {
 }
 
 impl Events {
-    /// Subscribes to what happens to the interface `ifindex`.
+    /// Subscribes to the events of the interface `ifindex`.
     ///
     /// # Errors
-    /// When the socket cannot be had.
+    /// If the socket cannot be opened.
     pub fn subscribe(ifindex: u32) -> io::Result<Self> {
         let socket = open()?;
-        // Before joining, so that nothing slips in.
+        // Before joining, so that no event is received unfiltered.
         SockRef::from(&socket).attach_filter(&filter(ifindex))?;
         join(&socket, GROUPS)?;
         Ok(Self { socket, ifindex })
     }
 
-    /// Takes all events that wait. A notification never holds more than one
-    /// message, and its start says all that matters. Draining before the state is read makes
-    /// sure that a change during the reading is noticed.
+    /// Receives all waiting events. Call it before the state is read, so that a
+    /// change during the read causes another event.
     ///
     /// # Errors
-    /// When the socket fails for good.
-    pub fn drain(&mut self) -> io::Result<News> {
-        let mut news = News::default();
+    /// The socket's error, if it is permanent.
+    pub fn drain(&mut self) -> io::Result<Changes> {
+        let mut changes = Changes::default();
+        // A datagram has one message, whose start is enough.
         let mut start = [0; HEADER_LEN + 8];
         loop {
             match recv(self.socket.as_raw_fd(), &mut start, MsgFlags::empty()) {
                 Ok(_) => {}
-                Err(Errno::EAGAIN) => return Ok(news),
+                Err(Errno::EAGAIN) => return Ok(changes),
                 Err(Errno::EINTR) => continue,
                 Err(Errno::ENOBUFS) => {
-                    news.overflow = true;
+                    changes.overflow = true;
                     continue;
                 }
                 Err(errno) => return Err(errno.into()),
             }
             match u16_at(&start, TYPE_AT) {
-                // With AF_BRIDGE it only left its bridge.
+                // With AF_BRIDGE it was only removed from its bridge.
                 Some(libc::RTM_DELLINK) => {
                     let family = start.get(HEADER_LEN);
-                    news.gone |= family == Some(&0) && u32_at(&start, HEADER_LEN + 4) == Some(self.ifindex);
+                    changes.gone |=
+                        family == Some(&0) && u32_at(&start, HEADER_LEN + 4) == Some(self.ifindex);
                 }
-                Some(libc::RTM_NEWROUTE | libc::RTM_DELROUTE) => news.routes = true,
+                Some(libc::RTM_NEWROUTE | libc::RTM_DELROUTE) => changes.routes = true,
                 _ => {}
             }
         }
@@ -88,7 +89,8 @@ impl AsFd for Events {
     }
 }
 
-/// A classic BPF program over a netlink message. Without it each of a thousand instances would wake for every event of every other interface.
+/// A classic BPF program over a netlink message. Without it every instance would
+/// wake up for events of all interfaces.
 #[rustfmt::skip]
 fn filter(ifindex: u32) -> [SockFilter; 24] {
     // Offsets from the start of struct nlmsghdr.
@@ -120,7 +122,7 @@ fn filter(ifindex: u32) -> [SockFilter; 24] {
         /* 14 */ bpf::if_equal(0, 0, 7),                          // → 15, 22
         /* 15 */ bpf::load_x_value(RTA_OIF),
         /* 16 */ bpf::load_value(ROUTE_ATTRIBUTES),
-        /* 17 */ bpf::load_extension(libc::SKF_AD_NLATTR),        // A = where RTA_OIF stands, or 0
+        /* 17 */ bpf::load_extension(libc::SKF_AD_NLATTR),        // A = the offset of RTA_OIF, or 0
         /* 18 */ bpf::if_equal(0, 4, 0),                          // several next hops, one may be ours → 23
         /* 19 */ bpf::copy_to_x(),
         /* 20 */ bpf::load_word_indexed(4),

@@ -1,5 +1,4 @@
-//! Questions about one destination or one interface that only `autora check`
-//! asks: where packets go, and what stands above the interface.
+//! Look-ups for `autora check`: the route to a destination, and the bridge of an interface.
 
 use std::io;
 use std::net::Ipv6Addr;
@@ -20,21 +19,21 @@ const IFLA_INFO_SLAVE_KIND: u16 = 4;
 /// The route that the kernel chose for a destination.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Route {
-    /// What it is a route to.
+    /// The destination prefix.
     pub destination: Ipv6Addr,
-    /// The length of that prefix: 0 for a default route.
+    /// Its length in bits; 0 for a default route.
     pub prefix_len: u8,
-    /// `RTPROT_*`: who made it.
+    /// `RTPROT_*`, which names the program that added it.
     pub protocol: u8,
-    /// The interface that it leads out of; of several, the first.
+    /// The outgoing interface; of several, the first.
     pub ifindex: u32,
 }
 
-/// Where packets to `destination` go; `None` if nowhere, be it that there is
-/// no route or that a route refuses them.
+/// The route of packets to `destination`; `None` if there is none, or if it
+/// refuses them.
 ///
 /// # Errors
-/// When the kernel cannot be asked.
+/// If the kernel cannot be queried.
 pub fn route_to(destination: Ipv6Addr) -> io::Result<Option<Route>> {
     let mut body = vec![0; 12];
     body.splice(0..2, [INET6, 128]);
@@ -54,7 +53,7 @@ pub fn route_to(destination: Ipv6Addr) -> io::Result<Option<Route>> {
     });
     match answer.as_ref().map_err(io::Error::raw_os_error) {
         Ok(()) => Ok(found),
-        // No route, or one of the types blackhole, prohibit, unreachable, throw.
+        // No route, or one of the type blackhole, prohibit, unreachable or throw.
         Err(Some(libc::ENETUNREACH | libc::EINVAL | libc::EACCES | libc::EHOSTUNREACH | libc::EAGAIN)) => {
             Ok(None)
         }
@@ -99,21 +98,21 @@ fn parse_route(body: &[u8]) -> Option<Route> {
     })
 }
 
-/// How an interface stands to a bridge.
+/// The role of an interface in bridging.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Bridging {
-    /// Neither of the two.
+    /// Neither a bridge nor a port.
     None,
-    /// It is one.
+    /// A bridge.
     Bridge,
-    /// It is a port of the bridge with this index.
+    /// A port of the bridge with this index.
     Port(u32),
 }
 
-/// Whether the interface `ifindex` is a bridge, or a port of one.
+/// The role of the interface `ifindex`.
 ///
 /// # Errors
-/// When the kernel cannot be asked, or the interface is gone.
+/// If the kernel cannot be queried, or the interface does not exist.
 pub fn bridging(ifindex: u32) -> io::Result<Bridging> {
     let mut socket = Socket::new()?;
     let mut request = Request::link(ifindex);

@@ -1,4 +1,4 @@
-//! rtnetlink messages, from bytes (rtnetlink(7), `linux/rtnetlink.h`).
+//! Parses rtnetlink messages (rtnetlink(7), `linux/rtnetlink.h`).
 
 use std::net::Ipv6Addr;
 
@@ -9,13 +9,13 @@ use nix::libc;
 
 /// The length of `struct nlmsghdr`.
 pub(super) const HEADER_LEN: usize = 16;
-/// Where `nlmsg_type` stands in it.
+/// The offset of `nlmsg_type` in it.
 pub(super) const TYPE_AT: usize = 4;
-/// Where `nlmsg_seq` stands in it.
+/// The offset of `nlmsg_seq` in it.
 pub(super) const SEQUENCE_AT: usize = 8;
-/// `nla_type` carries two flags in its upper bits.
+/// The mask of `nla_type` without its two flags.
 const ATTRIBUTE_TYPE: u16 = 0x3fff;
-/// `AF_INET6` as the one byte that address family has in these messages.
+/// `AF_INET6` as the byte that it is in these messages.
 pub(super) const INET6: u8 = 10;
 
 // Values that the libc crate does not have for every target.
@@ -50,7 +50,7 @@ pub struct Message<'a> {
     pub flags: u16,
     /// `nlmsg_seq`
     pub sequence: u32,
-    /// What follows the header.
+    /// The bytes after the header.
     pub body: &'a [u8],
 }
 
@@ -70,7 +70,7 @@ pub fn messages(datagram: &[u8]) -> impl Iterator<Item = Message<'_>> {
     })
 }
 
-/// The attributes behind a fixed part, up to the first one that is malformed.
+/// The attributes in `bytes`, up to the first one that is malformed.
 pub(super) fn attributes(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
@@ -88,7 +88,7 @@ fn attribute(bytes: &[u8], wanted: u16) -> Option<&[u8]> {
         .map(|(_, value)| value)
 }
 
-/// What `RTM_NEWLINK` says of an interface.
+/// The content of an `RTM_NEWLINK`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LinkRecord {
     /// `ifi_index`
@@ -104,12 +104,12 @@ pub struct LinkRecord {
     /// `IFLA_AF_SPEC`, `AF_INET6`, `IFLA_INET6_CONF`
     pub ipv6: Option<Ipv6Settings>,
     /// `IFLA_AF_SPEC`, `AF_INET6`, `IFLA_INET6_ICMP6STATS`: how many `ICMPv6`
-    /// messages of all kinds went out of it, those of packet sockets aside.
+    /// messages of all types were sent on it, except by packet sockets.
     pub icmpv6_sent: Option<u64>,
 }
 
 impl LinkRecord {
-    /// Reads the body of an `RTM_NEWLINK`.
+    /// Parses the body of an `RTM_NEWLINK`; `None` if it is malformed.
     #[must_use]
     pub fn parse(body: &[u8]) -> Option<Self> {
         let mut name = None;
@@ -157,7 +157,8 @@ fn settings(inet6: &[u8]) -> Option<Ipv6Settings> {
     })
 }
 
-/// Reads the body of an `RTM_NEWADDR`: the interface's index and the address.
+/// Parses the body of an `RTM_NEWADDR` into the interface's index and the
+/// address; `None` if it is malformed or not about IPv6.
 #[must_use]
 pub fn parse_address(body: &[u8]) -> Option<(u32, Address)> {
     let &[family, prefix_len, flags, ..] = body else {
@@ -167,12 +168,12 @@ pub fn parse_address(body: &[u8]) -> Option<(u32, Address)> {
         return None;
     }
     let ifindex = u32_at(body, 4)?;
-    let (mut on_link, mut local) = (None, None);
+    let (mut prefix_address, mut local) = (None, None);
     let mut flags = u32::from(flags);
     let (mut preferred, mut valid, mut created) = (Lifetime::INFINITE, Lifetime::INFINITE, 0);
     for (kind, value) in attributes(body.get(8..)?) {
         match kind {
-            IFA_ADDRESS => on_link = Some(ipv6(value)?),
+            IFA_ADDRESS => prefix_address = Some(ipv6(value)?),
             IFA_LOCAL => local = Some(ipv6(value)?),
             IFA_FLAGS => flags = u32_at(value, 0)?,
             IFA_CACHEINFO => {
@@ -183,10 +184,10 @@ pub fn parse_address(body: &[u8]) -> Option<(u32, Address)> {
             _ => {}
         }
     }
-    let on_link = on_link?;
+    let prefix_address = prefix_address?;
     let address = Address {
-        local: local.unwrap_or(on_link),
-        on_link,
+        local: local.unwrap_or(prefix_address),
+        prefix_address,
         prefix_len,
         flags,
         valid,
@@ -196,7 +197,7 @@ pub fn parse_address(body: &[u8]) -> Option<(u32, Address)> {
     Some((ifindex, address))
 }
 
-/// Whether the body of an `RTM_NEWROUTE` is an IPv6 default route that carries
+/// Whether the body of an `RTM_NEWROUTE` is an IPv6 default route that sends
 /// packets out of the interface `ifindex`.
 #[must_use]
 pub fn is_default_route(body: &[u8], ifindex: u32) -> bool {
@@ -210,7 +211,7 @@ pub fn is_default_route(body: &[u8], ifindex: u32) -> bool {
     })
 }
 
-/// Whether the body of an `RTM_NEWROUTE` is a default route for some sources.
+/// Whether the body of an `RTM_NEWROUTE` is a default route for some sources only.
 #[must_use]
 pub fn is_source_specific_default(body: &[u8]) -> bool {
     matches!(body, &[INET6, 0, source_len, ..] if source_len > 0)
@@ -227,8 +228,8 @@ pub(super) fn next_hops(bytes: &[u8]) -> impl Iterator<Item = u32> {
     })
 }
 
-/// Whether the body of an `RTM_NEWRULE` leads to a table that a lookup of our
-/// own may miss. Those of VRFs are found through the interface.
+/// Whether the body of an `RTM_NEWRULE` refers to a table that our look-up may
+/// not use. It uses the tables of VRFs, because it names the interface.
 #[must_use]
 pub fn uses_other_table(body: &[u8]) -> bool {
     let mut table = body.get(4).copied().map_or(0, u32::from);
@@ -250,7 +251,7 @@ pub fn uses_other_table(body: &[u8]) -> bool {
 }
 
 fn aligned(len: usize) -> usize {
-    // A length below the header's would make an iterator stand still.
+    // A length below the header's would make an iterator loop endlessly.
     len.max(4).next_multiple_of(4)
 }
 

@@ -1,6 +1,6 @@
-//! The kernel's view of one interface: targeted requests, filtered events.
+//! Reads the state of one interface from the kernel and subscribes to its events.
 //!
-//! Nothing here lists all interfaces of the host: the cost of a reading does
+//! Nothing here lists all interfaces of the host, so the cost of a read does
 //! not depend on how many there are.
 
 mod events;
@@ -19,24 +19,24 @@ use autora_core::link::{Address, Link};
 use nix::libc;
 
 use crate::kernel::snmp6::ForeignCount;
-pub use events::{Events, News};
+pub use events::{Changes, Events};
 use message::{LinkRecord, is_default_route, is_source_specific_default, parse_address, uses_other_table};
 use request::Request;
 use socket::Socket;
 
-/// What is interrupted is asked for again this often.
-const ATTEMPTS: u32 = 4;
+/// How often a request is sent at most if its answer is interrupted (`NLM_F_DUMP_INTR`).
+const MAX_ATTEMPTS: u32 = 4;
 
 /// Why the state could not be read.
 #[derive(Debug)]
 pub enum ReadError {
-    /// The interface does not exist (any more) in this network namespace.
+    /// The interface does not exist, or no longer, in this network namespace.
     Gone,
-    /// Anything else: not eligible, try again later.
+    /// Another error, which may be temporary.
     Failed {
-        /// What was read.
+        /// What was to be read.
         what: &'static str,
-        /// What went wrong.
+        /// The error.
         error: io::Error,
     },
 }
@@ -50,7 +50,7 @@ impl fmt::Display for ReadError {
     }
 }
 
-/// Reads the state of one interface, whenever asked, by its index.
+/// Reads the state of one interface by its index.
 #[derive(Debug)]
 pub struct Reader {
     socket: Socket,
@@ -59,20 +59,20 @@ pub struct Reader {
     default_route: Request,
     foreign_count: ForeignCount,
     ifindex: u32,
-    /// The last reading; its memory serves the next one.
+    /// The last snapshot; the next one uses its allocation.
     last: Option<Link>,
-    /// Whether there may be default routes that a look-up does not show;
-    /// `None`: to be read again.
-    hidden: Option<bool>,
-    /// Whether one of those leads out of the interface; `None`: to be read.
-    routed: Option<bool>,
+    /// Whether there may be default routes that a look-up does not show; `None`
+    /// if that has to be read.
+    may_have_hidden: Option<bool>,
+    /// Whether one of those uses the interface; `None` if that has to be read.
+    has_hidden: Option<bool>,
 }
 
 impl Reader {
     /// Opens a socket for requests on the interface `ifindex`.
     ///
     /// # Errors
-    /// When the socket cannot be had.
+    /// If the socket cannot be opened.
     pub fn new(ifindex: u32) -> io::Result<Self> {
         Ok(Self {
             socket: Socket::new()?,
@@ -82,21 +82,22 @@ impl Reader {
             foreign_count: ForeignCount::new(),
             ifindex,
             last: None,
-            hidden: None,
-            routed: None,
+            may_have_hidden: None,
+            has_hidden: None,
         })
     }
 
-    /// A default route appeared or went, or that may have been missed.
+    /// Discards what is known of hidden default routes: one was added or
+    /// removed, or that event may have been lost.
     pub fn forget_routes(&mut self) {
-        self.hidden = None;
-        self.routed = None;
+        self.may_have_hidden = None;
+        self.has_hidden = None;
     }
 
-    /// Everything that decides, as it is now.
+    /// The current state of the interface.
     ///
     /// # Errors
-    /// When the interface is gone, or any part of its state cannot be read.
+    /// If the interface does not exist, or part of its state cannot be read.
     pub fn read(&mut self) -> Result<&Link, ReadError> {
         let record = self.record()?;
         let mut addresses = self.last.take().map_or_else(Vec::new, |link| link.addresses);
@@ -107,7 +108,7 @@ impl Reader {
             let count = self.foreign_count.read(&record.name, record.icmpv6_sent);
             count.map_err(failed("/proc/self/net/dev_snmp6"))?
         } else {
-            // There is no such file, and when IPv6 comes back the kernel counts from zero.
+            // Without IPv6 the file does not exist. Afterwards the kernel counts from zero.
             self.foreign_count = ForeignCount::new();
             0
         };
@@ -124,10 +125,10 @@ impl Reader {
         }))
     }
 
-    /// The interface's own record, without its addresses and routes.
+    /// The state of the interface without its addresses and routes.
     ///
     /// # Errors
-    /// When the interface is gone, or its record cannot be read.
+    /// If the interface does not exist, or its record cannot be read.
     pub fn record(&mut self) -> Result<LinkRecord, ReadError> {
         let mut record = None;
         let answer = retry_interrupted(|| {
@@ -158,34 +159,33 @@ impl Reader {
         })
     }
 
-    /// Whether a default route leads out of the interface, in any table and
-    /// for whatever source.
+    /// Whether a default route uses the interface, in any table and for any source.
     ///
-    /// One look-up answers for most hosts, at a cost that does not depend on
-    /// the number of routes. Where it cannot see everything, all routes of the
+    /// On most hosts one look-up is enough, at a cost that does not depend on
+    /// the number of routes. If it may not show all routes, those of the
     /// interface are read, once and after each event about a default route.
     fn has_default_route(&mut self) -> io::Result<bool> {
-        let hidden = match self.looks_up_default_route()? {
+        let may_have_hidden = match self.look_up_default_route()? {
             LookUp::Found => return Ok(true),
             LookUp::Refused => true,
-            LookUp::Nothing => match self.hidden {
-                Some(hidden) => hidden,
-                None => self.has_rules()? || Self::has_routes_by_source()?,
+            LookUp::Nothing => match self.may_have_hidden {
+                Some(known) => known,
+                None => self.has_rules()? || Self::has_source_specific_routes()?,
             },
         };
-        self.hidden = Some(hidden);
-        if !hidden {
+        self.may_have_hidden = Some(may_have_hidden);
+        if !may_have_hidden {
             return Ok(false);
         }
-        let routed = match self.routed {
-            Some(routed) => routed,
-            None => self.reads_default_route()?,
+        let has_hidden = match self.has_hidden {
+            Some(known) => known,
+            None => self.read_default_route()?,
         };
-        self.routed = Some(routed);
-        Ok(routed)
+        self.has_hidden = Some(has_hidden);
+        Ok(has_hidden)
     }
 
-    fn looks_up_default_route(&mut self) -> io::Result<LookUp> {
+    fn look_up_default_route(&mut self) -> io::Result<LookUp> {
         let ifindex = self.ifindex;
         let mut found = false;
         let answer = retry_interrupted(|| {
@@ -196,7 +196,7 @@ impl Reader {
         match answer.as_ref().map_err(io::Error::raw_os_error) {
             Ok(()) if found => Ok(LookUp::Found),
             Ok(()) | Err(Some(libc::ENETUNREACH)) => Ok(LookUp::Nothing),
-            // Of the types blackhole, prohibit, unreachable, throw.
+            // A route of the type blackhole, prohibit, unreachable or throw.
             Err(Some(libc::EINVAL | libc::EACCES | libc::EHOSTUNREACH | libc::EAGAIN)) => Ok(LookUp::Refused),
             Err(_) => answer.map(|()| LookUp::Nothing),
         }
@@ -206,10 +206,10 @@ impl Reader {
         self.any_of(&mut Request::rules(), libc::RTM_NEWRULE, uses_other_table)
     }
 
-    /// Routes such as `default from 2001:db8::/56`. The kernel walks a table
-    /// from such routes on, so the first part of a dump shows whether there
-    /// are any; its socket is closed upon the rest.
-    fn has_routes_by_source() -> io::Result<bool> {
+    /// Whether there are routes such as `default from 2001:db8::/56`. The kernel
+    /// dumps these first, so the first part of the dump is enough. The socket is
+    /// closed without reading the rest.
+    fn has_source_specific_routes() -> io::Result<bool> {
         let mut found = false;
         Socket::new()?.ask_for_first_part(&mut Request::main_table(), |message| {
             found |= message.kind == libc::RTM_NEWROUTE && is_source_specific_default(message.body);
@@ -217,7 +217,7 @@ impl Reader {
         Ok(found)
     }
 
-    fn reads_default_route(&mut self) -> io::Result<bool> {
+    fn read_default_route(&mut self) -> io::Result<bool> {
         let ifindex = self.ifindex;
         let ours = |body: &[u8]| is_default_route(body, ifindex);
         self.any_of(&mut Request::routes(ifindex), libc::RTM_NEWROUTE, ours)
@@ -234,18 +234,18 @@ impl Reader {
     }
 }
 
-/// What a look-up of a default route out of the interface gave.
+/// The result of looking up a default route out of the interface.
 enum LookUp {
     Found,
     Nothing,
-    /// A route or rule that refuses packets stands in front of what there may be.
+    /// A route or rule that refuses packets was found; it may hide other routes.
     Refused,
 }
 
-/// Asks again while a change interrupts a dump, or an answer was longer than
-/// any before.
+/// Repeats a request whose dump was interrupted by a change, or whose answer was
+/// longer than the buffer.
 fn retry_interrupted<T>(mut ask: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    for _ in 1..ATTEMPTS {
+    for _ in 1..MAX_ATTEMPTS {
         match ask() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => return result,

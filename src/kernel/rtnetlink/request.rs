@@ -1,4 +1,4 @@
-//! rtnetlink requests, to bytes (rtnetlink(7), `linux/rtnetlink.h`).
+//! Encodes rtnetlink requests (rtnetlink(7), `linux/rtnetlink.h`).
 
 use nix::libc;
 
@@ -7,8 +7,7 @@ use super::message::{HEADER_LEN, INET6, RTA_OIF, SEQUENCE_AT};
 // Values that the libc crate does not have for every target.
 pub(super) const RTM_F_FIB_MATCH: u32 = 0x2000;
 
-/// A request that can be sent again and again, each time under a new
-/// sequence number.
+/// A request that can be sent repeatedly, each time with a new sequence number.
 #[derive(Debug)]
 pub(super) struct Request {
     bytes: Vec<u8>,
@@ -23,12 +22,12 @@ impl Request {
         bytes.extend(len.to_ne_bytes());
         bytes.extend(kind.to_ne_bytes());
         bytes.extend(u16::try_from(flags).unwrap_or_default().to_ne_bytes());
-        bytes.extend([0; 8]); // sequence and port, the latter the kernel's to fill
+        bytes.extend([0; 8]); // sequence number; port, which the kernel sets
         bytes.extend(body);
         Self { bytes, dump }
     }
 
-    /// One interface.
+    /// The link record of one interface.
     pub(super) fn link(ifindex: u32) -> Self {
         let mut body = vec![0; 16];
         body.splice(4..8, ifindex.to_ne_bytes());
@@ -36,15 +35,15 @@ impl Request {
     }
 
     /// The IPv6 addresses of one interface. `NETLINK_GET_STRICT_CHK` makes
-    /// the kernel heed the index.
+    /// the kernel respect the index.
     pub(super) fn addresses(ifindex: u32) -> Self {
         let mut body = vec![INET6, 0, 0, 0];
         body.extend(ifindex.to_ne_bytes());
         Self::new(libc::RTM_GETADDR, true, &body)
     }
 
-    /// The route that packets to `::` would take out of one interface: only a
-    /// default route can match. The cost does not grow with the table.
+    /// The route that packets to `::` would take out of one interface. Only a
+    /// default route can match. The cost does not depend on the number of routes.
     pub(super) fn default_route(ifindex: u32) -> Self {
         let mut body = vec![0; 12];
         body.splice(0..1, [INET6]);
@@ -76,7 +75,7 @@ impl Request {
         Self::new(libc::RTM_GETROUTE, true, &body)
     }
 
-    /// The message under the number `sequence`.
+    /// The message with the number `sequence`.
     pub(super) fn numbered(&mut self, sequence: u32) -> &[u8] {
         if let Some(field) = self.bytes.get_mut(SEQUENCE_AT..SEQUENCE_AT + 4) {
             field.copy_from_slice(&sequence.to_ne_bytes());

@@ -1,4 +1,4 @@
-//! The parser against messages that an independent encoder wrote.
+//! The parser against messages of an independent encoder.
 
 use std::net::Ipv6Addr;
 
@@ -91,9 +91,9 @@ fn an_address_is_read() {
     let (ifindex, address) = parse_address(&bytes(&address())).unwrap();
     assert_eq!(ifindex, 5);
     assert_eq!(address.local, "2001:db8::1".parse::<Ipv6Addr>().unwrap());
-    assert_eq!(address.on_link, "2001:db8::2".parse::<Ipv6Addr>().unwrap());
+    assert_eq!(address.prefix_address, "2001:db8::2".parse::<Ipv6Addr>().unwrap());
     assert_eq!(address.prefix_len, 64);
-    // The flags beyond the first eight bits stand in an attribute.
+    // Only an attribute has the flags beyond the first eight bits.
     assert_eq!(address.flags, 0x280);
     assert_eq!(address.preferred, Lifetime::from_bits(100));
     assert_eq!(address.valid, Lifetime::from_bits(200));
@@ -101,7 +101,7 @@ fn an_address_is_read() {
 }
 
 #[test]
-fn default_routes_are_told_apart() {
+fn default_routes_are_recognized() {
     let route = |family, len, kind, attributes| {
         let mut message = RouteMessage::default();
         message.header = RouteHeader {
@@ -136,7 +136,7 @@ fn default_routes_are_told_apart() {
 }
 
 #[test]
-fn truncation_anywhere_is_survived_and_invents_nothing() {
+fn truncated_messages_give_no_wrong_values() {
     let (link, address) = (bytes(&link()), bytes(&address()));
     let (whole_link, whole_address) = (
         LinkRecord::parse(&link).unwrap(),
@@ -154,22 +154,22 @@ fn truncation_anywhere_is_survived_and_invents_nothing() {
     for len in 0..address.len() {
         if let Some((ifindex, found)) = parse_address(&address[..len]) {
             assert_eq!(
-                (ifindex, found.on_link),
-                (whole_address.0, whole_address.1.on_link)
+                (ifindex, found.prefix_address),
+                (whole_address.0, whole_address.1.prefix_address)
             );
         }
     }
 }
 
 #[test]
-fn lengths_that_lie_end_the_walk() {
-    // nlmsg_len of 0 and of more than there is.
+fn wrong_lengths_end_the_iteration() {
+    // nlmsg_len of 0, and longer than the datagram.
     for len in [0_u32, 3, 15, 64, u32::MAX] {
         let mut datagram = vec![0; 32];
         datagram[..4].copy_from_slice(&len.to_ne_bytes());
         assert_eq!(messages(&datagram).count(), 0, "{len}");
     }
-    // An attribute of length 0 must not hold the walk up.
+    // An attribute of length 0 must not cause an endless loop.
     let mut body = bytes(&link());
     body[16..18].copy_from_slice(&0_u16.to_ne_bytes());
     assert!(LinkRecord::parse(&body).is_none());

@@ -134,12 +134,12 @@ fn reference_address(body: &[u8]) -> Option<(u32, Address)> {
         return None;
     }
     let address = |value: &[u8]| Ipv6Addr::from(<[u8; 16]>::try_from(value).unwrap());
-    let on_link = address(last(&all, 1)?);
+    let prefix_address = address(last(&all, 1)?);
     let times = last(&all, 6);
     let lifetime = |at| times.map_or(Lifetime::INFINITE, |value| Lifetime::from_bits(word(value, at)));
     let address = Address {
-        local: last(&all, 2).map_or(on_link, address),
-        on_link,
+        local: last(&all, 2).map_or(prefix_address, address),
+        prefix_address,
         prefix_len: body[1],
         flags: last(&all, 8).map_or(u32::from(body[2]), |value| word(value, 0)),
         preferred: lifetime(0),

@@ -6,7 +6,7 @@ use crate::harness::lab::scratch;
 use crate::harness::{Daemon, Lab, SOON, TAP, secs};
 
 #[test]
-fn without_privilege_it_says_what_it_could_not_see() {
+fn without_privileges_it_shows_what_was_not_checked() {
     let lab = Lab::new();
     let output = the_check().arg(TAP).unprivileged_output(&lab.router);
     let check = Check::of(&output);
@@ -15,7 +15,7 @@ fn without_privilege_it_says_what_it_could_not_see() {
     assert_eq!(check.fix("nftables"), "sudo nft list ruleset");
 }
 
-/// A program of this name stands before the real one.
+/// Runs the check with `script` in place of the program `name`.
 fn with_program(lab: &Lab, name: &str, script: &str) -> Check {
     let directory = scratch(&format!("check-{name}-{}", script.len()));
     let path = directory.join(name);
@@ -30,7 +30,7 @@ fn with_program(lab: &Lab, name: &str, script: &str) -> Check {
 }
 
 #[test]
-fn a_tool_that_hangs_is_left_behind() {
+fn a_tool_that_hangs_is_ended() {
     let lab = Lab::new();
     for (name, requirement) in [("nft", "nftables"), ("systemctl", "systemd")] {
         let check = with_program(&lab, name, "exec sleep 1000");
@@ -40,7 +40,7 @@ fn a_tool_that_hangs_is_left_behind() {
 }
 
 #[test]
-fn an_instance_that_was_masked_is_a_cross() {
+fn a_masked_instance_is_a_cross() {
     let lab = Lab::new();
     let script = "test $# -gt 3; cat <<END
 Id=autora.service
@@ -67,7 +67,7 @@ fn other_locales_and_terminals() {
     assert!(utf8.contains("  ✓ up ") && !utf8.contains('\x1b'), "{utf8}");
 }
 
-/// The kernel's counter is the evidence, and the name of a program a hint.
+/// The kernel's counter decides; the name of a running program is only a hint.
 #[test]
 fn another_daemon_advertises() {
     let lab = Lab::new();
@@ -75,7 +75,7 @@ fn another_daemon_advertises() {
     let config = directory.join("radvd.conf");
     let text = format!("interface {TAP} {{ AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; }};");
     std::fs::write(&config, text).unwrap();
-    check(&lab.router).expect('+', "no other daemon", "none");
+    check(&lab.router).expect('+', "no other daemon", "no other daemon has advertised");
     let mut radvd = lab.router.command("radvd");
     radvd
         .args(["--nodaemon", "--logmethod=stderr"])

@@ -1,4 +1,4 @@
-//! Router Solicitations, good and bad, as the frames that a guest sends.
+//! Router Solicitations, valid and invalid, as a guest's frames.
 
 use std::net::Ipv6Addr;
 
@@ -25,7 +25,7 @@ pub struct Rs {
 }
 
 impl Default for Rs {
-    /// A good one, as Linux sends it.
+    /// A valid one, as Linux sends it.
     fn default() -> Self {
         Self {
             kind: 133,

@@ -38,6 +38,8 @@ pub struct Judge {
     /// The same if the process knows less than the one before.
     perhaps_foreign: Option<u64>,
     was_killed: bool,
+    /// What is published is that an advertisement is being sent.
+    was_sending: bool,
     /// Its predecessor could not write what it should know.
     knows_less: bool,
     process_since: u64,
@@ -94,6 +96,7 @@ impl Judge {
             last_foreign: None,
             perhaps_foreign: None,
             was_killed: false,
+            was_sending: false,
             knows_less: false,
             process_since: begun,
             serving_since: begun,
@@ -177,6 +180,7 @@ impl Judge {
 
     pub fn published(&mut self, record: &Record<'_>) {
         let held = record.handover.sent.advertised;
+        self.was_sending = record.handover.sent.is_sending;
         self.published_prefixes.clear();
         self.published_prefixes
             .extend(held.all().map(|held| held.prefix.network()));
@@ -185,7 +189,7 @@ impl Judge {
             reason: record.reason.clone().into_owned(),
             prefix: record.prefix.map(Prefix64::network),
             source: record.source,
-            others: record.counters.ras_heard,
+            others: record.counters.foreign_ras_received,
         });
     }
 
@@ -214,7 +218,8 @@ impl World {
         });
         let (judge, now) = (&mut self.judge, self.now);
         judge.process_since = now;
-        if !served || judge.was_stopped {
+        let unsure = judge.was_killed && judge.was_sending;
+        if !served || judge.was_stopped || unsure {
             // Otherwise the restart is to cost hosts nothing.
             judge.serving_since = now;
         }
@@ -314,7 +319,7 @@ impl World {
         let own = seen
             .addresses
             .iter()
-            .find(|address| address.on_link.segments()[..4] == option.prefix.segments()[..4]);
+            .find(|address| address.prefix_address.segments()[..4] == option.prefix.segments()[..4]);
         match own {
             Some(own) if own.is_valid() => {
                 if option.valid > own.valid.to_bits() || option.preferred > own.preferred.to_bits() {
@@ -350,7 +355,11 @@ impl World {
         let settled = self
             .peace_since
             .into_iter()
-            .chain([self.judge.calm_since, self.judge.process_since, self.judge.changed])
+            .chain([
+                self.judge.calm_since,
+                self.judge.process_since,
+                self.judge.changed,
+            ])
             .chain([self.may_yield_until()])
             .max()
             .unwrap_or(now)
@@ -409,13 +418,11 @@ impl World {
                 let own = link.addresses.iter().find(|a| {
                     published
                         .prefix
-                        .is_some_and(|prefix| a.on_link.segments()[..4] == prefix.segments()[..4])
+                        .is_some_and(|prefix| a.prefix_address.segments()[..4] == prefix.segments()[..4])
                 });
                 if !reasons.is_empty() {
                     Some(format!("advertising, in spite of {reasons:?}"))
-                } else if !source.is_some_and(Address::is_valid)
-                    || !own.is_some_and(Address::is_valid)
-                {
+                } else if !source.is_some_and(Address::is_valid) || !own.is_some_and(Address::is_valid) {
                     Some("advertising what is not there".to_owned())
                 } else {
                     None
@@ -521,7 +528,10 @@ impl World {
         if let Some(since) = self.judge.routeless {
             // What went between two is retired first.
             let by = since.max(calm).max(process) + UNNOTICED + 2 * MIN_DELAY + PROMPT;
-            let has_route = self.guests.first().is_some_and(|(guest, _)| self.has_route(guest));
+            let has_route = self
+                .guests
+                .first()
+                .is_some_and(|(guest, _)| self.has_route(guest));
             if now > by && has_route && routers {
                 self.breaks("a guest has a default route that it should not have".to_owned());
             }
@@ -563,7 +573,9 @@ impl World {
     /// address that the interface lost is its Neighbor Unreachability Detection's.
     fn has_route(&self, guest: &Guest) -> bool {
         let routers = guest.default_routers(self.now);
-        routers.iter().any(|router| self.truth.has_link_local(router.address))
+        routers
+            .iter()
+            .any(|router| self.truth.has_link_local(router.address))
     }
 
     /// What a guest does not have of a fit link with this prefix.
@@ -581,7 +593,11 @@ impl World {
 
     pub(super) fn judge_peace(&mut self) {
         let now = self.now;
-        let others = self.judge.published.as_ref().map_or(0, |published| published.others);
+        let others = self
+            .judge
+            .published
+            .as_ref()
+            .map_or(0, |published| published.others);
         if self.opened.is_some() && others != self.judge.others {
             let there = self.judge.others;
             self.breaks(format!("{others} of {there} advertisements of others counted"));
@@ -594,7 +610,9 @@ impl World {
             let (route, preferred) = (self.has_route(guest), guest.preferred_prefixes(now));
             let has_prefix = preferred.contains(&prefix(1)) || !self.setting.keeps_prefix();
             if route != wants_route || !has_prefix {
-                self.breaks(format!("after a peace a guest has route {route}, prefixes {preferred:?}"));
+                self.breaks(format!(
+                    "after a peace a guest has route {route}, prefixes {preferred:?}"
+                ));
             } else if *hearing == Hearing::All && preferred.len() > 1 {
                 self.breaks(format!("after a peace a guest prefers {preferred:?}"));
             }

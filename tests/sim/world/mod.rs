@@ -391,7 +391,12 @@ impl World {
         }
         let calls = self.calls;
         let strikes = |at: &mut u64| *at <= calls;
-        if self.kill_at.take_if(strikes).or(self.asked_kill.take_if(strikes)).is_some() {
+        if self
+            .kill_at
+            .take_if(strikes)
+            .or(self.asked_kill.take_if(strikes))
+            .is_some()
+        {
             self.note(format_args!("SIGKILL"));
             // The packet may have left, as far as its successor knows.
             self.judge.believe_published();
@@ -439,8 +444,7 @@ impl World {
             return Err(ReadError::Gone);
         }
         // Other daemons of the host slept too.
-        self.judge
-            .read(self.now - self.slept, (!failed).then_some(&link));
+        self.judge.read(self.now - self.slept, (!failed).then_some(&link));
         if failed {
             return Err(ReadError::Failed {
                 what: "its link",

@@ -18,9 +18,7 @@ impl World {
             Some(&[fine, coarse, ..]) if coarse & 0x80 != 0 => {
                 (u64::from(coarse & 0x7) << 8 | u64::from(fine)) * 1_000_000
             }
-            Some(&[fine, coarse, ..]) => {
-                u64::from(coarse % 60) * SECOND + u64::from(fine) * 1_000_000
-            }
+            Some(&[fine, coarse, ..]) => u64::from(coarse % 60) * SECOND + u64::from(fine) * 1_000_000,
         };
         self.next_trouble = self.now + wait;
     }
@@ -90,7 +88,11 @@ impl World {
             // Renewed, or shortened.
             14..=16 if truth.can_have_addresses() => {
                 let valid = (u64::from(fine) / 2 + 5) * SECOND;
-                let preferred = if half { valid } else { valid * u64::from(other) / 256 };
+                let preferred = if half {
+                    valid
+                } else {
+                    valid * u64::from(other) / 256
+                };
                 truth
                     .addresses
                     .insert(address, Own::for_span(now, valid, preferred));
@@ -191,7 +193,14 @@ impl World {
                     }
                     self.arrive(Packet::Solicitation);
                     self.arrive(Packet::Advertisement(Ipv6Addr::new(
-                        0xfe80, 0, 0, 0, 0, 0, 0xbad, number.into(),
+                        0xfe80,
+                        0,
+                        0,
+                        0,
+                        0,
+                        0,
+                        0xbad,
+                        number.into(),
                     )));
                 }
                 events = false;

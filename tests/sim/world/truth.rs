@@ -64,7 +64,9 @@ impl Own {
     }
 
     pub fn is_preferred(&self, now: u64) -> bool {
-        self.is_valid() && self.flags & IFA_F_DEPRECATED == 0 && self.preferred_until.is_none_or(|end| end > now)
+        self.is_valid()
+            && self.flags & IFA_F_DEPRECATED == 0
+            && self.preferred_until.is_none_or(|end| end > now)
     }
 
     /// Deprecated or preferred.
@@ -131,7 +133,10 @@ impl Truth {
             ..Self::new()
         };
         self.put_link_local(now, 1, 0);
-        let kept = before.addresses.into_iter().filter(|(_, own)| own.is_valid() && !own.is_preferred(now));
+        let kept = before
+            .addresses
+            .into_iter()
+            .filter(|(_, own)| own.is_valid() && !own.is_preferred(now));
         self.addresses.extend(kept.filter(|&(number, _)| number != 1));
         is_new
     }
@@ -151,7 +156,8 @@ impl Truth {
     /// When lifetimes end.
     pub fn ends(&self) -> impl Iterator<Item = u64> + '_ {
         let own = self.addresses.values();
-        own.flat_map(|own| [own.valid_until, own.preferred_until]).flatten()
+        own.flat_map(|own| [own.valid_until, own.preferred_until])
+            .flatten()
     }
 
     /// Takes away what has ended; true if that is an event.
@@ -204,7 +210,7 @@ impl Truth {
         };
         let address = |local, created, own: &Own| Address {
             local,
-            on_link: local,
+            prefix_address: local,
             prefix_len: 64,
             flags: own.flags,
             valid: left(own.valid_until),

@@ -1,5 +1,4 @@
-//! Whether a packet matches, in a logic of three values: what is not known
-//! for sure is never taken for the one or the other.
+//! Whether a packet matches a rule, in three-valued logic.
 
 use std::net::Ipv6Addr;
 use std::ops::Not;
@@ -8,29 +7,25 @@ use serde_json::Value;
 
 use super::packet::{Datum, Packet};
 
-/// As it is, and in the byte order in which nft 1.0.6 lists it on most
-/// machines. No protocol has the other number.
+/// In host byte order, and swapped, as nft 1.0.6 lists it on little-endian
+/// machines. No protocol has the swapped number.
 const ETH_P_IPV6: [u128; 2] = [0x86dd, 0xdd86];
 
-/// An answer that may be open.
+/// A truth value that may be unknown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Truth {
-    /// It is not so.
     No,
-    /// It cannot be told.
-    Perhaps,
-    /// It is so.
+    Unknown,
     Yes,
 }
 
 impl Truth {
-    /// Both.
     #[must_use]
     pub(super) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::No, _) | (_, Self::No) => Self::No,
             (Self::Yes, Self::Yes) => Self::Yes,
-            _ => Self::Perhaps,
+            _ => Self::Unknown,
         }
     }
 
@@ -45,7 +40,7 @@ impl Not for Truth {
     fn not(self) -> Self {
         match self {
             Self::No => Self::Yes,
-            Self::Perhaps => Self::Perhaps,
+            Self::Unknown => Self::Unknown,
             Self::Yes => Self::No,
         }
     }
@@ -64,7 +59,7 @@ pub(super) fn holds(statement: &Value, packet: &Packet) -> Truth {
         statement.get("left"),
         statement.get("right"),
     ) else {
-        return Truth::Perhaps;
+        return Truth::Unknown;
     };
     match op {
         "==" => equals(left, right, packet),
@@ -80,26 +75,26 @@ pub(super) fn holds(statement: &Value, packet: &Packet) -> Truth {
                 _ => is >= bound,
             }
             .into(),
-            _ => Truth::Perhaps,
+            _ => Truth::Unknown,
         },
-        _ => Truth::Perhaps,
+        _ => Truth::Unknown,
     }
 }
 
-/// Whether the value of the expression `left` is `right`, or in the set that
-/// `right` is.
+/// Whether the value of the expression `left` equals `right`, or is an element
+/// of it if `right` is a set.
 pub(super) fn equals(left: &Value, right: &Value, packet: &Packet) -> Truth {
     if let Some(elements) = right.get("set").and_then(Value::as_array) {
         let any = |truth: Truth, element: &Value| truth.or(equals(left, element, packet));
         return elements.iter().fold(Truth::No, any);
     }
-    // An element with a comment, a timeout, a counter.
+    // An element with a comment, a timeout or a counter.
     if let Some(value) = right.get("elem").and_then(|elem| elem.get("val")) {
         return equals(left, value, packet);
     }
     if let Some(parts) = left.get("concat").and_then(Value::as_array) {
         let Some(values) = right.get("concat").and_then(Value::as_array) else {
-            return Truth::Perhaps;
+            return Truth::Unknown;
         };
         let pairs = parts.iter().zip(values);
         return pairs.fold(Truth::Yes, |truth, (part, value)| {
@@ -108,7 +103,7 @@ pub(super) fn equals(left: &Value, right: &Value, packet: &Packet) -> Truth {
     }
     match packet.value(left) {
         Datum::Absent => Truth::No,
-        Datum::Unknown => Truth::Perhaps,
+        Datum::Unknown => Truth::Unknown,
         Datum::Number(is) => equals_number(is, right),
         Datum::EtherType => ETH_P_IPV6
             .map(|is| equals_number(is, right))
@@ -116,7 +111,7 @@ pub(super) fn equals(left: &Value, right: &Value, packet: &Packet) -> Truth {
             .fold(Truth::No, Truth::or),
         Datum::Name(is) => right
             .as_str()
-            .map_or(Truth::Perhaps, |pattern| equals_name(&is, pattern)),
+            .map_or(Truth::Unknown, |pattern| equals_name(&is, pattern)),
     }
 }
 
@@ -129,23 +124,23 @@ fn equals_number(is: u128, right: &Value) -> Truth {
                 (is >> host_bits == network >> host_bits).into()
             }
             (Some(_), Some(0)) => Truth::Yes,
-            _ => Truth::Perhaps,
+            _ => Truth::Unknown,
         };
     }
     if let Some([first, last]) = right.get("range").and_then(Value::as_array).map(Vec::as_slice) {
         return match (number(first), number(last)) {
             (Some(first), Some(last)) => (first..=last).contains(&is).into(),
-            _ => Truth::Perhaps,
+            _ => Truth::Unknown,
         };
     }
-    number(right).map_or(Truth::Perhaps, |number| (is == number).into())
+    number(right).map_or(Truth::Unknown, |number| (is == number).into())
 }
 
-/// A name at the end of which a star stands for the rest. A set that has a
-/// name itself may hold anything.
+/// Compares names; a `*` at the end of `pattern` matches the rest. The content
+/// of a named set (`@`) is unknown.
 fn equals_name(is: &str, pattern: &str) -> Truth {
     if pattern.starts_with('@') {
-        return Truth::Perhaps;
+        return Truth::Unknown;
     }
     match pattern.strip_suffix('*') {
         Some(start) => is.starts_with(start),
@@ -154,7 +149,7 @@ fn equals_name(is: &str, pattern: &str) -> Truth {
     .into()
 }
 
-/// `in`, as for the flags of `ct state`.
+/// The operator `in`, as on the flags of `ct state`.
 fn has_bit_of(datum: &Datum, right: &Value) -> Truth {
     let flags: Option<u128> = match right.as_array() {
         Some(flags) => flags
@@ -166,11 +161,11 @@ fn has_bit_of(datum: &Datum, right: &Value) -> Truth {
     match (datum, flags) {
         (Datum::Absent, _) => Truth::No,
         (Datum::Number(is), Some(flags)) => (is & flags != 0).into(),
-        _ => Truth::Perhaps,
+        _ => Truth::Unknown,
     }
 }
 
-/// A number or an address; IPv4 addresses are not comparable with ours.
+/// A number, or an IPv6 address as one.
 fn number(value: &Value) -> Option<u128> {
     match value.as_u64() {
         Some(number) => Some(number.into()),

@@ -1,11 +1,11 @@
-//! Firewall rules that drop what the guest and this host must tell each other.
+//! Firewall rules that drop packets between the guest and this host.
 //!
-//! autora's packet socket stands outside of the IPv6 stack. What it sends
-//! passes the egress hook of the device alone, what it hears no hook at all;
-//! on a bridge both pass the hooks of the bridge family as well. The rest of
-//! neighbour discovery is the kernel's, and passes all hooks.
+//! autora's packet socket bypasses the IPv6 stack. Packets that it sends pass
+//! only the device's egress hook, and packets that it receives pass no hook; on
+//! a bridge, both also pass the hooks of the bridge family. The kernel handles
+//! the rest of neighbour discovery, which passes all hooks.
 //!
-//! What a rule does is told only where it is certain; else it "may".
+//! Where the effect of a rule depends on something unknown, it "may" drop.
 
 mod matching;
 mod packet;
@@ -27,41 +27,39 @@ use walk::{Outcome, Place, outcome};
 
 const NEIGHBOUR_SOLICITATION: u8 = 135;
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
-/// What a guest does if it does anything.
+/// The port of the example connection.
 const HTTPS: u16 = 443;
-/// From such a port (RFC 6335, 6).
+/// Its other port, a dynamic one (RFC 6335, 6).
 const EPHEMERAL: u16 = 50_000;
 const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
-/// The rules of this network namespace, or why they are not known.
+/// The rules of this network namespace, or a finding that says why they are unknown.
 pub(super) struct Firewall(Result<Rules, Finding>);
 
 struct Rules {
     ruleset: Ruleset,
-    /// The same as an operator knows it.
+    /// The same in nft's own syntax.
     text: String,
 }
 
-/// The interface for which the rules are gone through.
+/// The interface for which the rules are evaluated.
 pub(super) struct Subject<'a> {
-    /// Its name.
     pub name: &'a IfName,
-    /// Whether it is a bridge.
     pub is_bridge: bool,
-    /// An address as the guest has it.
+    /// An address that the guest may have; `None` if no prefix is advertised.
     pub guest: Option<Ipv6Addr>,
-    /// Where the host's default route leads.
+    /// The interface of the host's default route.
     pub uplink: Option<&'a IfName>,
 }
 
 impl Firewall {
-    /// Lists the rules.
+    /// Reads the rules with `nft`.
     #[must_use]
     pub(super) fn read() -> Self {
         Self(read())
     }
 
-    /// What concerns no interface: what was not looked at.
+    /// Findings on the whole host: rules that were not checked.
     pub(super) fn shared(&self) -> Vec<Finding> {
         let legacy = fs::read_to_string("/proc/net/ip6_tables_names").unwrap_or_default();
         let legacy = (!legacy.trim().is_empty()).then(|| {
@@ -71,14 +69,14 @@ impl Firewall {
         self.0.as_ref().err().cloned().into_iter().chain(legacy).collect()
     }
 
-    /// How it stands with the packets of one interface.
+    /// One finding for each exchange on the interface; none if the rules are unknown.
     pub(super) fn findings(&self, subject: &Subject) -> Vec<Finding> {
         let Ok(rules) = &self.0 else {
             return Vec::new();
         };
         exchanges(subject)
             .iter()
-            .map(|exchange| rules.judge(exchange, subject))
+            .map(|exchange| rules.evaluate(exchange, subject))
             .collect()
     }
 }
@@ -90,7 +88,7 @@ fn read() -> Result<Rules, Finding> {
         ask("nft", &arguments).map_err(|error| {
             let finding = unknown(error.to_string());
             match error {
-                NoAnswer::Complaint(..) => finding.fixed_by("sudo nft list ruleset"),
+                NoAnswer::Failed(..) => finding.fixed_by("sudo nft list ruleset"),
                 NoAnswer::NotRun(..) => finding,
             }
         })
@@ -98,27 +96,29 @@ fn read() -> Result<Rules, Finding> {
     let json = list(&["--json", "--terse", "--numeric"])?;
     let text = list(&["--terse", "--handle"])?;
     let text = String::from_utf8_lossy(&text).into_owned();
-    let ruleset = Ruleset::parse(&json, &text)
-        .ok_or_else(|| unknown("what nft lists is not understood".to_owned()).fixed_by("nft list ruleset"))?;
+    let ruleset = Ruleset::parse(&json, &text).ok_or_else(|| {
+        unknown("the output of nft cannot be parsed".to_owned()).fixed_by("nft list ruleset")
+    })?;
     Ok(Rules { ruleset, text })
 }
 
-/// Packets that must pass for one thing to work.
+/// Packets that must all pass for one function to work.
 struct Exchange {
     requirement: &'static str,
-    what: &'static str,
-    /// Whether the guest gets no advertisement without it.
+    /// The packets in words.
+    description: &'static str,
+    /// Whether the guest gets no advertisement if they are dropped.
     vital: bool,
     packets: Vec<Packet>,
-    /// What lets them through, as nft wants to hear it.
+    /// The match of a rule that accepts them, in nft's syntax.
     allowed: String,
 }
 
 fn exchanges(subject: &Subject) -> Vec<Exchange> {
     let here = Interface::Named(subject.name.to_string());
-    let beyond = subject
+    let uplink = subject
         .uplink
-        .map_or(Interface::Some, |name| Interface::Named(name.to_string()));
+        .map_or(Interface::Unknown, |name| Interface::Named(name.to_string()));
     let incoming = |kind, destination| Packet {
         payload: Payload::Discovery(kind),
         input: here.clone(),
@@ -136,21 +136,21 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
     vec![
         Exchange {
             requirement: "RA out",
-            what: "Router Advertisements",
+            description: "Router Advertisements",
             vital: true,
             packets: vec![outgoing(ROUTER_ADVERTISEMENT, Some(ALL_NODES))],
             allowed: "icmpv6 type nd-router-advert".to_owned(),
         },
         Exchange {
             requirement: "RS in",
-            what: "Router Solicitations",
+            description: "Router Solicitations",
             vital: false,
             packets: vec![incoming(ROUTER_SOLICITATION, Some(ALL_ROUTERS))],
             allowed: "icmpv6 type nd-router-solicit".to_owned(),
         },
         Exchange {
             requirement: "ND",
-            what: "neighbour discovery, without which no packet finds the way",
+            description: "neighbour discovery, without which host and guest cannot exchange packets",
             vital: false,
             packets: [NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT]
                 .into_iter()
@@ -160,7 +160,7 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
         },
         Exchange {
             requirement: "from the guest",
-            what: "what the guest sends to the world (to port 443, for one)",
+            description: "packets of the guest to the Internet (tested with port 443)",
             vital: false,
             packets: vec![Packet {
                 payload: Payload::Tcp {
@@ -168,7 +168,7 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
                     to: HTTPS,
                 },
                 input: here.clone(),
-                output: beyond.clone(),
+                output: uplink.clone(),
                 source: subject.guest,
                 destination: None,
                 ct_state: Some(ct_state::NEW),
@@ -177,14 +177,14 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
         },
         Exchange {
             requirement: "to the guest",
-            what: "what the world answers the guest (from port 443, for one)",
+            description: "answers from the Internet to the guest (tested with port 443)",
             vital: false,
             packets: vec![Packet {
                 payload: Payload::Tcp {
                     from: HTTPS,
                     to: EPHEMERAL,
                 },
-                input: beyond,
+                input: uplink,
                 output: here,
                 source: None,
                 destination: subject.guest,
@@ -196,9 +196,9 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
 }
 
 impl Rules {
-    /// The worst that happens to any packet of the exchange in any chain.
-    fn judge(&self, exchange: &Exchange, subject: &Subject) -> Finding {
-        let mut doubt = None;
+    /// The worst outcome for any packet of the exchange in any chain.
+    fn evaluate(&self, exchange: &Exchange, subject: &Subject) -> Finding {
+        let mut possible_drop = None;
         for chain in self.ruleset.base_chains() {
             for packet in &exchange.packets {
                 let Some(packet) = seen_at(chain, packet, subject) else {
@@ -208,38 +208,38 @@ impl Rules {
                     Outcome::Passes => {}
                     Outcome::Drops(place) => return self.dropped(exchange, chain, &place),
                     Outcome::MayDrop(place) => {
-                        doubt.get_or_insert_with(|| self.doubtful(exchange, &place));
+                        possible_drop.get_or_insert_with(|| self.may_drop(exchange, &place));
                     }
                 }
             }
         }
-        doubt.unwrap_or_else(|| Finding::met(exchange.requirement, "no nftables rule drops it"))
+        possible_drop.unwrap_or_else(|| Finding::met(exchange.requirement, "no nftables rule drops it"))
     }
 
     fn dropped(&self, exchange: &Exchange, base: &Chain, place: &Place) -> Finding {
-        let found = format!("{} drops {}", self.shown(place), exchange.what);
+        let found = format!("{} drops {}", self.describe(place), exchange.description);
         let finding = if exchange.vital {
             Finding::missed(exchange.requirement, found)
         } else {
             Finding::warning(exchange.requirement, found)
         };
-        // Where the device is the chain's, there is nothing else to tell.
+        // A chain at a device needs no match on interfaces, and cannot match on `ct state`.
         let allowed = if base.is_at_device() && !exchange.allowed.starts_with("icmpv6") {
             "meta protocol ip6"
         } else {
             &exchange.allowed
         };
-        // In the base chain and in front of all others, so that it holds.
+        // At the start of the base chain, so that no other rule comes first.
         finding.fixed_by(format!("nft insert rule {} {allowed} accept", base.place))
     }
 
-    fn doubtful(&self, exchange: &Exchange, place: &Place) -> Finding {
-        let found = format!("{} may drop {}", self.shown(place), exchange.what);
+    fn may_drop(&self, exchange: &Exchange, place: &Place) -> Finding {
+        let found = format!("{} may drop {}", self.describe(place), exchange.description);
         Finding::warning(exchange.requirement, found)
             .fixed_by(format!("nft --handle list chain {}", place.chain))
     }
 
-    fn shown(&self, place: &Place) -> String {
+    fn describe(&self, place: &Place) -> String {
         match place.text(&self.text) {
             Some(rule) => format!("\"{rule}\" in the chain {}", place.chain),
             None if place.rule.is_none() => format!("the policy of the chain {}", place.chain),
@@ -248,16 +248,17 @@ impl Rules {
     }
 }
 
-/// The packet as the chain sees it, if it passes there at all.
+/// The packet as the chain sees it; `None` if it does not pass the chain's hook.
 fn seen_at(chain: &Chain, packet: &Packet, subject: &Subject) -> Option<Packet> {
-    // The socket hears a solicitation before the ingress hook, and whether the
-    // IPv6 stack hears it as well is of no interest.
+    // The packet socket receives a solicitation before the ingress hook; whether
+    // the IPv6 stack receives it as well does not matter.
     let by_stack = !matches!(
         packet.payload,
         Payload::Discovery(ROUTER_SOLICITATION | ROUTER_ADVERTISEMENT)
     );
     let is_at_chain = |at: &Interface| matches!(at, Interface::Named(name) if chain.devices.contains(name));
-    let bridged = |at: &Interface| subject.is_bridge && *at == Interface::Named(subject.name.to_string());
+    let is_the_bridge =
+        |at: &Interface| subject.is_bridge && *at == Interface::Named(subject.name.to_string());
     let (comes_in, goes_out) = (packet.input != Interface::None, packet.output != Interface::None);
     let hook = chain.hook.as_deref()?;
     let passes = match (&chain.place.family[..], hook) {
@@ -268,8 +269,8 @@ fn seen_at(chain: &Chain, packet: &Packet, subject: &Subject) -> Option<Packet> 
         ("inet" | "ip6", "forward") => comes_in && goes_out,
         ("inet" | "ip6", "output") => by_stack && !comes_in,
         ("inet" | "ip6", "postrouting") => by_stack && goes_out,
-        ("bridge", "prerouting" | "input") => bridged(&packet.input),
-        ("bridge", "output" | "postrouting") => bridged(&packet.output),
+        ("bridge", "prerouting" | "input") => is_the_bridge(&packet.input),
+        ("bridge", "output" | "postrouting") => is_the_bridge(&packet.output),
         _ => false,
     };
     let mut seen = packet.clone();
@@ -280,8 +281,8 @@ fn seen_at(chain: &Chain, packet: &Packet, subject: &Subject) -> Option<Packet> 
         seen.ct_state = None;
     }
     if chain.place.family == "bridge" {
-        // There they are the ports.
-        (seen.input, seen.output, seen.ct_state) = (Interface::Some, Interface::Some, None);
+        // In this family the interfaces are ports of the bridge.
+        (seen.input, seen.output, seen.ct_state) = (Interface::Unknown, Interface::Unknown, None);
     }
     passes.then_some(seen)
 }

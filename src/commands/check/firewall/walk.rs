@@ -1,4 +1,4 @@
-//! The way of a packet through a chain of rules.
+//! Evaluates the rules of a chain for a packet.
 
 use serde_json::Value;
 
@@ -6,32 +6,28 @@ use super::matching::{Truth, equals, holds};
 use super::packet::Packet;
 use super::ruleset::{Chain, ChainName, Rule, Ruleset, lines_of};
 
-/// The kernel allows no more jumps within jumps.
-const DEEPEST: usize = 16;
+/// The kernel's limit of nested jumps (`NFT_JUMP_STACK_SIZE`).
+const MAX_JUMP_DEPTH: usize = 16;
 
-/// What becomes of a packet in a base chain.
+/// What a base chain does with a packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Outcome {
-    /// It passes.
     Passes,
-    /// It does not.
     Drops(Place),
-    /// It may not: the rule, or the first of several, depends on what is not
-    /// known here.
+    /// It depends on something unknown; the first rule that may drop the packet.
     MayDrop(Place),
 }
 
-/// What drops a packet, or may.
+/// The rule or policy that drops a packet, or may drop it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Place {
-    /// The chain.
     pub chain: ChainName,
-    /// The rule in it; `None`: the chain's policy.
+    /// The handle of the rule; `None` for the chain's policy.
     pub rule: Option<u64>,
 }
 
 impl Place {
-    /// The rule's text in that of `nft --handle list ruleset`.
+    /// The rule's text in the output of `nft --handle list ruleset`.
     #[must_use]
     pub(super) fn text(&self, ruleset: &str) -> Option<String> {
         let handle = format!("# handle {}", self.rule?);
@@ -41,7 +37,7 @@ impl Place {
     }
 }
 
-/// Sends `packet` through the base chain.
+/// Evaluates the chain `base` for `packet`.
 pub(super) fn outcome(ruleset: &Ruleset, base: &Chain, packet: &Packet) -> Outcome {
     let mut walk = Walk {
         ruleset,
@@ -60,7 +56,7 @@ pub(super) fn outcome(ruleset: &Ruleset, base: &Chain, packet: &Packet) -> Outco
     }
 }
 
-/// What a chain did with a packet.
+/// What a chain does with a packet, as far as is certain.
 enum Fate {
     Accepted,
     Dropped(Place),
@@ -85,14 +81,14 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// `surely`: whether the packet gets here in any case.
-    fn through(&mut self, chain: &Chain, mut surely: bool, depth: usize) -> Fate {
-        if depth > DEEPEST {
+    /// `reached`: whether the packet certainly reaches the chain.
+    fn through(&mut self, chain: &Chain, mut reached: bool, depth: usize) -> Fate {
+        if depth > MAX_JUMP_DEPTH {
             return Fate::Returned;
         }
         for rule in &chain.rules {
             for (matches, verdict) in rule.verdicts(self.packet) {
-                let certain = surely && matches == Truth::Yes;
+                let certain = reached && matches == Truth::Yes;
                 let ends_here = matches!(verdict, Verdict::Return | Verdict::Goto(_));
                 let fate = match verdict {
                     Verdict::Accept => {
@@ -113,15 +109,15 @@ impl Walk<'_> {
                     Fate::Dropped(_) => return fate,
                     Fate::Accepted if certain => return fate,
                     Fate::Returned if certain && ends_here => return fate,
-                    // From here on only perhaps.
-                    _ => surely &= !ends_here,
+                    // The packet may have left the chain at this rule.
+                    _ => reached &= !ends_here,
                 }
             }
         }
         Fate::Returned
     }
 
-    /// A drop is certain only if nothing before it may have let the packet pass.
+    /// A drop is certain only if no rule before it may have accepted the packet.
     fn drop_at(&mut self, chain: &Chain, rule: Option<u64>, certain: bool) -> Fate {
         let place = Place {
             chain: chain.place.clone(),
@@ -136,17 +132,18 @@ impl Walk<'_> {
 }
 
 impl Rule {
-    /// What becomes of the packet, and whether; of several only one comes true.
+    /// The possible verdicts on the packet, each with whether it applies. Only
+    /// one of several applies.
     fn verdicts(&self, packet: &Packet) -> Vec<(Truth, Verdict<'_>)> {
         let mut matches = Truth::Yes;
         for statement in &self.statements {
-            let Some((kind, value)) = the_only(statement) else {
+            let Some((kind, value)) = single_entry(statement) else {
                 continue;
             };
             match kind.as_str() {
                 "match" => matches = matches.and(holds(value, packet)),
-                // It matches some packets and not others.
-                "limit" | "quota" | "xt" | "ct count" => matches = matches.and(Truth::Perhaps),
+                // Depends on more than the packet.
+                "limit" | "quota" | "xt" | "ct count" => matches = matches.and(Truth::Unknown),
                 "vmap" => return mapped(value, packet, matches),
                 _ => {
                     if let Some(verdict) = verdict(kind, value) {
@@ -162,7 +159,7 @@ impl Rule {
     }
 }
 
-fn the_only(object: &Value) -> Option<(&String, &Value)> {
+fn single_entry(object: &Value) -> Option<(&String, &Value)> {
     object.as_object()?.iter().next()
 }
 
@@ -171,7 +168,7 @@ fn verdict<'a>(kind: &str, value: &'a Value) -> Option<Verdict<'a>> {
     Some(match kind {
         "accept" => Verdict::Accept,
         "drop" | "reject" => Verdict::Drop,
-        // What a program decides, or another interface gets.
+        // Another program decides, or another interface gets the packet.
         "queue" | "fwd" => Verdict::MayDrop,
         "return" => Verdict::Return,
         "jump" => Verdict::Jump(target()?),
@@ -180,17 +177,17 @@ fn verdict<'a>(kind: &str, value: &'a Value) -> Option<Verdict<'a>> {
     })
 }
 
-/// The verdict that a map has for the packet, or those that it may have.
+/// The verdict that a map has for the packet, or all that are possible.
 fn mapped<'a>(vmap: &'a Value, packet: &Packet, matches: Truth) -> Vec<(Truth, Verdict<'a>)> {
     let entries = vmap
         .get("data")
         .and_then(|data| data.get("set"))
         .and_then(Value::as_array);
     let (Some(key), Some(entries)) = (vmap.get("key"), entries) else {
-        // A map with a name may hold anything.
+        // The content of a named map is unknown.
         return vec![
-            (Truth::Perhaps, Verdict::MayDrop),
-            (Truth::Perhaps, Verdict::Accept),
+            (Truth::Unknown, Verdict::MayDrop),
+            (Truth::Unknown, Verdict::Accept),
         ];
     };
     let mut possible = Vec::new();
@@ -198,12 +195,12 @@ fn mapped<'a>(vmap: &'a Value, packet: &Packet, matches: Truth) -> Vec<(Truth, V
         let Some([wanted, to]) = entry.as_array().map(Vec::as_slice) else {
             continue;
         };
-        let Some(verdict) = the_only(to).and_then(|(kind, value)| verdict(kind, value)) else {
+        let Some(verdict) = single_entry(to).and_then(|(kind, value)| verdict(kind, value)) else {
             continue;
         };
         match equals(key, wanted, packet) {
             Truth::Yes => return vec![(matches, verdict)],
-            Truth::Perhaps => possible.push((Truth::Perhaps, verdict)),
+            Truth::Unknown => possible.push((Truth::Unknown, verdict)),
             Truth::No => {}
         }
     }

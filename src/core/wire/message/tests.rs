@@ -4,8 +4,7 @@ use super::*;
 
 const SLLAO: [u8; 8] = [1, 1, 0x52, 0x54, 0, 1, 2, 3];
 
-/// A solicitation with a good checksum; `edit` sees the message before
-/// the checksum is made.
+/// `message` in an IPv6 packet to all routers, with a correct checksum.
 fn packet(source: &str, message: &[u8]) -> Vec<u8> {
     let source: Ipv6Addr = source.parse().unwrap();
     let destination: Ipv6Addr = "ff02::2".parse().unwrap();
@@ -52,7 +51,7 @@ fn padding_of_the_link_layer_is_not_part_of_the_message() {
 }
 
 #[test]
-fn each_rule_is_kept() {
+fn each_violation_is_rejected() {
     let change = |at: usize, to: u8| {
         let mut bytes = solicitation("fe80::1", &SLLAO);
         bytes[at] = to;
@@ -98,7 +97,7 @@ fn every_truncation_is_rejected() {
     for len in 0..whole.len() {
         assert_eq!(Message::parse(&whole[..len]), Err(Rejection::Truncated), "{len}");
     }
-    // Cut with a payload length that agrees, only whole options remain valid.
+    // With a payload length to match, only a cut between options is valid.
     for len in 0..=16 {
         let cut = packet("fe80::1", &whole[40..40 + len]);
         assert_eq!(Message::parse(&cut).is_ok(), matches!(len, 8 | 16), "{len}");
@@ -106,7 +105,7 @@ fn every_truncation_is_rejected() {
 }
 
 #[test]
-fn the_advertisements_of_other_routers_are_told_apart() {
+fn advertisements_of_other_routers_are_recognized() {
     let body = [134, 0, 0, 0, 64, 0, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0];
     let source = "fe80::2".parse().unwrap();
     assert_eq!(

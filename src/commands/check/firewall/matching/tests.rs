@@ -1,4 +1,4 @@
-//! Comparisons as nft lists them, and what cannot be known.
+//! Comparisons as nft lists them, with known and unknown values.
 
 use serde_json::json;
 
@@ -47,10 +47,10 @@ fn numbers_ranges_and_sets() {
         ),
         ("<", json!(135), Truth::Yes),
         (">=", json!(135), Truth::No),
-        // A set with a name may hold anything.
-        ("==", json!("@kinds"), Truth::Perhaps),
-        ("!=", json!("@kinds"), Truth::Perhaps),
-        ("==", json!({"a later": "kind"}), Truth::Perhaps),
+        // The content of a named set is unknown.
+        ("==", json!("@kinds"), Truth::Unknown),
+        ("!=", json!("@kinds"), Truth::Unknown),
+        ("==", json!({"a later": "kind"}), Truth::Unknown),
     ] {
         assert_eq!(truth(op, kind(), right.clone()), expected, "{op} {right}");
     }
@@ -69,7 +69,7 @@ fn addresses_by_prefix() {
     // Its source is not known here.
     assert_eq!(
         truth("==", payload("ip6", "saddr"), prefix("fe80::", 10)),
-        Truth::Perhaps
+        Truth::Unknown
     );
 }
 
@@ -81,7 +81,7 @@ fn names_of_interfaces() {
         truth("!=", meta("oifname"), json!({"set": ["eth0", "vnet*"]})),
         Truth::Yes
     );
-    // There is none at this hook, and no comparison holds of that.
+    // There is no input interface at this hook, so no comparison matches.
     assert_eq!(truth("==", meta("iifname"), json!("lo")), Truth::No);
     assert_eq!(truth("!=", meta("iifname"), json!("lo")), Truth::No);
 }
@@ -106,7 +106,7 @@ fn other_protocols_never_match() {
         );
     }
     assert_eq!(truth("==", meta("l4proto"), json!({"set": [6, 58]})), Truth::Yes);
-    assert_eq!(truth("==", meta("mark"), json!(3)), Truth::Perhaps);
+    assert_eq!(truth("==", meta("mark"), json!(3)), Truth::Unknown);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn neighbour_discovery_is_untracked() {
     assert_eq!(state(json!([2, 4])), Truth::No);
     assert_eq!(state(json!(1)), Truth::No);
     assert_eq!(state(json!([2, 64])), Truth::Yes);
-    assert_eq!(state(json!("@states")), Truth::Perhaps);
+    assert_eq!(state(json!("@states")), Truth::Unknown);
 }
 
 #[test]
@@ -134,5 +134,5 @@ fn concatenations() {
     let set = |name: &str, kind: u8| json!({"set": [{"concat": ["eth0", 134]}, {"concat": [name, kind]}]});
     assert_eq!(truth("==", left(), set("tap-vm-1", 134)), Truth::Yes);
     assert_eq!(truth("==", left(), set("tap-vm-1", 133)), Truth::No);
-    assert_eq!(truth("==", left(), json!("@pairs")), Truth::Perhaps);
+    assert_eq!(truth("==", left(), json!("@pairs")), Truth::Unknown);
 }
