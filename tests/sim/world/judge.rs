@@ -25,6 +25,7 @@ const STOP: u64 = 4 * SECOND + 100_000_000;
 const ALL_RETIRED: u64 = 60 * SECOND;
 
 /// What the rules remember.
+#[expect(clippy::struct_excessive_bools, reason = "so many things happened or did not")]
 pub struct Judge {
     last_ra: Option<u64>,
     announced: Vec<Ipv6Addr>,
@@ -42,6 +43,7 @@ pub struct Judge {
     was_sending: bool,
     /// Its predecessor could not write what it should know.
     knows_less: bool,
+    first_read: bool,
     process_since: u64,
     /// The same, unless hosts had all they need when it started.
     serving_since: u64,
@@ -98,6 +100,7 @@ impl Judge {
             was_killed: false,
             was_sending: false,
             knows_less: false,
+            first_read: true,
             process_since: begun,
             serving_since: begun,
             calm_since: begun,
@@ -132,8 +135,9 @@ impl Judge {
     }
 
     /// What was delayed by something else than the process.
-    pub fn disturbed(&mut self, now: u64, slept: u64) {
-        self.calm_since = now;
+    pub fn disturbed(&mut self, now: u64, slept: u64, lease: u64) {
+        // A lease may have been advertised before, and taken for advertised after.
+        self.calm_since = now + lease;
         self.fit = None;
         self.routeless = None;
         self.sendable = None;
@@ -160,15 +164,18 @@ impl Judge {
             return;
         };
         self.read_since_wake = true;
+        if std::mem::take(&mut self.first_read) && self.knows_less && link.foreign_ras > 0 {
+            self.perhaps_foreign = Some(now);
+        }
         if link.foreign_ras != self.foreign_seen {
             // A count that begins anew at zero is no other daemon.
             if link.foreign_ras > 0 {
                 // To a process that knows less it may look like an old one.
-                let known = match self.knows_less {
-                    true => &mut self.perhaps_foreign,
-                    false => &mut self.last_foreign,
-                };
-                *known = Some(now);
+                if self.knows_less {
+                    self.perhaps_foreign = Some(now);
+                } else {
+                    self.last_foreign = Some(now);
+                }
             }
             self.foreign_seen = link.foreign_ras;
         }
@@ -209,6 +216,7 @@ impl World {
             judge.perhaps_foreign = judge.perhaps_foreign.max(judge.last_foreign).max(now);
         }
         self.judge.knows_less = self.file_is_stale;
+        self.judge.first_read = true;
         if self.file_is_stale {
             self.judge.last_foreign = None;
         }
@@ -330,12 +338,11 @@ impl World {
             _ if !self.judge.announced.contains(&option.prefix) => {
                 self.breaks("a prefix that was never announced".to_owned());
             }
-            // On its way in or out: nothing new is said of it.
-            Some(_) => {}
             None if option.preferred > 0 && ra.router_lifetime > 0 => {
                 self.breaks("a prefix that is gone, as preferred".to_owned());
             }
-            None => {}
+            // On its way in or out: nothing new is said of it.
+            _ => {}
         }
         if self
             .guests

@@ -68,6 +68,7 @@ enum Hearing {
     SinceStart(u64),
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "so many things wait or do not")]
 pub struct World {
     noise: SmallRng,
     setting: Setting,
@@ -411,7 +412,7 @@ impl World {
         self.slept = span;
         self.events |= self.truth.expire(self.now);
         self.next_trouble = self.next_trouble.max(self.now);
-        self.judge.disturbed(self.now, span);
+        self.judge.disturbed(self.now, span, self.setting.short_lease());
     }
 
     pub fn begin_wait(&mut self) {
@@ -498,7 +499,7 @@ impl World {
         if self.now < self.slow_sends_until {
             let span = self.noise() % (2 * SECOND);
             self.now += span;
-            self.judge.disturbed(self.now, 0);
+            self.judge.disturbed(self.now, 0, self.setting.short_lease());
         }
         Ok(())
     }

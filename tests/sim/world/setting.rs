@@ -108,6 +108,12 @@ impl Setting {
         self.yielding() + 5 * self.max_interval + 60 * SECOND
     }
 
+    /// How long a lease is that ends within a minute.
+    pub fn short_lease(&self) -> u64 {
+        let lease = self.lease.filter(|lease| lease.span < 60 * SECOND);
+        lease.map_or(0, |lease| lease.span)
+    }
+
     /// Whether hosts are meant to keep what is advertised.
     pub fn keeps_prefix(&self) -> bool {
         u64::from(self.preferred) * SECOND > self.max_interval

@@ -23,6 +23,7 @@ impl World {
         self.next_trouble = self.now + wait;
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table of troubles")]
     pub(super) fn trouble(&mut self, bytes: [u8; 8]) {
         let [_, _, what, number, fine, coarse, more, other] = bytes;
         let now = self.now;
@@ -35,26 +36,22 @@ impl World {
         let mut events = true;
         match what % 44 {
             0 | 1 => truth.carrier = false,
-            2..=4 => {
-                if !truth.carrier {
-                    truth.carrier = true;
-                    truth.carrier_ups += 1;
-                    self.stale_error = half;
-                }
+            2..=4 if !truth.carrier => {
+                truth.carrier = true;
+                truth.carrier_ups += 1;
+                self.stale_error = half;
             }
             5 => {
                 truth.up = false;
                 truth.lose_addresses();
             }
-            6 | 7 => {
-                if !truth.up {
-                    truth.up = true;
-                    truth.carrier_ups += u32::from(truth.carrier);
-                    self.stale_error = half;
-                    if truth.can_have_addresses() {
-                        truth.put_link_local(now, 1, 0);
-                        truth.addresses.insert(address, Own::FOR_EVER);
-                    }
+            6 | 7 if !truth.up => {
+                truth.up = true;
+                truth.carrier_ups += u32::from(truth.carrier);
+                self.stale_error = half;
+                if truth.can_have_addresses() {
+                    truth.put_link_local(now, 1, 0);
+                    truth.addresses.insert(address, Own::FOR_EVER);
                 }
             }
             // The MTU falls below 1280, and rises again.
@@ -63,12 +60,10 @@ impl World {
                 truth.foreign = 0;
                 truth.lose_addresses();
             }
-            9 | 10 => {
-                if !truth.ipv6 && truth.exists && truth.here {
-                    truth.ipv6 = true;
-                    truth.put_link_local(now, 1, 0);
-                    truth.addresses.insert(address, Own::FOR_EVER);
-                }
+            9 | 10 if !truth.ipv6 && truth.exists && truth.here => {
+                truth.ipv6 = true;
+                truth.put_link_local(now, 1, 0);
+                truth.addresses.insert(address, Own::FOR_EVER);
             }
             11 => {
                 truth.disable_ipv6 ^= 1;
@@ -179,8 +174,6 @@ impl World {
                 self.writes_fail_until = now + span;
                 events = false;
             }
-            // Events that say nothing new: doubled, late, or after an overflow.
-            38 => {}
             39 => {
                 self.arrive_many(fine, number);
                 events = false;
@@ -220,7 +213,7 @@ impl World {
                 self.suspend_at = Some((calls, span * 3));
                 events = false;
             }
-            // An address where there can be none.
+            // Events that say nothing new: doubled, late, or after an overflow.
             _ => {}
         }
         self.events |= events;

@@ -3,6 +3,7 @@
 mod failures;
 mod renumbering;
 mod schedule;
+mod table;
 mod withdrawal;
 
 use core::net::Ipv6Addr;
