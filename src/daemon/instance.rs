@@ -1,6 +1,5 @@
 //! The event loop.
 
-use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use autora_core::eligibility::{Reason, Verdict, judge};
@@ -54,8 +53,6 @@ pub struct Instance<O> {
     failed_reads: u32,
     /// The last read found a reason that may end without an event.
     may_end_unnoticed: bool,
-    /// The address advertised from so far.
-    source: Option<Ipv6Addr>,
 }
 
 /// Why an instance exits without an error.
@@ -98,7 +95,6 @@ impl<O: Outside> Instance<O> {
             last_read: now,
             failed_reads: 0,
             may_end_unnoticed: false,
-            source: None,
         }
     }
 
@@ -185,7 +181,7 @@ impl<O: Outside> Instance<O> {
             Ok(link) => {
                 self.failed_reads = 0;
                 let yields = self.other_senders.observe(now, link.foreign_ras).is_some();
-                judge(link, yields, self.source)
+                judge(link, yields, self.router.source())
             }
             Err(error @ ReadError::Failed { .. }) => {
                 // The state is unknown, so the state machine does not change.
@@ -195,9 +191,6 @@ impl<O: Outside> Instance<O> {
                 return Ok(None);
             }
         };
-        if let Verdict::Advertise(basis, _) = &verdict {
-            self.source = Some(basis.source);
-        }
         self.may_end_unnoticed = verdict.reason().is_some_and(Reason::may_end_unnoticed);
         self.report_verdict(now, &verdict);
         if let Some(transmission) = self.router.advance(now, &verdict) {

@@ -163,6 +163,7 @@ impl Record<'_> {
             "default_router_until",
             sent.advertised.router_until.map(Nanoseconds),
         )?;
+        optional(frame, "last_source", sent.advertised.source)?;
         optional(frame, "last_prefix", sent.advertised.last.map(Prefix64::network))?;
         for held in sent.advertised.all() {
             writeln!(
@@ -229,7 +230,12 @@ impl Record<'static> {
                 sent: SentState {
                     last_ra: instant("last_ra").or(sending),
                     is_sending: sending.is_some(),
-                    advertised: advertised(lines, instant("default_router_until"), prefix("last_prefix")),
+                    advertised: AdvertisedState {
+                        router_until: instant("default_router_until"),
+                        source: text("last_source").and_then(|text| text.parse().ok()),
+                        last: prefix("last_prefix"),
+                        ..held(lines)
+                    },
                 },
                 foreign: foreign.map(|(count, at)| Seen { count, at }),
             },
@@ -258,12 +264,8 @@ impl Handover {
 }
 
 /// What hosts hold; malformed lines are left out.
-fn advertised(lines: &str, router_until: Option<Instant>, last: Option<Prefix64>) -> AdvertisedState {
-    let mut state = AdvertisedState {
-        router_until,
-        last,
-        ..AdvertisedState::default()
-    };
+fn held(lines: &str) -> AdvertisedState {
+    let mut state = AdvertisedState::default();
     let held = lines.lines().filter_map(|line| line.strip_prefix("held "));
     for line in held.take(MAX_PREFIXES) {
         let mut words = line.split(' ');

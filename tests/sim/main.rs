@@ -11,7 +11,6 @@
     clippy::doc_markdown,
     clippy::many_single_char_names,
     clippy::struct_field_names,
-    clippy::unused_self,
     reason = "a whole host in the RFCs' own words, of which the rules ask a part"
 )]
 mod guest;

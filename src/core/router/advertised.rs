@@ -1,5 +1,6 @@
 //! What hosts on the link hold because of the advertisements that were sent.
 
+use core::net::Ipv6Addr;
 use core::time::Duration;
 
 use crate::eligibility::AdvertisingBasis;
@@ -26,6 +27,9 @@ pub struct AdvertisedState {
     pub router_until: Option<Instant>,
     /// The prefixes, in no order.
     pub prefixes: [Option<AdvertisedPrefix>; MAX_PREFIXES],
+    /// The address that the last advertisement was sent from: hosts know the
+    /// router by it (RFC 4861, 6.2.8).
+    pub source: Option<Ipv6Addr>,
     /// The prefix of the last advertisement, which may have ended since.
     pub last: Option<Prefix64>,
 }
@@ -99,6 +103,7 @@ impl AdvertisedState {
     pub(super) fn record(&mut self, now: Instant, ra: &RouterAdvertisement) {
         let lifetime = Duration::from_secs(ra.router_lifetime.into());
         self.router_until = (ra.router_lifetime > 0).then(|| now + lifetime);
+        self.source = Some(ra.source);
         self.last = Some(ra.prefix.prefix);
         self.put(AdvertisedPrefix {
             state: self

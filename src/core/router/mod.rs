@@ -7,6 +7,7 @@ mod stage;
 #[cfg(test)]
 mod tests;
 
+use core::net::Ipv6Addr;
 use core::time::Duration;
 
 use rand::{Rng, RngExt};
@@ -138,6 +139,12 @@ impl<R: Rng> Router<R> {
             self.give_up(now);
         }
         transmission
+    }
+
+    /// The address that hosts know the router by, if they do.
+    #[must_use]
+    pub fn source(&self) -> Option<Ipv6Addr> {
+        self.advertised.source
     }
 
     /// When [`Router::advance`] is to be called next, events aside; `None`:

@@ -48,6 +48,7 @@ fn full() -> Record<'static> {
 fn held() -> AdvertisedState {
     let mut held = AdvertisedState {
         router_until: Some(at(26)),
+        source: Some("fe80::3".parse().unwrap()),
         last: Some(Prefix64::of("2001:db8:3::".parse().unwrap())),
         ..AdvertisedState::default()
     };
