@@ -10,7 +10,7 @@ use autora_core::prefix::Prefix64;
 
 use super::super::guest::Guest;
 use super::setting::Finale;
-use super::truth::is_valid;
+use super::truth::{is_valid, link_local};
 use super::{Ending, Hearing, Packet, SECOND, WATCHDOG, World, name, prefix};
 
 /// RFC 4861, section 10.
@@ -62,6 +62,8 @@ pub struct Judge {
     numbers: Vec<u16>,
     /// The link-local addresses at the last change.
     link_locals: BTreeMap<u16, (u32, u32)>,
+    /// Those that went since something was sent from them.
+    lost_sources: Vec<Ipv6Addr>,
     /// Advertisements of others that this process can count.
     others: u64,
     /// When a lifetime of the interface's own ended last.
@@ -112,6 +114,7 @@ impl Judge {
             sendable: None,
             numbers: Vec::new(),
             link_locals: BTreeMap::new(),
+            lost_sources: Vec::new(),
             others: 0,
             changed: begun,
             steady: None,
@@ -324,6 +327,7 @@ impl World {
         if !source.is_some_and(|source| source.is_valid() && source.local.is_unicast_link_local()) {
             self.breaks(format!("sent from {}", ra.router));
         }
+        self.judge.lost_sources.retain(|&lost| lost != ra.router);
         let own = seen
             .addresses
             .iter()
@@ -458,7 +462,10 @@ impl World {
         let fit = self.fit();
         if self.truth.link_locals != self.judge.link_locals {
             // Hosts may have had the route from one that went.
-            self.judge.link_locals.clone_from(&self.truth.link_locals);
+            let before = std::mem::replace(&mut self.judge.link_locals, self.truth.link_locals.clone());
+            let gone = before.into_keys().map(link_local);
+            let gone = gone.filter(|&address| !self.truth.has_link_local(address));
+            self.judge.lost_sources.extend(gone);
             self.judge.fit = None;
             self.judge.routeless = None;
         }
@@ -577,12 +584,14 @@ impl World {
     }
 
     /// Whether a guest has a default router that is there. What it has from an
-    /// address that the interface lost is its Neighbor Unreachability Detection's.
+    /// address that the interface lost is its Neighbor Unreachability Detection's,
+    /// also where the address came back.
     fn has_route(&self, guest: &Guest) -> bool {
         let routers = guest.default_routers(self.now);
-        routers
-            .iter()
-            .any(|router| self.truth.has_link_local(router.address))
+        routers.iter().any(|router| {
+            let address = router.address;
+            self.truth.has_link_local(address) && !self.judge.lost_sources.contains(&address)
+        })
     }
 
     /// What a guest does not have of a fit link with this prefix.

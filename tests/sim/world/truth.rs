@@ -255,6 +255,6 @@ pub fn is_valid(flags: u32) -> bool {
     flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED) == 0
 }
 
-fn link_local(number: u16) -> Ipv6Addr {
+pub fn link_local(number: u16) -> Ipv6Addr {
     Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, number)
 }
