@@ -545,7 +545,7 @@ impl World {
             let has_route = self
                 .guests
                 .first()
-                .is_some_and(|(guest, _)| self.has_route(guest));
+                .is_some_and(|(guest, _)| self.has_own_route(guest));
             if now > by && has_route && routers {
                 self.breaks("a guest has a default route that it should not have".to_owned());
             }
@@ -583,10 +583,17 @@ impl World {
         }
     }
 
-    /// Whether a guest has a default router that is there. What it has from an
-    /// address that the interface lost is its Neighbor Unreachability Detection's,
-    /// also where the address came back.
+    /// Whether a guest has a default router that is there. Of one that the
+    /// interface lost, its Neighbor Unreachability Detection takes care.
     fn has_route(&self, guest: &Guest) -> bool {
+        let routers = guest.default_routers(self.now);
+        routers
+            .iter()
+            .any(|router| self.truth.has_link_local(router.address))
+    }
+
+    /// The same, without what came back after it was lost: nobody withdraws it.
+    fn has_own_route(&self, guest: &Guest) -> bool {
         let routers = guest.default_routers(self.now);
         routers.iter().any(|router| {
             let address = router.address;
@@ -650,7 +657,7 @@ impl World {
             return;
         };
         let preferred = guest.preferred_prefixes(now);
-        if self.has_route(guest) {
+        if self.has_own_route(guest) {
             self.breaks("a guest has a default route at the end".to_owned());
         } else if prefix_too && !preferred.is_empty() {
             self.breaks(format!("a guest still prefers {preferred:?} at the end"));
