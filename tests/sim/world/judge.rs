@@ -38,6 +38,8 @@ pub struct Judge {
     last_foreign: Option<u64>,
     /// The same if the process knows less than the one before.
     perhaps_foreign: Option<u64>,
+    /// What a successor knows of it.
+    published_foreign: Option<u64>,
     was_killed: bool,
     /// What is published is that an advertisement is being sent.
     was_sending: bool,
@@ -99,6 +101,7 @@ impl Judge {
             foreign_seen: 0,
             last_foreign: None,
             perhaps_foreign: None,
+            published_foreign: None,
             was_killed: false,
             was_sending: false,
             knows_less: false,
@@ -126,6 +129,7 @@ impl Judge {
         self.foreign_seen = 0;
         self.last_foreign = None;
         self.perhaps_foreign = None;
+        self.published_foreign = None;
         self.new_guests();
     }
 
@@ -190,6 +194,7 @@ impl Judge {
 
     pub fn published(&mut self, record: &Record<'_>) {
         let held = record.handover.sent.advertised;
+        self.published_foreign = self.last_foreign;
         self.was_sending = record.handover.sent.is_sending;
         self.published_prefixes.clear();
         self.published_prefixes
@@ -217,6 +222,7 @@ impl World {
             let now = (self.truth.foreign > 0).then_some(self.now);
             let judge = &mut self.judge;
             judge.perhaps_foreign = judge.perhaps_foreign.max(judge.last_foreign).max(now);
+            judge.last_foreign = judge.published_foreign;
         }
         self.judge.knows_less = self.file_is_stale;
         self.judge.first_read = true;
