@@ -17,12 +17,16 @@ pub fn explain<'a>(reason: &'a Reason, name: &'a IfName) -> impl fmt::Display + 
 /// For interfaces that must never be served.
 const LEAVE_OUT: &str = "keep it out of AUTORA_INTERFACE_REGEX (systemctl reload autora applies that)";
 
+/// Who answers duplicate address detection: only the kernel knows.
+const WHO: &str = "journalctl -k -g 'duplicate address' names its MAC address";
+
 struct Explanation<'a> {
     reason: &'a Reason,
     name: &'a IfName,
 }
 
 impl fmt::Display for Explanation<'_> {
+    #[expect(clippy::too_many_lines, reason = "an arm for each reason")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name;
         let dev = shell::interface(name);
@@ -37,6 +41,16 @@ impl fmt::Display for Explanation<'_> {
                      {dev}): {LEAVE_OUT}"
                 )
             }
+            Reason::Port(master) => write!(
+                f,
+                "it is a port of the interface with index {master} (a bridge or bond; ip link show dev {dev}), which takes \
+                 what the guest sends: serve that one instead, or {command}"
+            ),
+            Reason::NoNeighbourDiscovery => write!(
+                f,
+                "the kernel does no neighbour discovery on it (NOARP), so that the guest does not find its router: \
+                 {command}"
+            ),
             Reason::Down => write!(f, "it is down: {command}"),
             Reason::NoCarrier => write!(f, "it has no carrier: waiting for the guest"),
             Reason::NoMulticast => write!(f, "multicast is off: {command}"),
@@ -49,12 +63,22 @@ impl fmt::Display for Explanation<'_> {
             Reason::Ipv6Disabled => write!(f, "disable_ipv6 is set: {command}"),
             Reason::AcceptsRas(value) => write!(
                 f,
-                "accept_ra is {value}, so it is an uplink of this host: if it is not, {command}"
+                "accept_ra is {value}, so it is an uplink of this host: {LEAVE_OUT}; on a guest's link, {command}"
             ),
-            Reason::DefaultRoute => write!(
+            Reason::UplinkRoute(route) => write!(
                 f,
-                "an IPv6 default route goes out of it, so it is an uplink of this host: if it is not, \
-                 {command} (ip -6 route show table all default shows its table)"
+                "an IPv6 default route goes out of it ({route}), so it is an uplink of this host: {LEAVE_OUT}; on a \
+                 guest's link, {command}"
+            ),
+            Reason::RouteFromRa(route) => write!(
+                f,
+                "the route {route} out of it comes from a Router Advertisement, so it is an uplink of this host: \
+                 {LEAVE_OUT}; on a guest's link, {command}"
+            ),
+            Reason::AddressFromRa(address) => write!(
+                f,
+                "its address {address} comes from a Router Advertisement, so it is an uplink of this host: \
+                 {LEAVE_OUT}; on a guest's link, {command}"
             ),
             Reason::OtherDaemon => write!(
                 f,
@@ -75,7 +99,8 @@ impl fmt::Display for Explanation<'_> {
             }
             Reason::LinkLocalDuplicate(address) => write!(
                 f,
-                "its link-local address {address} is a duplicate: another node on the link has it: {command}"
+                "its link-local address {address} is a duplicate: another node on the link answered for it ({WHO}): \
+                 {command}"
             ),
             Reason::SeveralPrefixes(prefixes) => {
                 write!(f, "it has {} usable /64 prefixes (", prefixes.len())?;
@@ -102,8 +127,8 @@ impl fmt::Display for Explanation<'_> {
             }
             Reason::PrefixDuplicate(prefix) => write!(
                 f,
-                "the address in {prefix} is a duplicate: another node on the link has it; \
-                 ip -6 address del {ADDRESS}/64 dev {dev}, and add another one"
+                "the address in {prefix} is a duplicate: another node on the link answered for it ({WHO}); \
+                 ip -6 address del {ADDRESS}/64 dev {dev} && ip -6 address add {ADDRESS}/64 dev {dev} nodad"
             ),
         }
     }

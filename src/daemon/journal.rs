@@ -70,7 +70,7 @@ pub(super) fn write(name: &IfName, event: &Event<'_>) {
         Event::SendWorks => info!(MESSAGE_ID = MessageId::SendWorks.id(); "{name}: sending works again"),
         Event::OtherRouter { source, is_last } => {
             let more = if is_last {
-                "; further sources will only be counted"
+                "; further sources are only counted for an hour"
             } else {
                 ""
             };

@@ -65,6 +65,8 @@ pub fn serve(config: Config, name: IfName, dry_run: bool, opened: impl FnOnce())
         name,
         waiter,
         reader,
+        routes_until: clock::now(),
+        resync_interval: config.resync_interval,
         events,
         transport,
         hardware,

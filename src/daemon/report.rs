@@ -8,6 +8,7 @@ use autora_core::counters::Counters;
 use autora_core::eligibility::{Reason, Verdict};
 use autora_core::interface_name::IfName;
 use autora_core::lifetime::Lifetime;
+use autora_core::other_routers::OtherRouters;
 use autora_core::prefix::Prefix64;
 use autora_core::rate_limit::RateLimit;
 use autora_core::router::{Purpose, Transmission};
@@ -15,9 +16,6 @@ use autora_core::time::Instant;
 
 use super::outside::{Event, Outside};
 use crate::advice::explain;
-
-/// How many other routers are logged by address; later ones are only counted.
-const NAMED_SOURCES: usize = 16;
 
 /// The state of the instance in the operator's terms.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,7 +43,7 @@ pub(super) struct Report {
     changed: Instant,
     /// The `errno` of the last send if it failed; 0 if unknown.
     send_error: Option<i32>,
-    sources: Vec<Ipv6Addr>,
+    other_routers: OtherRouters,
     heartbeat: Option<Duration>,
     last_heartbeat: Instant,
 }
@@ -62,7 +60,7 @@ impl Report {
             since: wall,
             changed: now,
             send_error: None,
-            sources: Vec::new(),
+            other_routers: OtherRouters::new(now),
             heartbeat,
             last_heartbeat: now,
         }
@@ -149,12 +147,10 @@ impl Report {
     /// An advertisement of another router on the link.
     pub(super) fn other_router<O: Outside>(&mut self, outside: &mut O, source: Ipv6Addr) {
         self.counters.foreign_ras_received += 1;
-        if self.sources.contains(&source) || self.sources.len() >= NAMED_SOURCES {
-            return;
+        let now = outside.now();
+        if let Some(is_last) = self.other_routers.heard(now, source) {
+            outside.log(&Event::OtherRouter { source, is_last });
         }
-        self.sources.push(source);
-        let is_last = self.sources.len() == NAMED_SOURCES;
-        outside.log(&Event::OtherRouter { source, is_last });
     }
 
     /// Logs the counters if it is time to; called on every wake-up.

@@ -28,6 +28,9 @@ pub(super) struct System {
     pub(super) name: IfName,
     pub(super) waiter: Waiter,
     pub(super) reader: Reader,
+    /// The routes are read anew at this time even without an event.
+    pub(super) routes_until: Instant,
+    pub(super) resync_interval: Duration,
     pub(super) events: Events,
     pub(super) transport: Transport,
     /// As the last reading says.
@@ -64,6 +67,11 @@ impl Outside for System {
     }
 
     fn read_link(&mut self) -> Result<&Link, ReadError> {
+        let now = clock::now();
+        if now >= self.routes_until {
+            self.reader.forget_routes();
+            self.routes_until = now + self.resync_interval;
+        }
         let link = self.reader.read()?;
         self.hardware = link.hardware;
         Ok(link)

@@ -9,8 +9,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use autora_core::link::Hardware;
 use autora_core::wire::{
-    ALL_NODES_MAC, HOP_LIMIT, NEXT_HEADER_ICMPV6, RA_PACKET_LEN, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION,
-    RouterAdvertisement,
+    ALL_NODES_MAC, HOP_LIMIT, IPV6_HEADER_LEN, NEXT_HEADER_ICMPV6, RA_PACKET_LEN, ROUTER_ADVERTISEMENT,
+    ROUTER_SOLICITATION, RouterAdvertisement,
 };
 use nix::errno::Errno;
 use nix::libc;
@@ -31,10 +31,11 @@ const ETHERNET_HEADER_LEN: usize = 14;
 /// The kernel's receive buffer in bytes, for a few packets: one answer serves
 /// all solicitations that wait.
 const RECEIVE_BUFFER: usize = 4096;
-/// The initial size of our buffer in bytes: large enough for usual
-/// solicitations, and small because every instance has one. It grows for longer
-/// packets, up to the 64 KiB of an IPv6 packet.
-const INITIAL_RX_BUFFER: usize = 1514;
+/// Room for a solicitation of any usual guest, which every instance pays for.
+const USUAL_FRAME: usize = 1514;
+/// Room for the longest IPv6 packet, which is had while one waits. A frame on a
+/// tap may be much longer, but what is beyond is no part of the packet.
+const LONGEST_FRAME: usize = ETHERNET_HEADER_LEN + IPV6_HEADER_LEN + u16::MAX as usize;
 
 #[derive(Clone, Copy)]
 struct IgnoreOutgoing;
@@ -83,7 +84,7 @@ impl PacketSocket {
         Ok(Self {
             socket,
             header_len,
-            received: vec![0; INITIAL_RX_BUFFER],
+            received: vec![0; USUAL_FRAME],
             sent: [0; ETHERNET_HEADER_LEN + RA_PACKET_LEN],
         })
     }
@@ -120,14 +121,26 @@ impl PacketSocket {
     pub(crate) fn receive(&mut self) -> io::Result<Option<&[u8]>> {
         let peek = MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC;
         let len = match recv(self.socket.as_raw_fd(), &mut [], peek) {
-            Err(Errno::EWOULDBLOCK) => return Ok(None),
+            Err(Errno::EWOULDBLOCK) => {
+                self.resize(USUAL_FRAME);
+                return Ok(None);
+            }
             len => len?,
         };
-        if len > self.received.len() {
-            self.received.resize(len, 0);
+        if len > USUAL_FRAME {
+            self.resize(LONGEST_FRAME);
         }
         let len = (&self.socket).read(&mut self.received)?;
         Ok(Some(self.received.get(self.header_len..len).unwrap_or_default()))
+    }
+
+    /// Makes room, or gives it back.
+    fn resize(&mut self, len: usize) {
+        if self.received.len() != len {
+            // First, so that the heap can shrink.
+            self.received = Vec::new();
+            self.received = vec![0; len];
+        }
     }
 
     /// Whether packets were lost since the last call because the receive buffer
@@ -206,35 +219,53 @@ fn ethernet_header(source: [u8; 6]) -> [u8; ETHERNET_HEADER_LEN] {
     header
 }
 
-/// Accepts Router Solicitations and other routers' advertisements that are
-/// addressed to this host. Packets with fragment or extension headers do not
-/// have 58 as their first Next Header (RFC 6980), and forwarded packets do not
-/// have the Hop Limit 255. A tagged frame belongs to a VLAN, not to this link.
+/// Passes solicitations, and advertisements of others, that come to this host
+/// over this link itself; forwarded packets do not have 255 as their Hop Limit,
+/// which bulk packets are refused by. Behind one extension header that may stand
+/// there the message is looked for here; behind several it is the parser's to
+/// find. A fragment's header is none of those. A tagged frame belongs to a VLAN, not to this link.
 #[rustfmt::skip]
-fn filter(header_len: usize) -> [SockFilter; 16] {
+fn filter(header_len: usize) -> [SockFilter; 29] {
     const NEXT_HEADER: u32 = 6;
     const HOP_LIMIT_AT: u32 = 7;
-    const ICMPV6_TYPE: u32 = 40;
+    const MESSAGE: u32 = 40;
+    const HOP_BY_HOP: u32 = 0;
+    const ROUTING: u32 = 43;
+    const DESTINATION_OPTIONS: u32 = 60;
     const VLAN_ID: u32 = 0x0fff;
     const SKF_AD_VLAN_TAG: libc::c_int = 44;
 
-    let load_byte = |at| bpf::load_byte(if header_len == 0 { at } else { 14 + at });
+    let packet = if header_len == 0 { 0 } else { 14 };
+    let load_byte = |at| bpf::load_byte(packet + at);
     [
         /*  0 */ bpf::load_extension(libc::SKF_AD_PROTOCOL),
-        /*  1 */ bpf::if_equal(ETHERTYPE_IPV6.into(), 0, 12),          // → 2, 14
-        /*  2 */ load_byte(NEXT_HEADER),
-        /*  3 */ bpf::if_equal(NEXT_HEADER_ICMPV6.into(), 0, 10),      // → 4, 14
-        /*  4 */ load_byte(HOP_LIMIT_AT),
-        /*  5 */ bpf::if_equal(HOP_LIMIT.into(), 0, 8),                // → 6, 14
-        /*  6 */ load_byte(ICMPV6_TYPE),
-        /*  7 */ bpf::if_equal(ROUTER_SOLICITATION.into(), 1, 0),      // → 9
-        /*  8 */ bpf::if_equal(ROUTER_ADVERTISEMENT.into(), 0, 5),     // → 9, 14
-        /*  9 */ bpf::load_extension(libc::SKF_AD_PKTTYPE),
-        /* 10 */ bpf::if_equal(libc::PACKET_OTHERHOST.into(), 3, 0),   // → 14
-        /* 11 */ bpf::load_extension(SKF_AD_VLAN_TAG),
-        /* 12 */ bpf::and(VLAN_ID),                                    // priority tags have VLAN 0
-        /* 13 */ bpf::if_equal(0, 1, 0),                               // → 15, 14
-        /* 14 */ bpf::refuse(),
-        /* 15 */ bpf::accept(),
+        /*  1 */ bpf::if_equal(ETHERTYPE_IPV6.into(), 0, 25),          // → 2, 27
+        /*  2 */ load_byte(HOP_LIMIT_AT),
+        /*  3 */ bpf::if_equal(HOP_LIMIT.into(), 0, 23),               // → 4, 27
+        /*  4 */ load_byte(NEXT_HEADER),
+        /*  5 */ bpf::if_equal(NEXT_HEADER_ICMPV6.into(), 3, 0),       // → 9
+        /*  6 */ bpf::if_equal(HOP_BY_HOP, 4, 0),                      // → 11
+        /*  7 */ bpf::if_equal(ROUTING, 3, 0),                         // → 11
+        /*  8 */ bpf::if_equal(DESTINATION_OPTIONS, 2, 18),            // → 11, 27
+        /*  9 */ bpf::load_x_value(0),
+        /* 10 */ bpf::skip(8),                                         // → 19
+        /* 11 */ load_byte(MESSAGE),                                   // the header's own Next Header
+        /* 12 */ bpf::if_equal(ROUTING, 9, 0),                         // → 22
+        /* 13 */ bpf::if_equal(DESTINATION_OPTIONS, 8, 0),             // → 22
+        /* 14 */ bpf::if_equal(NEXT_HEADER_ICMPV6.into(), 0, 12),      // → 15, 27
+        /* 15 */ load_byte(MESSAGE + 1),                               // its length beyond 8 bytes, in units of 8
+        /* 16 */ bpf::add(1),
+        /* 17 */ bpf::shift_left(3),
+        /* 18 */ bpf::copy_to_x(),
+        /* 19 */ bpf::load_byte_indexed(packet + MESSAGE),
+        /* 20 */ bpf::if_equal(ROUTER_SOLICITATION.into(), 1, 0),      // → 22
+        /* 21 */ bpf::if_equal(ROUTER_ADVERTISEMENT.into(), 0, 5),     // → 22, 27
+        /* 22 */ bpf::load_extension(libc::SKF_AD_PKTTYPE),
+        /* 23 */ bpf::if_equal(libc::PACKET_OTHERHOST.into(), 3, 0),   // → 27
+        /* 24 */ bpf::load_extension(SKF_AD_VLAN_TAG),
+        /* 25 */ bpf::and(VLAN_ID),                                    // priority tags have VLAN 0
+        /* 26 */ bpf::if_equal(0, 1, 0),                               // → 28, 27
+        /* 27 */ bpf::refuse(),
+        /* 28 */ bpf::accept(),
     ]
 }

@@ -13,6 +13,7 @@ use autora_core::other_senders::Seen;
 use autora_core::prefix::Prefix64;
 use autora_core::router::{AdvertisedPrefix, AdvertisedState, MAX_PREFIXES, SentState};
 use autora_core::time::Instant;
+use autora_core::visible::Visible;
 use autora_core::wire::Rejection;
 
 use super::frame::Frame;
@@ -194,7 +195,7 @@ impl Record<'static> {
         let number = |key: &str| text(key)?.parse().ok();
         let instant = |key: &str| number(key).map(|n| Instant::from_boot(Duration::from_nanos(n)));
         let prefix = |key: &str| text(key)?.parse().ok().map(Prefix64::of);
-        let plain = |key: &str| Cow::Owned(visible(text(key).unwrap_or_default()));
+        let plain = |key: &str| Cow::Owned(Visible(text(key).unwrap_or_default()).to_string());
 
         let dropped = |reason: Rejection| number(&format!("rs_dropped_{}", reason.key()));
         let counters = Counters {
@@ -300,20 +301,6 @@ fn value<'a>(lines: &'a str, key: &str) -> Option<&'a str> {
         .lines()
         .filter_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
     values.next()
-}
-
-/// Escapes control characters, so that a text cannot control the terminal or
-/// forge a line.
-fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
 }
 
 /// The end of an infinite lifetime.

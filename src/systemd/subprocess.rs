@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use autora_core::visible::Visible;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use thiserror::Error;
 
@@ -100,11 +101,8 @@ fn take(pipe: Option<&mut impl Read>, into: &mut Vec<u8>) -> io::Result<bool> {
 
 fn one_line(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
-    text.lines()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
+    let line = text.lines().find(|line| !line.trim().is_empty());
+    Visible(line.unwrap_or_default().trim()).to_string()
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use autora_core::visible::Visible;
+
 use super::subprocess::{NoAnswer, ask};
 
 /// The switch: udev starts instances while this unit is active.
@@ -99,7 +101,8 @@ pub(crate) fn parse(text: &str) -> BTreeMap<String, Unit> {
         let mut unit = Unit::default();
         let mut id = None;
         for (property, value) in paragraph.lines().filter_map(|line| line.split_once('=')) {
-            let value = value.to_owned();
+            // A program chooses its StatusText.
+            let value = Visible(value).to_string();
             match property {
                 "Id" => id = Some(value),
                 "LoadState" => unit.load = value,
@@ -159,6 +162,12 @@ SubState=running
             (running.condition(), &running.text[..]),
             (Condition::Running, "advertising a=b")
         );
+    }
+
+    #[test]
+    fn a_status_text_cannot_direct_the_terminal() {
+        let units = parse("Id=a.service\nStatusText=fine\u{1b}[2J\u{202e}\u{9b}\n");
+        assert_eq!(units["a.service"].text, r"fine\u{1b}[2J\u{202e}\u{9b}");
     }
 
     #[test]

@@ -257,3 +257,63 @@ fn many_routes_and_rules_of_the_host_do_not_matter() {
     );
     let (_daemon, _capture) = lab.serve(&Autora::slow());
 }
+
+/// A bridge takes what arrives on its ports: nobody would answer there.
+#[test]
+fn it_is_a_port_of_a_bridge() {
+    waits(
+        &format!("ip link add br0 type bridge; ip link set br0 up; ip link set {TAP} master br0"),
+        &["a port of the interface", &format!("ip link set {TAP} nomaster")],
+        &format!("ip link set {TAP} nomaster"),
+    );
+}
+
+#[test]
+fn it_becomes_a_port_of_a_bridge() {
+    let lab = Lab::new();
+    let (mut daemon, mut capture) = lab.serve(&Autora::fast());
+    lab.router.run(&format!(
+        "ip link add br0 type bridge; ip link set {TAP} master br0"
+    ));
+    daemon.expect_log(&["a port of the interface"], NOISE);
+    capture.skip();
+    capture.assert_silent_for(secs(5));
+    assert!(!finds_its_router(&lab));
+    lab.router.run(&format!("ip link set {TAP} nomaster"));
+    let _ = capture.ra_within(SOON);
+}
+
+/// Asking anew, as after its entry for the router went stale.
+fn finds_its_router(lab: &Lab) -> bool {
+    let script = format!("ip -6 neighbour flush dev {GUEST}; ping -6 -c 1 -W 1 -I {GUEST} fe80::ff:fe00:1");
+    lab.guest.try_run(&script).status.success()
+}
+
+/// The guest would ask in vain for its router's link-layer address.
+#[test]
+fn no_neighbour_discovery() {
+    let lab = Lab::new();
+    assert!(finds_its_router(&lab));
+    lab.router.run(&format!("ip link set {TAP} arp off"));
+    assert!(!finds_its_router(&lab));
+    waits(
+        &format!("ip link set {TAP} arp off"),
+        &["neighbour discovery", &format!("ip link set {TAP} arp on")],
+        &format!("ip link set {TAP} arp on"),
+    );
+}
+
+/// Guests know their router by this address too.
+#[test]
+fn link_layer_address_that_changes_is_announced_at_once() {
+    let lab = Lab::new();
+    let (_daemon, mut capture) = lab.serve(&Autora::slow());
+    std::thread::sleep(crate::harness::MIN_DELAY_BETWEEN_RAS);
+    capture.skip();
+    lab.router
+        .run(&format!("ip link set {TAP} address 02:00:00:00:00:09"));
+    let _ = capture.ra_within(NOISE);
+    let frames = capture.frames();
+    let last = frames.iter().rfind(|frame| frame.is_ra()).unwrap();
+    assert_eq!(last.bytes[6..12], [2, 0, 0, 0, 0, 9]);
+}

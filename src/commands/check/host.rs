@@ -11,13 +11,10 @@ use autora_core::interface_name::IfName;
 use autora_core::link::Ipv6Settings;
 
 use super::finding::Finding;
-use crate::advice::shell;
 use crate::kernel::interfaces;
 use crate::kernel::rtnetlink::Reader;
 use crate::kernel::rtnetlink::lookup::{Route, route_to};
-
-/// `RTPROT_RA`: created from a Router Advertisement, by the kernel or another program.
-const RTPROT_RA: u8 = 9;
+use crate::kernel::rtnetlink::message::RTPROT_RA;
 
 /// The state of the host.
 #[derive(Clone, Debug)]
@@ -52,11 +49,11 @@ impl Uplink {
     fn ignores_ras(&self) -> bool {
         self.ignores_ras_with(self.ipv6.map_or(0, |ipv6| ipv6.forwarding))
     }
-
-    fn accept(&self) -> String {
-        format!("{}=2", shell::sysctl_key(&self.name, "accept_ra"))
-    }
 }
+
+/// Keeps a host that forwards from ignoring advertisements. Where they come from is for
+/// the operator to know: a guest that sends them would become this host's router.
+const ACCEPT: &str = "net/ipv6/conf/UPLINK/accept_ra=2";
 
 impl Host {
     /// Reads the state of the host. Interfaces for which `is_guest_interface`
@@ -101,9 +98,16 @@ impl Host {
                     .uplink
                     .as_ref()
                     .filter(|up| up.by_advertisement && up.ignores_ras_with(1));
-                let first = losing_route.map_or_else(String::new, |up| format!("{} ", up.accept()));
+                let Some(up) = losing_route else {
+                    return Finding::warning(FORWARDING, found)
+                        .fixed_by("sysctl -w net.ipv6.conf.all.forwarding=1");
+                };
+                let name = &up.name;
+                let found = format!(
+                    "{found}; its default route comes from Router Advertisements on {name}, and is kept if that is the uplink"
+                );
                 Finding::warning(FORWARDING, found)
-                    .fixed_by(format!("sysctl -w {first}net.ipv6.conf.all.forwarding=1"))
+                    .fixed_by(format!("sysctl -w {ACCEPT} net.ipv6.conf.all.forwarding=1"))
             }
             Some(value) => Finding::met(FORWARDING, format!("net.ipv6.conf.all.forwarding is {value}")),
         }
@@ -118,7 +122,7 @@ impl Host {
                      has no effect on a host that forwards: the route will expire",
                     up.name
                 );
-                Finding::warning(DEFAULT_ROUTE, found).fixed_by(format!("sysctl -w {}", up.accept()))
+                Finding::warning(DEFAULT_ROUTE, found).fixed_by(format!("sysctl -w {ACCEPT}"))
             }
             (Some(up), _) => Finding::met(
                 DEFAULT_ROUTE,
@@ -135,7 +139,7 @@ impl Host {
                      which has no effect on a host that forwards",
                     up.name
                 );
-                Finding::warning(DEFAULT_ROUTE, found).fixed_by(format!("sysctl -w {}", up.accept()))
+                Finding::warning(DEFAULT_ROUTE, found).fixed_by(format!("sysctl -w {ACCEPT}"))
             }
         }
     }
@@ -208,7 +212,7 @@ mod tests {
         assert_eq!(fix(None), "sysctl -w net.ipv6.conf.all.forwarding=1");
         assert_eq!(
             fix(Some(up0(true, 1, 0))),
-            "sysctl -w net.ipv6.conf.up0.accept_ra=2 net.ipv6.conf.all.forwarding=1"
+            "sysctl -w net/ipv6/conf/UPLINK/accept_ra=2 net.ipv6.conf.all.forwarding=1"
         );
         assert_eq!(fix(Some(up0(true, 0, 0))), fix(None));
     }
@@ -221,7 +225,7 @@ mod tests {
         };
         assert_eq!(
             without_route.default_route().fix.unwrap(),
-            "sysctl -w net.ipv6.conf.up0.accept_ra=2"
+            "sysctl -w net/ipv6/conf/UPLINK/accept_ra=2"
         );
         assert_eq!(host(1, None).default_route().mark, Mark::Warning);
     }

@@ -30,7 +30,7 @@ use crate::config::files;
 use crate::config::instance::{self, InstanceSettings, RefusedInstance};
 use crate::kernel::clock;
 use crate::kernel::rtnetlink::Reader;
-use crate::kernel::rtnetlink::lookup::{Bridging, bridging};
+use crate::kernel::rtnetlink::lookup::is_bridge;
 use finding::{Finding, Mark, all_met};
 use firewall::{Firewall, Subject};
 use host::Host;
@@ -168,6 +168,7 @@ fn of_interface(
                 format!("it exists, with index {}", link.ifindex),
             ));
             findings.extend(requirements::requirements(&link));
+            findings.extend(requirements::takes_advertisements(&link));
             let intervals = settings.map(|settings| settings.config.ra.max_interval());
             let interval = intervals.unwrap_or(MAX_RTR_ADV_INTERVAL_BOUNDS.1);
             findings.push(other_daemons::finding(&link, interval, clock::now()));
@@ -238,25 +239,12 @@ fn read(name: &IfName) -> Result<Link, Finding> {
 
 /// What may drop packets to or from the guest, apart from the requirements on the link.
 fn of_packets(link: &Link, prefix: Option<Prefix64>, host: &Host, firewall: &Firewall) -> Vec<Finding> {
-    let bridging = bridging(link.ifindex).unwrap_or(Bridging::None);
-    let port = match bridging {
-        Bridging::Port(master) => {
-            let bridge = route::shell_name(master);
-            let found = format!(
-                "it is a port of {bridge}, which receives the guest's packets: serve {bridge} instead"
-            );
-            Some(
-                Finding::warning("bridge", found)
-                    .fixed_by(format!("ip link set {} nomaster", shell::interface(&link.name))),
-            )
-        }
-        Bridging::Bridge | Bridging::None => None,
-    };
+    let is_bridge = is_bridge(link.ifindex).unwrap_or(false);
     let subject = Subject {
         name: &link.name,
-        is_bridge: bridging == Bridging::Bridge,
+        is_bridge,
         guest: prefix.map(route::guest_address),
         uplink: host.uplink.as_ref().map(|uplink| &uplink.name),
     };
-    port.into_iter().chain(firewall.findings(&subject)).collect()
+    firewall.findings(&subject)
 }

@@ -9,7 +9,8 @@ use std::net::Ipv6Addr;
 use autora_core::eligibility::{Verdict, judge};
 use autora_core::lifetime::Lifetime;
 use autora_core::link::{
-    Address, Hardware, IFA_F_PERMANENT, IFF_LOOPBACK, IFF_MULTICAST, IFF_RUNNING, IFF_UP, Ipv6Settings, Link,
+    Address, Hardware, IFA_F_PERMANENT, IFF_LOOPBACK, IFF_MULTICAST, IFF_NOARP, IFF_RUNNING, IFF_UP,
+    Ipv6Settings, Link,
 };
 
 use super::finding::Finding;
@@ -30,7 +31,7 @@ struct Requirement {
     met: fn(&Link, &Verdict) -> String,
 }
 
-const REQUIREMENTS: [Requirement; 10] = [
+const REQUIREMENTS: [Requirement; 13] = [
     Requirement {
         name: "link type",
         known: |_| Ok(()),
@@ -42,6 +43,12 @@ const REQUIREMENTS: [Requirement; 10] = [
             Hardware::Bare => "bare IP, as on a tun".to_owned(),
             _ => "Ethernet".to_owned(),
         },
+    },
+    Requirement {
+        name: "no port",
+        known: |_| Ok(()),
+        copy: |to, link| to.port_of = link.port_of,
+        met: |_, _| "of no bridge or bond".to_owned(),
     },
     Requirement {
         name: "up",
@@ -60,6 +67,17 @@ const REQUIREMENTS: [Requirement; 10] = [
         known: |_| Ok(()),
         copy: |to, link| copy_flag(to, link, IFF_MULTICAST),
         met: |_, _| "on".to_owned(),
+    },
+    Requirement {
+        name: "neighbours",
+        known: |_| Ok(()),
+        copy: |to, link| {
+            copy_flag(to, link, IFF_NOARP);
+            if has(link, IFF_NOARP) && link.hardware != Hardware::Bare {
+                to.hardware = Hardware::Ethernet([0; 6]);
+            }
+        },
+        met: |_, _| "the kernel finds and is found".to_owned(),
     },
     Requirement {
         name: "IPv6",
@@ -85,8 +103,17 @@ const REQUIREMENTS: [Requirement; 10] = [
     Requirement {
         name: "no default route",
         known: |_| Ok(()),
-        copy: |to, link| to.default_route = link.default_route,
+        copy: |to, link| to.uplink_route = link.uplink_route,
         met: |_, _| "no default route goes out of it".to_owned(),
+    },
+    Requirement {
+        name: "no other router",
+        known: |_| Ok(()),
+        copy: |to, link| {
+            let learned = link.addresses.iter().find(|address| address.is_from_ra());
+            to.addresses.extend(learned);
+        },
+        met: |_, _| "no address comes from a Router Advertisement".to_owned(),
     },
     Requirement {
         name: "link-local",
@@ -97,7 +124,7 @@ const REQUIREMENTS: [Requirement; 10] = [
             let sources = link
                 .addresses
                 .iter()
-                .filter(|address| address.local.is_unicast_link_local());
+                .filter(|address| address.local.is_unicast_link_local() && !address.is_from_ra());
             // A peer's prefix belongs to the requirement on the /64.
             to.addresses.extend(sources.map(|&address| Address {
                 prefix_address: address.local,
@@ -115,7 +142,8 @@ const REQUIREMENTS: [Requirement; 10] = [
         copy: |to, link| {
             to.addresses
                 .retain(|address| address.local.is_unicast_link_local());
-            to.addresses.extend(&link.addresses);
+            let own = link.addresses.iter().filter(|address| !address.is_from_ra());
+            to.addresses.extend(own);
         },
         met: |_, verdict| match verdict {
             Verdict::Advertise(_, prefix) => prefix.prefix.to_string(),
@@ -137,6 +165,20 @@ const REQUIREMENTS: [Requirement; 10] = [
 /// daemons is in [`super::other_daemons`].
 pub(super) fn requirements(link: &Link) -> Vec<Finding> {
     REQUIREMENTS.iter().map(|one| one.evaluate_alone(link)).collect()
+}
+
+/// Whether a guest could make itself this host's router: a link that does not
+/// forward takes advertisements, if `accept_ra` is not 0.
+pub(super) fn takes_advertisements(link: &Link) -> Option<Finding> {
+    let ipv6 = link.ipv6?;
+    let is_deaf = ipv6.forwarding != 0 || ipv6.accept_ra != 1 || ipv6.disable_ipv6 != 0;
+    // On an uplink they are wanted.
+    let is_uplink = link.uplink_route.is_some() || link.addresses.iter().any(Address::is_from_ra);
+    (!is_deaf && !is_uplink).then(|| {
+        let found = "while it does not forward, a guest's advertisement gives this host an address and a default route";
+        let key = shell::sysctl_key(&link.name, "accept_ra");
+        Finding::warning("guest's RAs", found).fixed_by(format!("sysctl -w {key}=0"))
+    })
 }
 
 impl Requirement {
@@ -181,6 +223,7 @@ fn eligible(link: &Link) -> Link {
         name: link.name,
         flags: IFF_UP | IFF_RUNNING | IFF_MULTICAST,
         hardware: Hardware::Bare,
+        port_of: None,
         carrier_ups: link.carrier_ups,
         ipv6: Some(Ipv6Settings {
             forwarding: 1,
@@ -191,7 +234,7 @@ fn eligible(link: &Link) -> Link {
             permanent_address([0xfe80, 0, 0, 0]),
             permanent_address([0x2001, 0xdb8, 0, 0]),
         ],
-        default_route: false,
+        uplink_route: None,
         foreign_ras: 0,
     }
 }
@@ -206,6 +249,7 @@ fn permanent_address([a, b, c, d]: [u16; 4]) -> Address {
         valid: Lifetime::INFINITE,
         preferred: Lifetime::INFINITE,
         created: 0,
+        protocol: 0,
     }
 }
 

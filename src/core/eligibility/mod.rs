@@ -10,7 +10,9 @@ use core::iter;
 use core::net::Ipv6Addr;
 
 use crate::lifetime::Lifetime;
-use crate::link::{Address, AddressState, Hardware, IFF_LOOPBACK, IFF_MULTICAST, IFF_RUNNING, IFF_UP, Link};
+use crate::link::{
+    Address, AddressState, Hardware, IFF_LOOPBACK, IFF_MULTICAST, IFF_NOARP, IFF_RUNNING, IFF_UP, Link,
+};
 use crate::prefix::Prefix64;
 use crate::wire::PrefixInformation;
 pub use reason::Reason;
@@ -42,7 +44,9 @@ impl Verdict {
 pub struct AdvertisingBasis {
     /// The valid link-local address to send from.
     pub source: Ipv6Addr,
-    /// How often the carrier has come up. The guest may have restarted in between.
+    /// With the link-layer address: hosts know a router by that one too.
+    pub hardware: Hardware,
+    /// The count of carrier gains: a guest may have restarted in between.
     pub carrier_ups: u32,
     /// The only preferred /64, if there is one.
     pub preferred: Option<PrefixInformation>,
@@ -79,6 +83,9 @@ fn basis(
     if let Hardware::Other(kind) = link.hardware {
         return Err(Reason::LinkType(kind));
     }
+    if let Some(master) = link.port_of {
+        return Err(Reason::Port(master));
+    }
     if !has(IFF_UP) {
         return Err(Reason::Down);
     }
@@ -88,6 +95,10 @@ fn basis(
     if !has(IFF_MULTICAST) {
         return Err(Reason::NoMulticast);
     }
+    // Then nobody answers the guest that asks for its router's link-layer address.
+    if has(IFF_NOARP) && link.hardware != Hardware::Bare {
+        return Err(Reason::NoNeighbourDiscovery);
+    }
     let ipv6 = link.ipv6.ok_or(Reason::NoIpv6)?;
     if ipv6.disable_ipv6 != 0 {
         return Err(Reason::Ipv6Disabled);
@@ -96,8 +107,14 @@ fn basis(
     if ipv6.accept_ra >= 2 {
         return Err(Reason::AcceptsRas(ipv6.accept_ra));
     }
-    if link.default_route {
-        return Err(Reason::DefaultRoute);
+    match link.uplink_route {
+        Some(route) if route.is_default() => return Err(Reason::UplinkRoute(route)),
+        Some(route) => return Err(Reason::RouteFromRa(route)),
+        None => {}
+    }
+    // Another router is on the link, whatever became of its default route.
+    if let Some(learned) = link.addresses.iter().find(|a| a.is_from_ra()) {
+        return Err(Reason::AddressFromRa(learned.local));
     }
     if yields_to_other_daemon {
         return Err(Reason::OtherDaemon);
@@ -112,6 +129,7 @@ fn basis(
     }
     let basis = AdvertisingBasis {
         source,
+        hardware: link.hardware,
         carrier_ups: link.carrier_ups,
         preferred: prefixes.preferred,
         pending: prefixes.pending.iter().map(|&(prefix, _)| prefix).collect(),

@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv6Addr;
 
+use crate::link::UplinkRoute;
 use crate::prefix::Prefix64;
 
 /// Why an interface is not advertised; [`Reason::key`] names it in the journal.
@@ -15,20 +16,28 @@ pub enum Reason {
     Loopback,
     /// Neither Ethernet nor bare IP; the `ARPHRD_*` value.
     LinkType(u16),
+    /// A port of the bridge, bond or the like with this index.
+    Port(u32),
     /// Not `IFF_UP`.
     Down,
     /// Not `IFF_RUNNING`.
     NoCarrier,
     /// Not `IFF_MULTICAST`.
     NoMulticast,
-    /// The kernel does not run IPv6 on it, for example with an MTU below 1280.
+    /// The kernel does no neighbour discovery on it, which its kind needs.
+    NoNeighbourDiscovery,
+    /// The kernel runs no IPv6 on it, as with an MTU below 1280.
     NoIpv6,
     /// `disable_ipv6` is set.
     Ipv6Disabled,
     /// It accepts Router Advertisements although it forwards: an uplink. The value of `accept_ra`.
     AcceptsRas(i32),
-    /// An IPv6 default route uses it: an uplink.
-    DefaultRoute,
+    /// An IPv6 default route, or one that covers about as much, goes out of it: an uplink.
+    UplinkRoute(UplinkRoute),
+    /// A route that was learned from a Router Advertisement goes out of it: an uplink.
+    RouteFromRa(UplinkRoute),
+    /// This address was learned from a Router Advertisement: another router is on the link.
+    AddressFromRa(Ipv6Addr),
     /// Another daemon of this host advertises on it.
     OtherDaemon,
     /// No link-local address.
@@ -57,13 +66,17 @@ impl Reason {
             Self::Unreadable(_) => "unreadable",
             Self::Loopback => "loopback",
             Self::LinkType(_) => "link-type",
+            Self::Port(_) => "port",
             Self::Down => "down",
             Self::NoCarrier => "no-carrier",
             Self::NoMulticast => "no-multicast",
+            Self::NoNeighbourDiscovery => "no-neighbour-discovery",
             Self::NoIpv6 => "no-ipv6",
             Self::Ipv6Disabled => "ipv6-disabled",
             Self::AcceptsRas(_) => "uplink-accepts-ra",
-            Self::DefaultRoute => "uplink-default-route",
+            Self::UplinkRoute(_) => "uplink-default-route",
+            Self::RouteFromRa(_) => "route-from-ra",
+            Self::AddressFromRa(_) => "address-from-ra",
             Self::OtherDaemon => "other-daemon",
             Self::NoLinkLocal => "no-link-local",
             Self::LinkLocalTentative(_) => "link-local-tentative",
@@ -89,14 +102,14 @@ impl Reason {
         )
     }
 
-    /// Whether it may end without a kernel event. The kernel announces neither
-    /// changes of `accept_ra` and `disable_ipv6`, nor the removal of a default
-    /// route that is replaced by one on another interface.
+    /// Whether it may end without any event of the kernel's: `accept_ra` and
+    /// `disable_ipv6` are settings whose change is not announced, and a
+    /// route that is replaced by one elsewhere is announced as that one.
     #[must_use]
     pub fn may_end_unnoticed(&self) -> bool {
         matches!(
             self,
-            Self::AcceptsRas(_) | Self::Ipv6Disabled | Self::DefaultRoute
+            Self::AcceptsRas(_) | Self::Ipv6Disabled | Self::UplinkRoute(_) | Self::RouteFromRa(_)
         )
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::lifetime::Lifetime;
 use crate::link::tests::{address, eligible};
-use crate::link::{IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE};
+use crate::link::{IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE, IFAPROT_KERNEL_RA, UplinkRoute};
 
 fn verdict(change: impl FnOnce(&mut Link)) -> Verdict {
     let mut link = eligible();
@@ -46,13 +46,35 @@ fn each_requirement_has_its_reason() {
         reason(|l| l.hardware = Hardware::Other(512)),
         Reason::LinkType(512)
     );
+    assert_eq!(reason(|l| l.port_of = Some(9)), Reason::Port(9));
     assert_eq!(reason(off(IFF_UP)), Reason::Down);
+    assert_eq!(reason(|l| l.flags |= IFF_NOARP), Reason::NoNeighbourDiscovery);
+    let _ = advertised(|l| {
+        l.flags |= IFF_NOARP;
+        l.hardware = Hardware::Bare;
+    });
     assert_eq!(reason(off(IFF_RUNNING)), Reason::NoCarrier);
     assert_eq!(reason(off(IFF_MULTICAST)), Reason::NoMulticast);
     assert_eq!(reason(|l| l.ipv6 = None), Reason::NoIpv6);
     assert_eq!(reason(|l| settings(l).disable_ipv6 = 1), Reason::Ipv6Disabled);
     assert_eq!(reason(|l| settings(l).accept_ra = 2), Reason::AcceptsRas(2));
-    assert_eq!(reason(|l| l.default_route = true), Reason::DefaultRoute);
+    let route = UplinkRoute {
+        prefix: Ipv6Addr::UNSPECIFIED,
+        prefix_len: 0,
+        table: 254,
+    };
+    let learned = UplinkRoute {
+        prefix_len: 64,
+        ..route
+    };
+    assert_eq!(
+        reason(|l| l.uplink_route = Some(route)),
+        Reason::UplinkRoute(route)
+    );
+    assert_eq!(
+        reason(|l| l.uplink_route = Some(learned)),
+        Reason::RouteFromRa(learned)
+    );
     assert_eq!(reason(|l| settings(l).forwarding = 0), Reason::NotForwarding(0));
     assert_eq!(reason(|l| settings(l).forwarding = 2), Reason::NotForwarding(2));
     let verdict = judge(&eligible(), true, None);
@@ -172,6 +194,24 @@ fn a_deprecated_prefix_beside_a_new_one_is_reported() {
     assert_eq!(basis.deprecated[0].prefix, prefix("2001:db8:1::"));
 }
 
+/// Whatever its state and its length: the other router is there.
+#[test]
+fn an_address_that_was_advertised_is_never_served_nor_beside_one() {
+    for (text, prefix_len, flags) in [
+        ("2001:db8:9::1", 64, 0),
+        ("2001:db8:9::1", 64, IFA_F_DEPRECATED),
+        ("2001:db8:9::1", 64, IFA_F_TENTATIVE),
+        ("fd00::1", 96, 0),
+    ] {
+        let mut learned = address(text);
+        (learned.prefix_len, learned.protocol) = (prefix_len, IFAPROT_KERNEL_RA);
+        learned.flags |= flags;
+        let expected = Reason::AddressFromRa(learned.local);
+        assert_eq!(reason(|l| l.addresses.push(learned)), expected);
+        assert_eq!(reason(|l| l.addresses[1] = learned), expected);
+    }
+}
+
 #[test]
 fn only_missing_forwarding_or_a_missing_prefix_allows_a_withdrawal() {
     assert!(matches!(
@@ -185,9 +225,10 @@ fn only_missing_forwarding_or_a_missing_prefix_allows_a_withdrawal() {
     // An uplink without forwarding is reported as an uplink.
     let uplink = verdict(|l| {
         settings(l).forwarding = 0;
-        l.default_route = true;
+        l.addresses[1].protocol = IFAPROT_KERNEL_RA;
     });
-    assert_eq!(uplink, Verdict::Silent(Reason::DefaultRoute));
+    let learned = "2001:db8:1::1".parse().unwrap();
+    assert_eq!(uplink, Verdict::Silent(Reason::AddressFromRa(learned)));
     let several = verdict(|l| l.addresses.push(address("fd00::1")));
     assert!(matches!(several, Verdict::Silent(Reason::SeveralPrefixes(_))));
 }

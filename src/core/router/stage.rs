@@ -61,6 +61,7 @@ impl Advertising {
     pub(super) fn is_same(&self, basis: &AdvertisingBasis, current: &PrefixInformation) -> bool {
         let deprecated = self.basis.deprecated.iter().map(|d| d.prefix);
         self.basis.source == basis.source
+            && self.basis.hardware == basis.hardware
             && self.basis.carrier_ups == basis.carrier_ups
             && self.current.prefix == current.prefix
             && deprecated.eq(basis.deprecated.iter().map(|d| d.prefix))

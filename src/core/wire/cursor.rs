@@ -13,7 +13,11 @@ impl<'a> Cursor<'a> {
         self.0.is_empty()
     }
 
-    /// Reads `len` bytes. If there are fewer, reads nothing and returns `None`.
+    pub(super) const fn remaining(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// The next `len` bytes; `None`, and nothing read, if there are fewer.
     pub(super) fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;

@@ -1,20 +1,19 @@
-//! Look-ups for `autora check`: the route to a destination, and the bridge of an interface.
+//! Questions about one destination or one interface that only `autora check`
+//! asks: where packets go, and what kind of interface it is.
 
 use std::io;
 use std::net::Ipv6Addr;
 
 use nix::libc;
 
-use super::message::{INET6, RTA_MULTIPATH, RTA_OIF, attributes, ipv6, next_hops, u32_at};
+use super::message::{
+    IFLA_LINKINFO, INET6, RTA_DST, RTA_MULTIPATH, RTA_OIF, attributes, ipv6, next_hops, u32_at,
+};
 use super::request::{RTM_F_FIB_MATCH, Request};
 use super::retry_interrupted;
 use super::socket::Socket;
 
-const RTA_DST: u16 = 1;
-const IFLA_MASTER: u16 = 10;
-const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_KIND: u16 = 1;
-const IFLA_INFO_SLAVE_KIND: u16 = 4;
 
 /// The route that the kernel chose for a destination.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,53 +97,22 @@ fn parse_route(body: &[u8]) -> Option<Route> {
     })
 }
 
-/// The role of an interface in bridging.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Bridging {
-    /// Neither a bridge nor a port.
-    None,
-    /// A bridge.
-    Bridge,
-    /// A port of the bridge with this index.
-    Port(u32),
-}
-
-/// The role of the interface `ifindex`.
+/// Whether the interface `ifindex` is a bridge.
 ///
 /// # Errors
-/// If the kernel cannot be queried, or the interface does not exist.
-pub fn bridging(ifindex: u32) -> io::Result<Bridging> {
+/// When the kernel cannot be asked, or the interface is gone.
+pub fn is_bridge(ifindex: u32) -> io::Result<bool> {
     let mut socket = Socket::new()?;
     let mut request = Request::link(ifindex);
-    let mut found = Bridging::None;
+    let mut found = false;
     retry_interrupted(|| {
         socket.ask(&mut request, |message| {
-            if message.kind == libc::RTM_NEWLINK {
-                found = parse_bridging(message.body);
-            }
+            let attributes = attributes(message.body.get(16..).unwrap_or_default());
+            found = attributes
+                .filter(|&(kind, _)| kind == IFLA_LINKINFO)
+                .flat_map(|(_, info)| super::message::attributes(info))
+                .any(|(kind, value)| kind == IFLA_INFO_KIND && value.strip_suffix(&[0]) == Some(b"bridge"));
         })
     })?;
     Ok(found)
-}
-
-fn parse_bridging(body: &[u8]) -> Bridging {
-    let (mut bridge, mut port, mut master) = (false, false, None);
-    for (kind, value) in attributes(body.get(16..).unwrap_or_default()) {
-        match kind {
-            IFLA_MASTER => master = u32_at(value, 0),
-            IFLA_LINKINFO => {
-                for (kind, value) in attributes(value) {
-                    let of_bridge = value.strip_suffix(&[0]).unwrap_or(value) == b"bridge";
-                    bridge |= kind == IFLA_INFO_KIND && of_bridge;
-                    port |= kind == IFLA_INFO_SLAVE_KIND && of_bridge;
-                }
-            }
-            _ => {}
-        }
-    }
-    match master {
-        _ if bridge => Bridging::Bridge,
-        Some(master) if port => Bridging::Port(master),
-        _ => Bridging::None,
-    }
 }

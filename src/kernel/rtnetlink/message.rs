@@ -1,10 +1,11 @@
 //! Parses rtnetlink messages (rtnetlink(7), `linux/rtnetlink.h`).
 
 use std::net::Ipv6Addr;
+use std::ops::RangeInclusive;
 
 use autora_core::interface_name::IfName;
 use autora_core::lifetime::Lifetime;
-use autora_core::link::{Address, Hardware, Ipv6Settings};
+use autora_core::link::{Address, Hardware, Ipv6Settings, UplinkRoute};
 use nix::libc;
 
 /// The length of `struct nlmsghdr`.
@@ -21,6 +22,9 @@ pub(super) const INET6: u8 = 10;
 // Values that the libc crate does not have for every target.
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
+pub(super) const IFLA_MASTER: u16 = 10;
+pub(super) const IFLA_LINKINFO: u16 = 18;
+const IFLA_INFO_SLAVE_KIND: u16 = 4;
 const IFLA_AF_SPEC: u16 = 26;
 const IFLA_CARRIER_UP_COUNT: u16 = 47;
 const IFLA_INET6_CONF: u16 = 2;
@@ -29,11 +33,16 @@ const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_CACHEINFO: u16 = 6;
 const IFA_FLAGS: u16 = 8;
+const IFA_PROTO: u16 = 11;
+pub(super) const RTA_DST: u16 = 1;
 pub(super) const RTA_OIF: u16 = 4;
 pub(super) const RTA_MULTIPATH: u16 = 9;
-const FRA_TABLE: u16 = 15;
-const FRA_L3MDEV: u16 = 19;
-const RTN_UNICAST: u8 = 1;
+const RTA_TABLE: u16 = 15;
+/// Made of a Router Advertisement, by whoever reads those.
+pub const RTPROT_RA: u8 = 9;
+/// The types of routes that send nothing: local, broadcast, anycast, multicast,
+/// blackhole, unreachable, prohibit, throw.
+const NOT_SENT: RangeInclusive<u8> = 2..=9;
 /// Indices into `IFLA_INET6_CONF` (`linux/ipv6.h`).
 const DEVCONF_FORWARDING: usize = 0;
 const DEVCONF_ACCEPT_RA: usize = 3;
@@ -99,6 +108,8 @@ pub struct LinkRecord {
     pub hardware: Hardware,
     /// `IFLA_IFNAME`
     pub name: IfName,
+    /// `IFLA_MASTER`, except for a VRF by `IFLA_LINKINFO`, `IFLA_INFO_SLAVE_KIND`
+    pub port_of: Option<u32>,
     /// `IFLA_CARRIER_UP_COUNT`
     pub carrier_ups: u32,
     /// `IFLA_AF_SPEC`, `AF_INET6`, `IFLA_INET6_CONF`
@@ -114,12 +125,18 @@ impl LinkRecord {
     pub fn parse(body: &[u8]) -> Option<Self> {
         let mut name = None;
         let mut mac = None;
+        let (mut master, mut is_in_vrf) = (None, false);
         let mut carrier_ups = 0;
         let (mut ipv6, mut icmpv6_sent) = (None, None);
         for (kind, value) in attributes(body.get(16..)?) {
             match kind {
                 IFLA_ADDRESS => mac = value.try_into().ok(),
                 IFLA_IFNAME => name = IfName::new(value.split(|&b| b == 0).next()?).ok(),
+                IFLA_MASTER => master = u32_at(value, 0),
+                IFLA_LINKINFO => {
+                    let kind = attribute(value, IFLA_INFO_SLAVE_KIND).unwrap_or_default();
+                    is_in_vrf = kind.strip_suffix(&[0]).unwrap_or(kind) == b"vrf";
+                }
                 IFLA_CARRIER_UP_COUNT => carrier_ups = u32_at(value, 0)?,
                 IFLA_AF_SPEC => {
                     let inet6 = attribute(value, u16::from(INET6)).unwrap_or_default();
@@ -140,6 +157,7 @@ impl LinkRecord {
             flags: u32_at(body, 8)?,
             hardware,
             name: name?,
+            port_of: master.filter(|_| !is_in_vrf),
             carrier_ups,
             ipv6,
             icmpv6_sent,
@@ -171,11 +189,13 @@ pub fn parse_address(body: &[u8]) -> Option<(u32, Address)> {
     let (mut prefix_address, mut local) = (None, None);
     let mut flags = u32::from(flags);
     let (mut preferred, mut valid, mut created) = (Lifetime::INFINITE, Lifetime::INFINITE, 0);
+    let mut protocol = 0;
     for (kind, value) in attributes(body.get(8..)?) {
         match kind {
             IFA_ADDRESS => prefix_address = Some(ipv6(value)?),
             IFA_LOCAL => local = Some(ipv6(value)?),
             IFA_FLAGS => flags = u32_at(value, 0)?,
+            IFA_PROTO => protocol = *value.first()?,
             IFA_CACHEINFO => {
                 preferred = Lifetime::from_bits(u32_at(value, 0)?);
                 valid = Lifetime::from_bits(u32_at(value, 4)?);
@@ -193,28 +213,45 @@ pub fn parse_address(body: &[u8]) -> Option<(u32, Address)> {
         valid,
         preferred,
         created,
+        protocol,
     };
     Some((ifindex, address))
 }
 
-/// Whether the body of an `RTM_NEWROUTE` is an IPv6 default route that sends
-/// packets out of the interface `ifindex`.
+/// Reads the body of an `RTM_NEWROUTE`: a route that makes the interface
+/// `ifindex` an uplink. Where it does not say what interface it leads out of,
+/// it is taken to be this one, as the kernel was asked for no others.
 #[must_use]
-pub fn is_default_route(body: &[u8], ifindex: u32) -> bool {
-    let &[INET6, 0, _, _, _, _, _, RTN_UNICAST, _, _, _, _, ref rest @ ..] = body else {
-        return false;
+pub fn uplink_route(body: &[u8], ifindex: u32) -> Option<UplinkRoute> {
+    if body.first() != Some(&INET6) {
+        return None;
+    }
+    let mut route = UplinkRoute {
+        prefix: Ipv6Addr::UNSPECIFIED,
+        prefix_len: body.get(1).copied().unwrap_or(0),
+        table: body.get(4).copied().map_or(0, u32::from),
     };
-    attributes(rest).any(|(kind, value)| match kind {
-        RTA_OIF => u32_at(value, 0) == Some(ifindex),
-        RTA_MULTIPATH => next_hops(value).any(|out| out == ifindex),
-        _ => false,
-    })
-}
-
-/// Whether the body of an `RTM_NEWROUTE` is a default route for some sources only.
-#[must_use]
-pub fn is_source_specific_default(body: &[u8]) -> bool {
-    matches!(body, &[INET6, 0, source_len, ..] if source_len > 0)
+    let (mut leads_elsewhere, mut leads_here) = (false, false);
+    for (kind, value) in attributes(body.get(12..).unwrap_or_default()) {
+        let mut leads_to = |out| {
+            leads_here |= out == ifindex;
+            leads_elsewhere |= out != ifindex;
+        };
+        match kind {
+            RTA_DST => route.prefix = ipv6(value).unwrap_or(route.prefix),
+            RTA_TABLE => route.table = u32_at(value, 0).unwrap_or(route.table),
+            RTA_OIF => u32_at(value, 0).into_iter().for_each(&mut leads_to),
+            RTA_MULTIPATH => next_hops(value).for_each(&mut leads_to),
+            _ => {}
+        }
+    }
+    let carries_packets = body.get(7).is_none_or(|kind| !NOT_SENT.contains(kind));
+    // Older kernels have ff00::/8 as a route like any other.
+    let is_unicast = !route.prefix.is_multicast();
+    let is_from_ra = body.get(5) == Some(&RTPROT_RA);
+    (carries_packets && is_unicast && (route.is_default() || is_from_ra))
+        .then_some(route)
+        .filter(|_| leads_here || !leads_elsewhere)
 }
 
 /// The interfaces of a `struct rtnexthop` sequence.
@@ -226,28 +263,6 @@ pub(super) fn next_hops(bytes: &[u8]) -> impl Iterator<Item = u32> {
         rest = rest.get(aligned(len)..).unwrap_or_default();
         Some(ifindex)
     })
-}
-
-/// Whether the body of an `RTM_NEWRULE` refers to a table that our look-up may
-/// not use. It uses the tables of VRFs, because it names the interface.
-#[must_use]
-pub fn uses_other_table(body: &[u8]) -> bool {
-    let mut table = body.get(4).copied().map_or(0, u32::from);
-    let mut by_interface = false;
-    for (kind, value) in attributes(body.get(12..).unwrap_or_default()) {
-        match kind {
-            FRA_TABLE => table = u32_at(value, 0).unwrap_or(table),
-            FRA_L3MDEV => by_interface = value.first() == Some(&1),
-            _ => {}
-        }
-    }
-    let usual = [
-        libc::RT_TABLE_LOCAL,
-        libc::RT_TABLE_MAIN,
-        libc::RT_TABLE_DEFAULT,
-        libc::RT_TABLE_UNSPEC,
-    ];
-    !by_interface && !usual.map(u32::from).contains(&table)
 }
 
 fn aligned(len: usize) -> usize {

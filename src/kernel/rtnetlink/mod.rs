@@ -15,12 +15,12 @@ mod tests;
 use std::fmt;
 use std::io;
 
-use autora_core::link::{Address, Link};
+use autora_core::link::{Address, Link, UplinkRoute};
 use nix::libc;
 
 use crate::kernel::snmp6::ForeignCount;
 pub use events::{Changes, Events};
-use message::{LinkRecord, is_default_route, is_source_specific_default, parse_address, uses_other_table};
+use message::{LinkRecord, parse_address, uplink_route};
 use request::Request;
 use socket::Socket;
 
@@ -56,16 +56,14 @@ pub struct Reader {
     socket: Socket,
     link: Request,
     addresses: Request,
-    default_route: Request,
+    routes: Request,
     foreign_count: ForeignCount,
     ifindex: u32,
     /// The last snapshot; the next one uses its allocation.
     last: Option<Link>,
-    /// Whether there may be default routes that a look-up does not show; `None`
-    /// if that has to be read.
-    may_have_hidden: Option<bool>,
-    /// Whether one of those uses the interface; `None` if that has to be read.
-    has_hidden: Option<bool>,
+    /// That no route made it an uplink when they were last read. That one does
+    /// is read anew each time: not every end of such a route is announced.
+    has_no_uplink_route: bool,
 }
 
 impl Reader {
@@ -78,20 +76,18 @@ impl Reader {
             socket: Socket::new()?,
             link: Request::link(ifindex),
             addresses: Request::addresses(ifindex),
-            default_route: Request::default_route(ifindex),
+            routes: Request::routes(ifindex),
             foreign_count: ForeignCount::new(),
             ifindex,
             last: None,
-            may_have_hidden: None,
-            has_hidden: None,
+            has_no_uplink_route: false,
         })
     }
 
-    /// Discards what is known of hidden default routes: one was added or
-    /// removed, or that event may have been lost.
+    /// The next reading reads the routes too: an event was about one, or may
+    /// have been missed, or they were last read long ago.
     pub fn forget_routes(&mut self) {
-        self.may_have_hidden = None;
-        self.has_hidden = None;
+        self.has_no_uplink_route = false;
     }
 
     /// The current state of the interface.
@@ -103,7 +99,7 @@ impl Reader {
         let mut addresses = self.last.take().map_or_else(Vec::new, |link| link.addresses);
         self.read_addresses(&mut addresses)
             .map_err(failed("its addresses"))?;
-        let default_route = self.has_default_route().map_err(failed("the routes"))?;
+        let uplink_route = self.read_uplink_route().map_err(failed("the routes"))?;
         let foreign_ras = if record.ipv6.is_some() {
             let count = self.foreign_count.read(&record.name, record.icmpv6_sent);
             count.map_err(failed("/proc/self/net/dev_snmp6"))?
@@ -117,10 +113,11 @@ impl Reader {
             name: record.name,
             flags: record.flags,
             hardware: record.hardware,
+            port_of: record.port_of,
             carrier_ups: record.carrier_ups,
             ipv6: record.ipv6,
             addresses,
-            default_route,
+            uplink_route,
             foreign_ras,
         }))
     }
@@ -159,91 +156,33 @@ impl Reader {
         })
     }
 
-    /// Whether a default route uses the interface, in any table and for any source.
-    ///
-    /// On most hosts one look-up is enough, at a cost that does not depend on
-    /// the number of routes. If it may not show all routes, those of the
-    /// interface are read, once and after each event about a default route.
-    fn has_default_route(&mut self) -> io::Result<bool> {
-        let may_have_hidden = match self.look_up_default_route()? {
-            LookUp::Found => return Ok(true),
-            LookUp::Refused => true,
-            LookUp::Nothing => match self.may_have_hidden {
-                Some(known) => known,
-                None => self.has_rules()? || Self::has_source_specific_routes()?,
-            },
-        };
-        self.may_have_hidden = Some(may_have_hidden);
-        if !may_have_hidden {
-            return Ok(false);
+    /// A route that makes the interface an uplink: of several, the one to the
+    /// shortest prefix. The kernel walks all routes of all tables and answers
+    /// with those that lead out of the interface, by whatever next-hop object.
+    fn read_uplink_route(&mut self) -> io::Result<Option<UplinkRoute>> {
+        if self.has_no_uplink_route {
+            return Ok(None);
         }
-        let has_hidden = match self.has_hidden {
-            Some(known) => known,
-            None => self.read_default_route()?,
-        };
-        self.has_hidden = Some(has_hidden);
-        Ok(has_hidden)
-    }
-
-    fn look_up_default_route(&mut self) -> io::Result<LookUp> {
         let ifindex = self.ifindex;
-        let mut found = false;
-        let answer = retry_interrupted(|| {
-            self.socket.ask(&mut self.default_route, |message| {
-                found |= message.kind == libc::RTM_NEWROUTE && is_default_route(message.body, ifindex);
-            })
-        });
-        match answer.as_ref().map_err(io::Error::raw_os_error) {
-            Ok(()) if found => Ok(LookUp::Found),
-            Ok(()) | Err(Some(libc::ENETUNREACH)) => Ok(LookUp::Nothing),
-            // A route of the type blackhole, prohibit, unreachable or throw.
-            Err(Some(libc::EINVAL | libc::EACCES | libc::EHOSTUNREACH | libc::EAGAIN)) => Ok(LookUp::Refused),
-            Err(_) => answer.map(|()| LookUp::Nothing),
-        }
-    }
-
-    fn has_rules(&mut self) -> io::Result<bool> {
-        self.any_of(&mut Request::rules(), libc::RTM_NEWRULE, uses_other_table)
-    }
-
-    /// Whether there are routes such as `default from 2001:db8::/56`. The kernel
-    /// dumps these first, so the first part of the dump is enough. The socket is
-    /// closed without reading the rest.
-    fn has_source_specific_routes() -> io::Result<bool> {
-        let mut found = false;
-        Socket::new()?.ask_for_first_part(&mut Request::main_table(), |message| {
-            found |= message.kind == libc::RTM_NEWROUTE && is_source_specific_default(message.body);
-        })?;
-        Ok(found)
-    }
-
-    fn read_default_route(&mut self) -> io::Result<bool> {
-        let ifindex = self.ifindex;
-        let ours = |body: &[u8]| is_default_route(body, ifindex);
-        self.any_of(&mut Request::routes(ifindex), libc::RTM_NEWROUTE, ours)
-    }
-
-    fn any_of(&mut self, dump: &mut Request, kind: u16, holds: impl Fn(&[u8]) -> bool) -> io::Result<bool> {
-        retry_interrupted(|| {
-            let mut found = false;
-            self.socket.ask(dump, |message| {
-                found |= message.kind == kind && holds(message.body);
+        let found = retry_interrupted(|| {
+            let mut found: Option<UplinkRoute> = None;
+            self.socket.ask(&mut self.routes, |message| {
+                let route =
+                    uplink_route(message.body, ifindex).filter(|_| message.kind == libc::RTM_NEWROUTE);
+                found = found
+                    .into_iter()
+                    .chain(route)
+                    .min_by_key(|route| route.prefix_len);
             })?;
             Ok(found)
-        })
+        })?;
+        self.has_no_uplink_route = found.is_none();
+        Ok(found)
     }
 }
 
-/// The result of looking up a default route out of the interface.
-enum LookUp {
-    Found,
-    Nothing,
-    /// A route or rule that refuses packets was found; it may hide other routes.
-    Refused,
-}
-
-/// Repeats a request whose dump was interrupted by a change, or whose answer was
-/// longer than the buffer.
+/// Asks again while a change interrupts a dump, or an answer was longer than
+/// any before.
 fn retry_interrupted<T>(mut ask: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     for _ in 1..MAX_ATTEMPTS {
         match ask() {

@@ -42,32 +42,7 @@ impl Request {
         Self::new(libc::RTM_GETADDR, true, &body)
     }
 
-    /// The route that packets to `::` would take out of one interface. Only a
-    /// default route can match. The cost does not depend on the number of routes.
-    pub(super) fn default_route(ifindex: u32) -> Self {
-        let mut body = vec![0; 12];
-        body.splice(0..1, [INET6]);
-        body.splice(8..12, RTM_F_FIB_MATCH.to_ne_bytes());
-        put(&mut body, RTA_OIF, ifindex);
-        Self::new(libc::RTM_GETROUTE, false, &body)
-    }
-
-    /// All routes of the main table.
-    pub(super) fn main_table() -> Self {
-        let mut body = vec![0; 12];
-        body.splice(0..1, [INET6]);
-        body.splice(4..5, [libc::RT_TABLE_MAIN]);
-        Self::new(libc::RTM_GETROUTE, true, &body)
-    }
-
-    /// The rules that choose among routing tables.
-    pub(super) fn rules() -> Self {
-        let mut body = vec![0; 12];
-        body.splice(0..1, [INET6]);
-        Self::new(libc::RTM_GETRULE, true, &body)
-    }
-
-    /// All routes of all tables out of one interface.
+    /// All IPv6 routes of all tables out of one interface; heeded like the index above.
     pub(super) fn routes(ifindex: u32) -> Self {
         let mut body = vec![0; 12];
         body.splice(0..1, [INET6]);

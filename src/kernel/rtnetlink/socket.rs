@@ -114,30 +114,7 @@ impl Socket {
         }
     }
 
-    /// Sends a request for a dump, and passes as much of the answer as fits in
-    /// the buffer to `read`. Closes the socket, on which the rest of the dump
-    /// would precede any other answer.
-    ///
-    /// # Errors
-    /// The kernel's error.
-    pub(super) fn ask_for_first_part(
-        mut self,
-        request: &mut Request,
-        mut read: impl FnMut(Message),
-    ) -> io::Result<()> {
-        send(self.fd.as_raw_fd(), request.numbered(1), MsgFlags::empty())?;
-        let received = recv(self.fd.as_raw_fd(), &mut self.buffer, MsgFlags::empty())?;
-        for message in messages(self.buffer.get(..received).unwrap_or_default()) {
-            if i32::from(message.kind) == libc::NLMSG_ERROR {
-                let errno = i32_at(message.body, 0).unwrap_or(0);
-                return Err(io::Error::from_raw_os_error(-errno));
-            }
-            read(message);
-        }
-        Ok(())
-    }
-
-    /// The next datagram.
+    /// The next datagram, whole.
     ///
     /// # Errors
     /// The kernel's error; `Interrupted`, without an `errno`, if the datagram

@@ -23,8 +23,10 @@ fn assert_fixed(broken: &str, crosses: &[&str]) {
             check_now.text
         );
         for command in commands {
-            // The operator replaces the prefix.
-            let command = command.replace("PREFIX::1/64", "2001:db8:1:1::1/64 nodad");
+            // These are the operator's to fill in.
+            let command = command
+                .replace("PREFIX::1/64", "2001:db8:1:1::1/64 nodad")
+                .replace("INTERFACE", TAP);
             lab.router.run(&command);
         }
         lab.settle();
@@ -54,6 +56,31 @@ fn no_fault() {
 #[test]
 fn forwarding_of_the_interface_is_0() {
     assert_fixed(&sysctl("forwarding", 0), &["forwarding"]);
+}
+
+/// Until it forwards, the guest could make itself the host's router.
+#[test]
+fn guest_may_advertise_while_it_does_not_forward() {
+    let lab = Lab::new();
+    lab.router
+        .run(&[sysctl("forwarding", 0), sysctl("accept_ra", 1)].join("; "));
+    let before = check(&lab.router);
+    before.expect('!', "guest's RAs", "gives this host an address");
+    lab.router.run(&before.fix("guest's RAs"));
+    lab.guest.run(&format!(
+        "echo 1 >/proc/sys/net/ipv6/conf/{GUEST}/forwarding; ip address add 2001:db8:78::1/64 dev {GUEST} nodad"
+    ));
+    let _rogue = Autora::fast()
+        .set("interface", GUEST)
+        .set("interface-regex", ".*")
+        .start(&lab.guest);
+    lab.eventually("an advertisement was heard", SOON, |lab| {
+        let counters = lab.router.run(&format!("cat /proc/net/dev_snmp6/{TAP}"));
+        counters.contains("Icmp6InType134")
+    });
+    let after = check(&lab.router);
+    assert!(!after.marked('!').contains(&"guest's RAs"), "{}", after.text);
+    assert!(!lab.router.run("ip -6 address").contains("2001:db8:78:"));
 }
 
 #[test]
@@ -87,6 +114,14 @@ fn default_route_goes_out_of_it() {
         &format!("ip -6 route add default via {GUEST_LL} dev {TAP}"),
         &["no default route"],
     );
+}
+
+/// The guest's advertisement gave the host an address, before the host forwarded.
+#[test]
+fn address_comes_from_an_advertisement() {
+    let address = format!("2001:db8:78::5/64 dev {TAP} nodad mngtmpaddr noprefixroute");
+    let broken = format!("ip address add {address} valid_lft 3600 preferred_lft 1800");
+    assert_fixed(&broken, &["no other router"]);
 }
 
 #[test]

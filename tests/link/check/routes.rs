@@ -64,7 +64,9 @@ fn command_that_turns_forwarding_on_keeps_the_default_route() {
     let check = host.check();
     let warning = check.findings.iter().find(|finding| finding.mark == '!').unwrap();
     assert_eq!(warning.requirement, "forwarding", "{}", check.text);
-    host.lab.router.run(warning.fix.as_ref().unwrap());
+    host.lab
+        .router
+        .run(&warning.fix.as_ref().unwrap().replace("UPLINK", "up0"));
     assert!(has_route_by_advertisement(&host.lab));
     let check = host.check();
     assert_eq!(check.marked('!'), [""; 0], "{}", check.text);
@@ -87,7 +89,9 @@ fn host_that_lost_its_default_route_by_forwarding() {
         "default route",
         "up0 receives Router Advertisements, and accept_ra is 1",
     );
-    host.lab.router.run(&check.fix("default route"));
+    host.lab
+        .router
+        .run(&check.fix("default route").replace("UPLINK", "up0"));
     host.lab
         .eventually("the default route", SOON, has_route_by_advertisement);
     assert_eq!(host.check().marked('!'), [""; 0]);

@@ -20,7 +20,8 @@ pub struct Rs {
     pub reserved: [u8; 4],
     pub options: Vec<u8>,
     pub checksum_good: bool,
-    pub atomic_fragment: bool,
+    /// The kind of the first extension header, and all of them.
+    pub extension: Option<(u8, Vec<u8>)>,
     pub vlan: bool,
 }
 
@@ -35,7 +36,7 @@ impl Default for Rs {
             reserved: [0; 4],
             options: SLLAO.to_vec(),
             checksum_good: true,
-            atomic_fragment: false,
+            extension: None,
             vlan: false,
         }
     }
@@ -52,11 +53,7 @@ impl Rs {
         }
         message[2..4].copy_from_slice(&checksum.to_be_bytes());
 
-        let mut payload = Vec::new();
-        if self.atomic_fragment {
-            // Next header, reserved, offset 0 and no more fragments, identification.
-            payload.extend([58, 0, 0, 0, 0, 0, 0, 1]);
-        }
+        let (next_header, mut payload) = self.extension.clone().unwrap_or((58, Vec::new()));
         payload.extend(message);
 
         let mut frame = vec![0x33, 0x33, 0, 0, 0, 2];
@@ -66,7 +63,7 @@ impl Rs {
         }
         frame.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
         frame.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
-        frame.push(if self.atomic_fragment { 44 } else { 58 });
+        frame.push(next_header);
         frame.push(self.hop_limit);
         frame.extend(self.source.octets());
         frame.extend(ALL_ROUTERS.octets());

@@ -289,7 +289,7 @@ impl World {
         };
         let may_be_sent = seen.name == name()
             && seen.flags & (IFF_UP | IFF_RUNNING) == IFF_UP | IFF_RUNNING
-            && !seen.default_route
+            && seen.uplink_route.is_none()
             && seen
                 .ipv6
                 .is_some_and(|ipv6| ipv6.accept_ra < 2 && ipv6.disable_ipv6 == 0);
@@ -708,7 +708,7 @@ fn reasons(link: &Link) -> Vec<&'static str> {
         (setting(|ipv6| ipv6.disable_ipv6 != 0), "ipv6-disabled"),
         (setting(|ipv6| ipv6.accept_ra > 1), "uplink-accepts-ra"),
         (setting(|ipv6| ipv6.forwarding != 1), "not-forwarding"),
-        (link.default_route, "uplink-default-route"),
+        (link.uplink_route.is_some(), "uplink-default-route"),
         (link_locals().next().is_none(), "no-link-local"),
         (
             no_source && any_link_local(AddressState::Tentative),

@@ -7,7 +7,7 @@ use autora_core::interface_name::IfName;
 use autora_core::lifetime::Lifetime;
 use autora_core::link::{
     Address, Hardware, IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_PERMANENT, IFA_F_TENTATIVE, IFF_MULTICAST,
-    IFF_RUNNING, IFF_UP, Ipv6Settings, Link,
+    IFF_RUNNING, IFF_UP, Ipv6Settings, Link, UplinkRoute,
 };
 
 use super::{SECOND, name, prefix};
@@ -216,6 +216,7 @@ impl Truth {
             valid: left(own.valid_until),
             preferred: left(own.preferred_until),
             created,
+            protocol: 0,
         };
         let link_locals = self.link_locals.iter().map(|(&number, &(flags, created))| {
             let own = Own {
@@ -237,6 +238,7 @@ impl Truth {
             },
             flags,
             hardware: Hardware::Bare,
+            port_of: None,
             carrier_ups: self.carrier_ups,
             ipv6: self.ipv6.then_some(Ipv6Settings {
                 forwarding: self.forwarding,
@@ -244,7 +246,11 @@ impl Truth {
                 disable_ipv6: self.disable_ipv6,
             }),
             addresses: link_locals.chain(addresses).collect(),
-            default_route: self.default_route,
+            uplink_route: self.default_route.then_some(UplinkRoute {
+                prefix: Ipv6Addr::UNSPECIFIED,
+                prefix_len: 0,
+                table: 254,
+            }),
             foreign_ras: self.foreign,
         }
     }

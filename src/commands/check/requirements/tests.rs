@@ -1,7 +1,7 @@
 //! The findings agree with the daemon's decision.
 
 use autora_core::interface_name::IfName;
-use autora_core::link::{IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE};
+use autora_core::link::{IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE, IFAPROT_KERNEL_RA, UplinkRoute};
 use rand::rngs::SmallRng;
 use rand::{Rng, RngExt, SeedableRng};
 
@@ -15,6 +15,7 @@ fn eligible_link() -> Link {
         name: IfName::new(b"tap-vm-1").unwrap(),
         flags: IFF_UP | IFF_RUNNING | IFF_MULTICAST,
         hardware: Hardware::Ethernet([2, 0, 0, 0, 0, 1]),
+        port_of: None,
         carrier_ups: 1,
         ipv6: Some(Ipv6Settings {
             forwarding: 1,
@@ -22,7 +23,7 @@ fn eligible_link() -> Link {
             disable_ipv6: 0,
         }),
         addresses: vec![address("fe80::1"), address("2001:db8:1::1")],
-        default_route: false,
+        uplink_route: None,
         foreign_ras: 0,
     }
 }
@@ -46,7 +47,7 @@ fn one_of<T: Clone>(rng: &mut impl Rng, values: &[T]) -> T {
 fn any_link(rng: &mut SmallRng) -> Link {
     let mut link = eligible_link();
     let rarely = |rng: &mut SmallRng| rng.random_ratio(1, 6);
-    for flag in [IFF_UP, IFF_RUNNING, IFF_MULTICAST, IFF_LOOPBACK] {
+    for flag in [IFF_UP, IFF_RUNNING, IFF_MULTICAST, IFF_LOOPBACK, IFF_NOARP] {
         if rarely(rng) {
             link.flags ^= flag;
         }
@@ -68,7 +69,13 @@ fn any_link(rng: &mut SmallRng) -> Link {
         disable_ipv6: value(rng, 0),
     })
     .filter(|_| !rng.random_ratio(1, 12));
-    link.default_route = rng.random_ratio(1, 8);
+    link.port_of = Some(9).filter(|_| rng.random_ratio(1, 8));
+    let route = UplinkRoute {
+        prefix: Ipv6Addr::UNSPECIFIED,
+        prefix_len: one_of(rng, &[0, 3, 64]),
+        table: 254,
+    };
+    link.uplink_route = Some(route).filter(|_| rng.random_ratio(1, 8));
     link.addresses.clear();
     for _ in 0..rng.random_range(0..5) {
         link.addresses.push(any_address(rng));
@@ -99,6 +106,7 @@ fn any_address(rng: &mut SmallRng) -> Address {
     ];
     any.flags |= one_of(rng, &states);
     any.created = rng.random_range(0..4);
+    any.protocol = one_of(rng, &[0, 0, 0, 0, 0, 0, 0, 1, 2]);
     if rng.random_ratio(1, 10) {
         // A peer is configured.
         any.prefix_address = address(one_of(rng, &texts)).local;
@@ -158,7 +166,28 @@ fn each_requirement_has_its_own_finding_and_command() {
     );
     assert_eq!(
         missed(|link| link.ipv6.as_mut().unwrap().accept_ra = 2),
-        one("accept_ra", "sysctl -w net.ipv6.conf.tap-vm-1.accept_ra=0")
+        one("accept_ra", "sysctl -w net/ipv6/conf/INTERFACE/accept_ra=0")
+    );
+    // Beside the operator's own, and in its place.
+    let learned = |text| Address {
+        protocol: IFAPROT_KERNEL_RA,
+        ..address(text)
+    };
+    let command =
+        "sysctl -w net/ipv6/conf/INTERFACE/accept_ra=0 && ip -6 address del 2001:db8:9::1/64 dev INTERFACE";
+    assert_eq!(
+        missed(|link| link.addresses.push(learned("2001:db8:9::1"))),
+        one("no other router", command)
+    );
+    assert_eq!(
+        missed(|link| link.addresses[1] = learned("2001:db8:9::1")),
+        [
+            ("no other router", Some(command.to_owned())),
+            (
+                "one /64",
+                Some("ip -6 address add PREFIX::1/64 dev tap-vm-1".to_owned())
+            ),
+        ]
     );
     assert_eq!(
         missed(|link| {

@@ -13,6 +13,7 @@ use rand::rngs::SmallRng;
 
 use super::*;
 use crate::lifetime::Lifetime;
+use crate::link::Hardware;
 use crate::policy::RaParameters;
 use crate::policy::tests::parameters;
 use crate::prefix::Prefix64;
@@ -139,6 +140,7 @@ fn permanent(number: u16) -> PrefixInformation {
 fn basis() -> AdvertisingBasis {
     AdvertisingBasis {
         source: source("fe80::1"),
+        hardware: Hardware::Bare,
         carrier_ups: 1,
         preferred: None,
         deprecated: Vec::new(),
