@@ -106,9 +106,11 @@ impl AdvertisedState {
         self.source = Some(ra.source);
         self.last = Some(ra.prefix.prefix);
         self.put(AdvertisedPrefix {
-            state: self
-                .get(ra.prefix.prefix)
-                .map_or(State::Current, |known| known.state),
+            state: match self.get(ra.prefix.prefix) {
+                Some(known) => known.state,
+                None if ra.prefix.preferred == Lifetime::ZERO => State::Deprecated,
+                None => State::Current,
+            },
             ..AdvertisedPrefix::new(
                 ra.prefix.prefix,
                 ra.prefix.valid.end(now),

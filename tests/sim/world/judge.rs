@@ -24,6 +24,9 @@ const STOP: u64 = 4 * SECOND + 100_000_000;
 /// By then hosts were told of every prefix that went: eight, and one between each.
 const ALL_RETIRED: u64 = 60 * SECOND;
 
+/// See [`World::offer`].
+type Offer = Option<(Option<u16>, bool, u32)>;
+
 /// What the rules remember.
 #[expect(clippy::struct_excessive_bools, reason = "so many things happened or did not")]
 pub struct Judge {
@@ -56,6 +59,8 @@ pub struct Judge {
     was_stopped: bool,
     /// Since when the link is fit with this prefix.
     fit: Option<(u64, u16)>,
+    /// What the link offers, and since when.
+    offered: (u64, Offer),
     /// Since when hosts must not have a default route.
     routeless: Option<u64>,
     /// Since when what hosts hold may be corrected.
@@ -113,6 +118,7 @@ impl Judge {
             stopped: None,
             was_stopped: false,
             fit: None,
+            offered: (begun, None),
             routeless: None,
             sendable: None,
             numbers: Vec::new(),
@@ -351,6 +357,9 @@ impl World {
             None if option.preferred > 0 && ra.router_lifetime > 0 => {
                 self.breaks("a prefix that is gone, as preferred".to_owned());
             }
+            None if option.valid > 7200 => {
+                self.breaks("a prefix that is gone, for more than two hours".to_owned());
+            }
             // On its way in or out: nothing new is said of it.
             _ => {}
         }
@@ -478,6 +487,10 @@ impl World {
         if fit != self.judge.fit.map(|(_, number)| number) {
             self.judge.fit = fit.map(|number| (now, number));
         }
+        let offer = self.offer();
+        if offer != self.judge.offered.1 {
+            self.judge.offered = (now, offer);
+        }
         let sendable = self.is_sendable();
         let numbers: Vec<_> = self.truth.addresses.keys().copied().collect();
         if !sendable || numbers != self.judge.numbers {
@@ -496,7 +509,7 @@ impl World {
         }
     }
 
-    /// Whether a withdrawal, at least, may be sent, and can be.
+    /// Whether a withdrawal, at least, may be sent; whether it can be is another thing.
     fn is_sendable(&self) -> bool {
         let (truth, now) = (&self.truth, self.now);
         let preferred = truth.addresses.values().filter(|own| own.is_preferred(now));
@@ -511,7 +524,6 @@ impl World {
             && truth.foreign == self.judge.foreign_seen
             && self.may_yield_until() + self.setting.max_interval < now
             && now > self.reads.until
-            && now > self.sends.until
             && now > self.slow_sends_until
     }
 
@@ -524,30 +536,50 @@ impl World {
         (self.is_sendable() && self.truth.forwarding == 1 && lasts).then_some(number)
     }
 
-    /// From when on a delay has no excuse.
-    fn calm(&self) -> u64 {
+    /// What is news to the router: the prefix, whether it forwards, its carrier.
+    fn offer(&self) -> Offer {
+        let truth = &self.truth;
+        let own = truth.addresses.iter();
+        let preferred = own.filter(|(_, own)| own.is_preferred(self.now));
+        let may = truth.is_ours() && truth.has_carrier() && truth.accept_ra < 2 && !truth.default_route;
+        may.then(|| {
+            (
+                preferred.map(|(&number, _)| number).next(),
+                truth.forwarding == 1,
+                truth.carrier_ups,
+            )
+        })
+    }
+
+    /// From when on a delay of what is due `since` then has no excuse.
+    fn calm(&self, since: u64) -> u64 {
+        let sends = self.sends.until;
         // A back-off after failed sends ends with news only.
-        let backs_off = match self.sends.until {
+        let news = self.judge.offered.0;
+        let backs_off = match sends {
             0 => 0,
-            until => until + self.setting.max_interval,
+            _ if news > sends => news,
+            _ => sends + self.setting.max_interval,
         };
-        self.judge.calm_since.max(backs_off).max(self.reads.until)
+        since
+            .max(self.judge.calm_since)
+            .max(backs_off)
+            .max(self.reads.until)
     }
 
     /// What hosts have, whenever time passes.
     pub fn judge_hosts(&mut self) {
         self.judge_change();
         let now = self.now;
-        let calm = self.calm();
         let process = self.judge.process_since;
         if let Some((since, number)) = self.judge.fit {
-            let by = since.max(calm).max(self.judge.serving_since) + UNNOTICED + MIN_DELAY + PROMPT;
+            let by = self.calm(since).max(self.judge.serving_since) + UNNOTICED + MIN_DELAY + PROMPT;
             self.judge_service(number, by);
         }
         let routers = self.setting.router_lifetime > 0;
         if let Some(since) = self.judge.routeless {
             // What went between two is retired first.
-            let by = since.max(calm).max(process) + UNNOTICED + 2 * MIN_DELAY + PROMPT;
+            let by = self.calm(since).max(process) + UNNOTICED + 2 * MIN_DELAY + PROMPT;
             let has_route = self
                 .guests
                 .first()
@@ -557,7 +589,7 @@ impl World {
             }
         }
         if let Some(since) = self.judge.sendable {
-            let by = since.max(calm).max(process) + UNNOTICED + ALL_RETIRED;
+            let by = self.calm(since).max(process) + UNNOTICED + ALL_RETIRED;
             let gone = self.guests.first().and_then(|(guest, _)| {
                 guest
                     .preferred_prefixes(now)
@@ -679,7 +711,7 @@ impl World {
                 self.breaks(format!("a stop took {} ms", (now - at) / 1_000_000));
             }
         }
-        let can_withdraw = self.is_sendable() && now > self.calm() + UNNOTICED;
+        let can_withdraw = self.is_sendable() && now > self.calm(0) + UNNOTICED;
         if self.judge.was_stopped && ending == Ending::Done && can_withdraw {
             self.judge_withdrawn(false);
         }

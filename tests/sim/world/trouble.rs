@@ -7,7 +7,7 @@ use autora_core::link::{IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE};
 use nix::libc;
 
 use super::truth::Own;
-use super::{Failing, Hearing, Packet, SECOND, World, new_guest};
+use super::{Failing, Hearing, Packet, QUEUE, SECOND, World, new_guest};
 
 impl World {
     /// Looks at how long it is until the next trouble.
@@ -183,6 +183,10 @@ impl World {
                 if self.truth.has_carrier() {
                     if let Some(slot) = self.guests.get_mut(2) {
                         *slot = (new_guest(3), Hearing::SinceStart(now));
+                    }
+                    if half {
+                        // Too much waits already.
+                        (0..QUEUE).for_each(|_| self.arrive(Packet::Bad));
                     }
                     self.arrive(Packet::Solicitation);
                     self.arrive(Packet::Advertisement(Ipv6Addr::new(
