@@ -71,6 +71,7 @@ pub fn serve(config: Config, name: IfName, dry_run: bool, opened: impl FnOnce())
         transport,
         hardware,
         state_file,
+        write_fails: false,
         watchdog_interval: notify::watchdog_interval(),
     };
     let instance = Instance::new(system, &config, origin, &handover, rand::make_rng());

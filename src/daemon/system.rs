@@ -36,6 +36,8 @@ pub(super) struct System {
     /// As the last reading says.
     pub(super) hardware: Hardware,
     pub(super) state_file: Option<StateFile>,
+    /// Writing it failed the last time, which was logged.
+    pub(super) write_fails: bool,
     pub(super) watchdog_interval: Option<Duration>,
 }
 
@@ -90,16 +92,17 @@ impl Outside for System {
     }
 
     fn publish(&mut self, record: &Record<'_>) {
-        let Some(mut file) = self.state_file.take() else {
+        let Some(file) = &mut self.state_file else {
             return;
         };
-        match file.write(record) {
-            Ok(()) => self.state_file = Some(file),
-            Err(error) => warn!(
-                "{}: cannot write its file in the runtime directory ({error}): autora status does not show it any \
-                 more, and after a restart an advertisement may come too soon; look at it with df and ls -l",
+        let error = file.write(record).err();
+        let failed_before = std::mem::replace(&mut self.write_fails, error.is_some());
+        if let Some(error) = error.filter(|_| !failed_before) {
+            warn!(
+                "{}: cannot write its file in the runtime directory ({error}): autora status shows an older state, \
+                 and after a restart an advertisement may come too soon; look at it with df and ls -l",
                 self.name
-            ),
+            );
         }
     }
 

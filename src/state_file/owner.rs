@@ -86,8 +86,9 @@ impl StateFile {
         if frame.checksum() == self.written {
             return Ok(());
         }
+        self.file.write_all_at(frame.as_bytes(), 0)?;
         self.written = frame.checksum();
-        self.file.write_all_at(frame.as_bytes(), 0)
+        Ok(())
     }
 
     /// Deletes the file, because the interface no longer exists.

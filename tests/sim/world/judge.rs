@@ -711,7 +711,9 @@ impl World {
                 self.breaks(format!("a stop took {} ms", (now - at) / 1_000_000));
             }
         }
-        let can_withdraw = self.is_sendable() && now > self.calm(0) + UNNOTICED;
+        // It tries every half second.
+        let could_send = now > self.sends.until + 600_000_000 && now > self.reads.until + UNNOTICED;
+        let can_withdraw = self.is_sendable() && could_send && now > self.judge.calm_since + UNNOTICED;
         if self.judge.was_stopped && ending == Ending::Done && can_withdraw {
             self.judge_withdrawn(false);
         }

@@ -31,8 +31,8 @@ pub const SECOND: u64 = 1_000_000_000;
 pub const WATCHDOG: u64 = 90 * SECOND;
 /// How long the end is left to work before it is judged.
 const FINALE: u64 = 12 * SECOND;
-/// How many packets a socket keeps.
-const QUEUE: usize = 64;
+/// How many packets a socket keeps, as many as fit into 4 KiB.
+const QUEUE: usize = 5;
 
 /// What waits in the packet socket.
 #[derive(Clone, Copy, Debug)]
