@@ -67,7 +67,7 @@ pub fn run(names: &[OsString], pattern: &str) -> Result<Answer, CommandError> {
         reports.push(none_matches(pattern)?);
     }
     let shared: Vec<Finding> = host
-        .findings()
+        .findings(is_forwarded(&subjects, &host))
         .into_iter()
         .chain(neighbours::finding())
         .chain(services.shared())
@@ -88,6 +88,13 @@ pub fn run(names: &[OsString], pattern: &str) -> Result<Answer, CommandError> {
     terminal::print(&render(&reports, style))?;
     let advertises = reports.iter().all(|report| all_met(&report.findings));
     Ok(advertises.into())
+}
+
+/// Whether the host forwards both what the guests send and what comes back for them.
+fn is_forwarded(subjects: &[IfName], host: &Host) -> bool {
+    let uplink = host.uplink.as_ref().map(|uplink| &uplink.name);
+    let forwards = |name| read(name).is_ok_and(|link| link.host_forwards);
+    !subjects.is_empty() && subjects.iter().chain(uplink).all(forwards)
 }
 
 /// The interfaces that would be served according to their settings, and those
