@@ -14,6 +14,19 @@ pub fn explain<'a>(reason: &'a Reason, name: &'a IfName) -> impl fmt::Display + 
     Explanation { reason, name }
 }
 
+/// Names in `autora status` that an instance advertises and its host forwards nothing.
+pub(crate) const HOST_NOT_FORWARDING: &str = "host-not-forwarding";
+
+/// Said of an interface that forwards, on a host that does not. The command is for
+/// `autora check` to print: it depends on the uplink.
+pub(crate) fn not_forwarded(name: &IfName) -> String {
+    format!(
+        "net.ipv6.conf.all.forwarding is 0, so that this host drops what the guest sends: autora check {} shows the \
+         command",
+        shell::interface(name)
+    )
+}
+
 /// For interfaces that must never be served.
 const LEAVE_OUT: &str = "keep it out of AUTORA_INTERFACE_REGEX (systemctl reload autora applies that)";
 

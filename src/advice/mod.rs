@@ -5,4 +5,5 @@ mod fix;
 pub mod shell;
 
 pub use explanation::explain;
+pub(crate) use explanation::{HOST_NOT_FORWARDING, not_forwarded};
 pub(crate) use fix::{ADDRESS, fix};

@@ -57,6 +57,9 @@ pub struct Link {
     pub carrier_ups: u32,
     /// The IPv6 settings; `None` if the kernel does not run IPv6 on the interface.
     pub ipv6: Option<Ipv6Settings>,
+    /// Whether the host forwards what arrives on the interface, by `all.forwarding`
+    /// or the interface's `force_forwarding`.
+    pub host_forwards: bool,
     /// All IPv6 addresses of the interface.
     pub addresses: Vec<Address>,
     /// A route that leads out of the interface, in any table, and makes it an uplink.
@@ -253,6 +256,7 @@ pub(crate) mod tests {
                 disable_ipv6: 0,
             }),
             addresses: vec![address("fe80::1"), address("2001:db8:1::1")],
+            host_forwards: true,
             uplink_route: None,
             foreign_ras: 0,
         }

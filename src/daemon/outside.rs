@@ -139,6 +139,8 @@ pub enum Event<'a> {
         source: Ipv6Addr,
         /// The prefix is deprecated: hosts open no new connections from it.
         is_deprecated: bool,
+        /// The host forwards the guest's packets.
+        host_forwards: bool,
         /// Changes since the last one that was logged.
         skipped: u32,
     },

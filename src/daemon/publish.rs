@@ -11,7 +11,7 @@ use log::{debug, warn};
 
 use super::report::{InstanceState, Report};
 use crate::VERSION;
-use crate::advice::explain;
+use crate::advice::{HOST_NOT_FORWARDING, explain, not_forwarded};
 use crate::state_file::{self, Handover, Record, State, StateFile};
 
 /// The values that do not change while the process runs.
@@ -47,7 +47,16 @@ pub(super) fn record<'a>(
     };
     match state {
         None => {}
-        Some(InstanceState::Advertising { prefix, source, .. }) => {
+        Some(InstanceState::Advertising {
+            prefix,
+            source,
+            host_forwards,
+            ..
+        }) => {
+            if !host_forwards {
+                record.reason = HOST_NOT_FORWARDING.into();
+                record.explanation = not_forwarded(&origin.link.name).into();
+            }
             record.state = State::Advertising;
             record.prefix = Some(*prefix);
             record.source = Some(*source);

@@ -15,7 +15,7 @@ use autora_core::router::{Purpose, Transmission};
 use autora_core::time::Instant;
 
 use super::outside::{Event, Outside};
-use crate::advice::explain;
+use crate::advice::{explain, not_forwarded};
 
 /// The state of the instance in the operator's terms.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,6 +24,7 @@ pub(super) enum InstanceState {
         prefix: Prefix64,
         source: Ipv6Addr,
         is_deprecated: bool,
+        host_forwards: bool,
     },
     Waiting(Reason),
 }
@@ -76,6 +77,7 @@ impl Report {
                 prefix: prefix.prefix,
                 source: basis.source,
                 is_deprecated: prefix.preferred == Lifetime::ZERO,
+                host_forwards: basis.host_forwards,
             },
             Verdict::WithdrawOnly(_, reason) | Verdict::Silent(reason) => {
                 InstanceState::Waiting(reason.clone())
@@ -110,10 +112,12 @@ impl Report {
                 prefix,
                 source,
                 is_deprecated,
+                host_forwards,
             }) => outside.log(&Event::Advertising {
                 prefix: *prefix,
                 source: *source,
                 is_deprecated: *is_deprecated,
+                host_forwards: *host_forwards,
                 skipped,
             }),
             Some(InstanceState::Waiting(reason)) => outside.log(&Event::NotAdvertising { reason, skipped }),
@@ -185,9 +189,15 @@ impl Report {
                 prefix,
                 source,
                 is_deprecated,
+                host_forwards,
             }) => {
                 let deprecated = if *is_deprecated { " (deprecated)" } else { "" };
-                format!("advertising {prefix}{deprecated} from {source} since {since}; {counts}")
+                let but = if *host_forwards {
+                    String::new()
+                } else {
+                    format!("; {}", not_forwarded(&self.name))
+                };
+                format!("advertising {prefix}{deprecated} from {source} since {since}{but}; {counts}")
             }
             Some(InstanceState::Waiting(reason)) => {
                 format!(

@@ -317,3 +317,28 @@ fn link_layer_address_that_changes_is_announced_at_once() {
     let last = frames.iter().rfind(|frame| frame.is_ra()).unwrap();
     assert_eq!(last.bytes[6..12], [2, 0, 0, 0, 0, 9]);
 }
+
+/// It advertises, as its own setting says, and tells that nothing is forwarded.
+#[test]
+fn host_that_does_not_forward_is_reported() {
+    let lab = Lab::new();
+    let forwards = |value| {
+        format!(
+            "echo {value} >/proc/sys/net/ipv6/conf/all/forwarding; {}",
+            sysctl("forwarding", 1)
+        )
+    };
+    lab.router.run(&forwards(0));
+    let (mut daemon, _capture) = lab.serve(&resyncing());
+    let words = [
+        "advertising 2001:db8:1:1::/64",
+        "all.forwarding is 0",
+        "autora check tap-vm-1",
+    ];
+    daemon.expect_log(&words, SOON);
+    let reason = |lab: &Lab| crate::status::instance(lab)["reason"].clone();
+    lab.eventually("its state", SOON, |lab| reason(lab) == "host-not-forwarding");
+    lab.router.run(&forwards(1));
+    lab.eventually("its state", SOON, |lab| reason(lab).is_null());
+    assert_eq!(daemon.log_count(&words), 1, "{}", daemon.text());
+}

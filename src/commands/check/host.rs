@@ -82,14 +82,18 @@ impl Host {
     }
 
     #[must_use]
-    pub(super) fn findings(&self) -> Vec<Finding> {
-        vec![self.forwarding_finding(), self.default_route()]
+    pub(super) fn findings(&self, is_forwarded: bool) -> Vec<Finding> {
+        vec![self.forwarding_finding(is_forwarded), self.default_route()]
     }
 
-    fn forwarding_finding(&self) -> Finding {
+    fn forwarding_finding(&self, is_forwarded: bool) -> Finding {
         const FORWARDING: &str = "forwarding";
         match self.forwarding {
             None => Finding::missed(FORWARDING, "the kernel does not run IPv6 (no /proc/sys/net/ipv6)"),
+            Some(0) if is_forwarded => Finding::met(
+                FORWARDING,
+                "force_forwarding is 1 on these interfaces and the uplink",
+            ),
             Some(0) => {
                 let found = "net.ipv6.conf.all.forwarding is 0: guests get addresses and a default route, \
                              and this host drops their packets";
@@ -208,7 +212,7 @@ mod tests {
 
     #[test]
     fn accept_ra_is_set_before_forwarding_is_turned_on() {
-        let fix = |uplink| host(0, uplink).forwarding_finding().fix.unwrap();
+        let fix = |uplink| host(0, uplink).forwarding_finding(false).fix.unwrap();
         assert_eq!(fix(None), "sysctl -w net.ipv6.conf.all.forwarding=1");
         assert_eq!(
             fix(Some(up0(true, 1, 0))),

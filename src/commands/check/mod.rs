@@ -28,9 +28,9 @@ use crate::commands::{Answer, CommandError, all_interfaces, named, terminal};
 use crate::config::SERVES_NOTHING;
 use crate::config::files;
 use crate::config::instance::{self, InstanceSettings, RefusedInstance};
-use crate::kernel::clock;
 use crate::kernel::rtnetlink::Reader;
 use crate::kernel::rtnetlink::lookup::is_bridge;
+use crate::kernel::{clock, interfaces};
 use finding::{Finding, Mark, all_met};
 use firewall::{Firewall, Subject};
 use host::Host;
@@ -67,7 +67,7 @@ pub fn run(names: &[OsString], pattern: &str) -> Result<Answer, CommandError> {
         reports.push(none_matches(pattern)?);
     }
     let shared: Vec<Finding> = host
-        .findings()
+        .findings(is_forwarded(&subjects, &host))
         .into_iter()
         .chain(neighbours::finding())
         .chain(services.shared())
@@ -88,6 +88,13 @@ pub fn run(names: &[OsString], pattern: &str) -> Result<Answer, CommandError> {
     terminal::print(&render(&reports, style))?;
     let advertises = reports.iter().all(|report| all_met(&report.findings));
     Ok(advertises.into())
+}
+
+/// Whether the host forwards both what the guests send and what comes back for them.
+fn is_forwarded(subjects: &[IfName], host: &Host) -> bool {
+    let uplink = host.uplink.as_ref().map(|uplink| &uplink.name);
+    let forwards = |name| read(name).is_ok_and(|link| link.host_forwards);
+    !subjects.is_empty() && subjects.iter().chain(uplink).all(forwards)
 }
 
 /// The interfaces that would be served according to their settings, and those
@@ -246,5 +253,13 @@ fn of_packets(link: &Link, prefix: Option<Prefix64>, host: &Host, firewall: &Fir
         guest: prefix.map(route::guest_address),
         uplink: host.uplink.as_ref().map(|uplink| &uplink.name),
     };
-    firewall.findings(&subject)
+    let changing = is_bridge && interfaces::has_fixed_address(&link.name, link.ifindex) == Some(false);
+    let address = changing.then(|| {
+        let dev = shell::interface(&link.name);
+        let found = "a bridge takes another MAC address when its ports change, and guests lose their router for a minute";
+        Finding::warning("MAC address", found).fixed_by(format!(
+            "ip link set {dev} address \"$(cat /sys/class/net/{dev}/address)\""
+        ))
+    });
+    address.into_iter().chain(firewall.findings(&subject)).collect()
 }

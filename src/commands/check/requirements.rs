@@ -234,6 +234,7 @@ fn eligible(link: &Link) -> Link {
             permanent_address([0xfe80, 0, 0, 0]),
             permanent_address([0x2001, 0xdb8, 0, 0]),
         ],
+        host_forwards: true,
         uplink_route: None,
         foreign_ras: 0,
     }

@@ -48,6 +48,8 @@ pub struct AdvertisingBasis {
     pub hardware: Hardware,
     /// The count of carrier gains: a guest may have restarted in between.
     pub carrier_ups: u32,
+    /// Whether the host forwards the guest's packets at all.
+    pub host_forwards: bool,
     /// The only preferred /64, if there is one.
     pub preferred: Option<PrefixInformation>,
     /// Prefixes whose addresses are all deprecated, with the remaining lifetimes.
@@ -130,6 +132,7 @@ fn basis(
     let basis = AdvertisingBasis {
         source,
         hardware: link.hardware,
+        host_forwards: link.host_forwards,
         carrier_ups: link.carrier_ups,
         preferred: prefixes.preferred,
         pending: prefixes.pending.iter().map(|&(prefix, _)| prefix).collect(),

@@ -47,6 +47,9 @@ const NOT_SENT: RangeInclusive<u8> = 2..=9;
 const DEVCONF_FORWARDING: usize = 0;
 const DEVCONF_ACCEPT_RA: usize = 3;
 const DEVCONF_DISABLE_IPV6: usize = 26;
+/// Since Linux 6.17.
+const DEVCONF_FORCE_FORWARDING: usize = 59;
+const NETCONFA_FORWARDING: u16 = 2;
 /// Index into `IFLA_INET6_ICMP6STATS` (`linux/snmp.h`).
 const ICMP6_MIB_OUTMSGS: usize = 3;
 
@@ -114,6 +117,8 @@ pub struct LinkRecord {
     pub carrier_ups: u32,
     /// `IFLA_AF_SPEC`, `AF_INET6`, `IFLA_INET6_CONF`
     pub ipv6: Option<Ipv6Settings>,
+    /// `force_forwarding`, in the same attribute; false if the kernel has no such setting.
+    pub forces_forwarding: bool,
     /// `IFLA_AF_SPEC`, `AF_INET6`, `IFLA_INET6_ICMP6STATS`: how many `ICMPv6`
     /// messages of all types were sent on it, except by packet sockets.
     pub icmpv6_sent: Option<u64>,
@@ -126,6 +131,7 @@ impl LinkRecord {
         let mut name = None;
         let mut mac = None;
         let (mut master, mut is_in_vrf) = (None, false);
+        let mut forces_forwarding = false;
         let mut carrier_ups = 0;
         let (mut ipv6, mut icmpv6_sent) = (None, None);
         for (kind, value) in attributes(body.get(16..)?) {
@@ -141,6 +147,9 @@ impl LinkRecord {
                 IFLA_AF_SPEC => {
                     let inet6 = attribute(value, u16::from(INET6)).unwrap_or_default();
                     ipv6 = settings(inet6);
+                    let conf = attribute(inet6, IFLA_INET6_CONF).unwrap_or_default();
+                    let force = i32_at(conf, DEVCONF_FORCE_FORWARDING * 4);
+                    forces_forwarding = force.is_some_and(|value| value != 0);
                     icmpv6_sent = attribute(inet6, IFLA_INET6_ICMP6STATS)
                         .and_then(|counters| u64_at(counters, ICMP6_MIB_OUTMSGS * 8));
                 }
@@ -160,6 +169,7 @@ impl LinkRecord {
             port_of: master.filter(|_| !is_in_vrf),
             carrier_ups,
             ipv6,
+            forces_forwarding,
             icmpv6_sent,
         })
     }
@@ -216,6 +226,12 @@ pub fn parse_address(body: &[u8]) -> Option<(u32, Address)> {
         protocol,
     };
     Some((ifindex, address))
+}
+
+/// Reads `forwarding` in the body of an `RTM_NEWNETCONF`.
+#[must_use]
+pub(super) fn netconf_forwarding(body: &[u8]) -> Option<i32> {
+    i32_at(attribute(body.get(4..)?, NETCONFA_FORWARDING)?, 0)
 }
 
 /// Reads the body of an `RTM_NEWROUTE`: a route that makes the interface

@@ -20,7 +20,7 @@ use nix::libc;
 
 use crate::kernel::snmp6::ForeignCount;
 pub use events::{Changes, Events};
-use message::{LinkRecord, parse_address, uplink_route};
+use message::{LinkRecord, netconf_forwarding, parse_address, uplink_route};
 use request::Request;
 use socket::Socket;
 
@@ -57,6 +57,7 @@ pub struct Reader {
     link: Request,
     addresses: Request,
     routes: Request,
+    all_settings: Request,
     foreign_count: ForeignCount,
     ifindex: u32,
     /// The last snapshot; the next one uses its allocation.
@@ -77,6 +78,7 @@ impl Reader {
             link: Request::link(ifindex),
             addresses: Request::addresses(ifindex),
             routes: Request::routes(ifindex),
+            all_settings: Request::all_settings(),
             foreign_count: ForeignCount::new(),
             ifindex,
             last: None,
@@ -100,6 +102,7 @@ impl Reader {
         self.read_addresses(&mut addresses)
             .map_err(failed("its addresses"))?;
         let uplink_route = self.read_uplink_route().map_err(failed("the routes"))?;
+        let host_forwards = record.forces_forwarding || self.read_forwarding()?;
         let foreign_ras = if record.ipv6.is_some() {
             let count = self.foreign_count.read(&record.name, record.icmpv6_sent);
             count.map_err(failed("/proc/self/net/dev_snmp6"))?
@@ -117,6 +120,7 @@ impl Reader {
             carrier_ups: record.carrier_ups,
             ipv6: record.ipv6,
             addresses,
+            host_forwards,
             uplink_route,
             foreign_ras,
         }))
@@ -141,6 +145,20 @@ impl Reader {
             (Ok(()), Some(record)) => Ok(record),
             (Ok(()), None) => Err(failed("its link")(io::ErrorKind::InvalidData.into())),
         }
+    }
+
+    /// Whether the host forwards IPv6 packets.
+    fn read_forwarding(&mut self) -> Result<bool, ReadError> {
+        let mut found = None;
+        retry_interrupted(|| {
+            self.socket.ask(&mut self.all_settings, |message| {
+                if message.kind == libc::RTM_NEWNETCONF {
+                    found = netconf_forwarding(message.body);
+                }
+            })
+        })
+        .map_err(failed("net.ipv6.conf.all"))?;
+        Ok(found != Some(0))
     }
 
     fn read_addresses(&mut self, addresses: &mut Vec<Address>) -> io::Result<()> {

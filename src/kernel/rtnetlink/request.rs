@@ -50,6 +50,15 @@ impl Request {
         Self::new(libc::RTM_GETROUTE, true, &body)
     }
 
+    /// The settings `net.ipv6.conf.all`.
+    pub(super) fn all_settings() -> Self {
+        const NETCONFA_IFINDEX: u16 = 1;
+        const NETCONFA_IFINDEX_ALL: u32 = u32::MAX; // -1
+        let mut body = vec![INET6, 0, 0, 0];
+        put(&mut body, NETCONFA_IFINDEX, NETCONFA_IFINDEX_ALL);
+        Self::new(libc::RTM_GETNETCONF, false, &body)
+    }
+
     /// The message with the number `sequence`.
     pub(super) fn numbered(&mut self, sequence: u32) -> &[u8] {
         if let Some(field) = self.bytes.get_mut(SEQUENCE_AT..SEQUENCE_AT + 4) {

@@ -102,6 +102,9 @@ fn reference_link(body: &[u8]) -> Option<LinkRecord> {
             .map(|value| word(value, 0)),
         carrier_ups: last(&all, 47).map_or(0, |value| word(value, 0)),
         ipv6: last(&all, 26).and_then(reference_settings),
+        forces_forwarding: last(&all, 26)
+            .and_then(|families| first(first(families, 10)?, 2))
+            .is_some_and(|conf| conf.len() >= 240 && signed(conf, 236) != 0),
         icmpv6_sent: last(&all, 26).and_then(reference_sent),
     })
 }

@@ -27,6 +27,28 @@ fn host_that_advertises_but_does_not_forward() {
     assert!(host.guest_reaches_the_internet());
 }
 
+/// Linux 6.17 forwards by interface as well, if told to.
+#[test]
+fn forwarding_that_is_forced_on_the_interfaces() {
+    let conf = "/proc/sys/net/ipv6/conf";
+    if !std::path::Path::new(&format!("{conf}/all/force_forwarding")).exists() {
+        return;
+    }
+    let host = Host::new();
+    host.lab.router.run(&format!(
+        "echo 0 >{conf}/all/forwarding; echo 1 >{conf}/{TAP}/forwarding; echo 1 >{conf}/{TAP}/force_forwarding"
+    ));
+    let _serving = host.lab.serve(&Autora::slow());
+    // What comes back is still dropped.
+    assert!(!host.guest_reaches_the_internet());
+    assert_eq!(host.check().marked('!'), ["forwarding"]);
+    host.lab
+        .router
+        .run(&format!("echo 1 >{conf}/up0/force_forwarding"));
+    assert!(host.guest_reaches_the_internet());
+    assert_eq!(host.check().marked('!'), [""; 0]);
+}
+
 /// The Internet side advertises itself as the host's router.
 fn uplink_by_advertisement() -> (Host, Daemon) {
     let host = Host::new();

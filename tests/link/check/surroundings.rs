@@ -90,3 +90,23 @@ fn another_daemon_advertises() {
     drop(radvd);
     std::fs::remove_dir_all(directory).unwrap();
 }
+
+/// Its address is that of a port until it is set.
+#[test]
+fn bridge_without_an_address_of_its_own() {
+    let lab = Lab::new();
+    lab.router
+        .run("ip link add tap-vm-2 type bridge; ip link set tap-vm-2 up");
+    let with_sysfs = |script: &str| {
+        let mut command = lab.router.command("unshare");
+        let start = format!("mount -t sysfs sysfs /sys && {script}");
+        command.args(["--mount", "sh", "-ec", &start, BINARY]);
+        Finished::within(command, SOON)
+    };
+    let check = || Check::of(&with_sysfs("exec \"$0\" --interface-regex=^tap check tap-vm-2"));
+    let before = check();
+    before.expect('!', "MAC address", "when its ports change");
+    let fix = before.fix("MAC address");
+    assert!(with_sysfs(&fix).status.success(), "{fix}");
+    assert!(!check().marked('!').contains(&"MAC address"), "{}", check().text);
+}

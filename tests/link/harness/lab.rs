@@ -46,7 +46,8 @@ impl Lab {
         );
         let lab = Self { guest, router };
         lab.router.run(&format!(
-            "cd /proc/sys/net/ipv6/conf/default; echo 0 >accept_dad; echo 0 >addr_gen_mode
+            "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+             cd /proc/sys/net/ipv6/conf/default; echo 0 >accept_dad; echo 0 >addr_gen_mode
              {}",
             lab.plug()
         ));

@@ -246,6 +246,7 @@ impl Truth {
                 disable_ipv6: self.disable_ipv6,
             }),
             addresses: link_locals.chain(addresses).collect(),
+            host_forwards: true,
             uplink_route: self.default_route.then_some(UplinkRoute {
                 prefix: Ipv6Addr::UNSPECIFIED,
                 prefix_len: 0,

@@ -23,6 +23,7 @@ fn eligible_link() -> Link {
             disable_ipv6: 0,
         }),
         addresses: vec![address("fe80::1"), address("2001:db8:1::1")],
+        host_forwards: true,
         uplink_route: None,
         foreign_ras: 0,
     }

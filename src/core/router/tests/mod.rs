@@ -141,6 +141,7 @@ fn basis() -> AdvertisingBasis {
     AdvertisingBasis {
         source: source("fe80::1"),
         hardware: Hardware::Bare,
+        host_forwards: true,
         carrier_ups: 1,
         preferred: None,
         deprecated: Vec::new(),
