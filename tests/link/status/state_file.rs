@@ -123,7 +123,8 @@ fn a_flood_of_bad_packets_causes_at_most_one_write_per_wake_up() {
     };
     let begun = Instant::now();
     while dropped() <= 40_u64 {
-        assert!(begun.elapsed() < SOON, "{} are counted", dropped());
+        // After what is beyond the budget nothing is read for 3 s.
+        assert!(begun.elapsed() < 3 * SOON, "{} are counted", dropped());
         agent.send_times(&bad, 5000);
     }
     // The rate limit is 32 packets in 250 ms, each of which may have woken it up.
