@@ -4,7 +4,7 @@
 #![no_main]
 
 #[allow(dead_code)]
-#[path = "../../sim/guest.rs"]
+#[path = "../../sim/guest/mod.rs"]
 mod guest;
 #[path = "../../sim/life.rs"]
 mod life;
