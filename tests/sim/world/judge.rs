@@ -177,7 +177,8 @@ impl Judge {
             return;
         };
         self.read_since_wake = true;
-        if std::mem::take(&mut self.first_read) && self.knows_less && link.foreign_ras > 0 {
+        let knows_less = self.knows_less || self.was_killed;
+        if std::mem::take(&mut self.first_read) && knows_less && link.foreign_ras > 0 {
             self.perhaps_foreign = Some(now);
         }
         if link.foreign_ras != self.foreign_seen {
