@@ -1,5 +1,4 @@
-//! How the process ends: statuses from `sysexits.h`, which systemd names in
-//! its messages and on which the unit's restart rules rest.
+//! The exit statuses, from `sysexits.h`. The unit's restart rules depend on them.
 
 use std::process::ExitCode;
 
@@ -11,20 +10,20 @@ use crate::daemon::{DaemonError, End};
 pub const OK: u8 = 0;
 /// The answer of `autora match`, `autora status` or `autora check` is no.
 pub const NO: u8 = 1;
-/// The command line, or a variable in place of it, is not understood.
+/// The command line or an environment variable is invalid.
 pub const USAGE: u8 = 2;
-/// There is no such interface.
+/// The interface does not exist.
 pub const NO_INPUT: u8 = 66;
 /// Unrecoverable operating-system error.
 pub const OS_ERROR: u8 = 71;
-/// The interface was replaced by a new one of the same name: start again.
+/// The interface was replaced by a new one of the same name: restart.
 pub const TEMPORARY: u8 = 75;
 /// A privilege is missing.
 pub const NO_PERMISSION: u8 = 77;
-/// The configuration is refused.
+/// The configuration is invalid.
 pub const CONFIG: u8 = 78;
 
-/// An end other than success, with the line that explains it.
+/// An exit with an error, and the line that explains it.
 #[derive(Debug)]
 pub struct Failure {
     /// The exit status.
@@ -34,7 +33,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// An end with `status`, explained by `message`.
+    /// An exit with `status`, explained by `message`.
     pub fn new(status: u8, message: impl Into<String>) -> Self {
         Self {
             status,

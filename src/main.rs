@@ -1,4 +1,4 @@
-//! The program: options, log, run, exit status.
+//! The program: parses options, sets the logger, runs, and sets the exit status.
 
 use std::hint::black_box;
 use std::os::unix::ffi::OsStrExt;
@@ -48,7 +48,7 @@ fn answer(command: &Command, options: &Options) -> Result<Answer, Failure> {
                 Format::Json => status.json(),
                 Format::Prometheus => status.prometheus(),
             })?;
-            Ok(status.conclude()?)
+            Ok(status.into_answer()?)
         }
         Command::Check(command) => {
             journal::init(LevelFilter::Error, None);
@@ -64,7 +64,7 @@ fn report(failure: &Failure) {
     );
 }
 
-/// Under which name the journal knows an end with `status`.
+/// The message ID for an exit with `status`.
 fn message_id(status: u8) -> MessageId {
     match status {
         exit::NO_INPUT => MessageId::NoInterface,
@@ -74,8 +74,8 @@ fn message_id(status: u8) -> MessageId {
     }
 }
 
-/// A value that does not parse is reported like one that is out of its bounds; for the rest, help
-/// included, clap speaks to whoever typed it.
+/// Reports a value that does not parse like one that is out of its bounds. clap prints all other
+/// errors and the help.
 fn parse() -> Cli {
     Cli::try_parse().unwrap_or_else(|error| {
         let message = cli::bad_value(&error).unwrap_or_else(|| error.exit());
@@ -119,10 +119,10 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
     Ok(daemon::serve(config, name, dry_run, give_back_memory)?.into())
 }
 
-/// Returns to the kernel what parsing the options and the pattern took, twice
-/// what a running instance needs. glibc looks for unused pages at the end of
-/// its heap when a block of at least 64 KiB is freed, if the unit's
-/// `GLIBC_TUNABLES` let it.
+/// Returns to the kernel the memory that parsing the options and the pattern
+/// used, twice what a running instance needs. glibc trims the end of its heap
+/// when a block of at least 64 KiB is freed, if the unit's `GLIBC_TUNABLES`
+/// allow it.
 fn give_back_memory() {
     drop(black_box(Vec::<u8>::with_capacity(64 * 1024)));
 }

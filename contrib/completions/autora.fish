@@ -27,12 +27,12 @@ end
 
 complete -c autora -n "__fish_autora_needs_command" -l interface -d 'The interface to serve; without it, the only one that matches the pattern' -r -f -a "(command ls /sys/class/net)"
 complete -c autora -n "__fish_autora_needs_command" -l interface-regex -d 'Serve only interfaces whose name matches this regular expression' -r -f
-complete -c autora -n "__fish_autora_needs_command" -l min-ra-interval -d 'Least time between two unsolicited RAs: 3s to 0.75 of the maximum' -r -f
-complete -c autora -n "__fish_autora_needs_command" -l max-ra-interval -d 'Most time between two unsolicited RAs: 4s to 1800s' -r -f
+complete -c autora -n "__fish_autora_needs_command" -l min-ra-interval -d 'Shortest time between two unsolicited RAs: 3s to 0.75 of the maximum' -r -f
+complete -c autora -n "__fish_autora_needs_command" -l max-ra-interval -d 'Longest time between two unsolicited RAs: 4s to 1800s' -r -f
 complete -c autora -n "__fish_autora_needs_command" -l router-lifetime -d 'How long guests keep the default route: 0s (none), or the maximum interval to 65535s' -r -f
 complete -c autora -n "__fish_autora_needs_command" -l pio-valid-lifetime -d 'How long guests keep their address (the prefix\'s valid lifetime): 0s to 4294967295s (infinity)' -r -f
 complete -c autora -n "__fish_autora_needs_command" -l pio-preferred-lifetime -d 'How long guests use it for new connections (preferred lifetime): 0s to the valid lifetime' -r -f
-complete -c autora -n "__fish_autora_needs_command" -l forwarding-resync-interval -d 'Read the interface\'s state at least this often, events or not: 1s to 1d' -r -f
+complete -c autora -n "__fish_autora_needs_command" -l forwarding-resync-interval -d 'Read the interface\'s state at least this often, even without events: 1s to 1d' -r -f
 complete -c autora -n "__fish_autora_needs_command" -l heartbeat-interval -d 'Log the counters about this often; 0s: never' -r -f
 complete -c autora -n "__fish_autora_needs_command" -l log-level -d 'How much to log; debug shows each advertisement' -r -f -a "off\t''
 error\t''
@@ -40,12 +40,12 @@ warn\t''
 info\t''
 debug\t''
 trace\t''"
-complete -c autora -n "__fish_autora_needs_command" -l dry-run -d 'Send nothing and need no privilege: show each packet or, without --interface, report on all interfaces'
+complete -c autora -n "__fish_autora_needs_command" -l dry-run -d 'Send nothing: log each packet or, without --interface, report on all interfaces. Needs no privileges'
 complete -c autora -n "__fish_autora_needs_command" -s h -l help -d 'Print help'
 complete -c autora -n "__fish_autora_needs_command" -s V -l version -d 'Print version'
 complete -c autora -n "__fish_autora_needs_command" -f -a "match" -d 'Exit with 0 if NAME matches the pattern, with 1 if not'
-complete -c autora -n "__fish_autora_needs_command" -f -a "status" -d 'Show what every instance does, and which interfaces lack one'
-complete -c autora -n "__fish_autora_needs_command" -f -a "check" -d 'Say what each requirement is met by, or what fixes it; exit with 0 only if it would advertise'
+complete -c autora -n "__fish_autora_needs_command" -f -a "status" -d 'Show the state of every instance, and the interfaces without one'
+complete -c autora -n "__fish_autora_needs_command" -f -a "check" -d 'Show whether each requirement is met, and the command that fixes it; exit with 0 only if it would advertise'
 complete -c autora -n "__fish_autora_using_subcommand match" -l interface-regex -d 'Serve only interfaces whose name matches this regular expression' -r -f
 complete -c autora -n "__fish_autora_using_subcommand match" -l log-level -d 'How much to log; debug shows each advertisement' -r -f -a "off\t''
 error\t''
@@ -53,7 +53,7 @@ warn\t''
 info\t''
 debug\t''
 trace\t''"
-complete -c autora -n "__fish_autora_using_subcommand match" -l environment-file -d 'Take the pattern from this file, read as systemd reads an environment file; the last one wins' -r -F
+complete -c autora -n "__fish_autora_using_subcommand match" -l environment-file -d 'Take the pattern from this file, parsed as a systemd environment file; the last one counts' -r -F
 complete -c autora -n "__fish_autora_using_subcommand match" -s h -l help -d 'Print help'
 complete -c autora -n "__fish_autora_using_subcommand status" -l interface-regex -d 'Serve only interfaces whose name matches this regular expression' -r -f
 complete -c autora -n "__fish_autora_using_subcommand status" -l log-level -d 'How much to log; debug shows each advertisement' -r -f -a "off\t''
@@ -62,8 +62,8 @@ warn\t''
 info\t''
 debug\t''
 trace\t''"
-complete -c autora -n "__fish_autora_using_subcommand status" -l format -d 'How to show it' -r -f -a "table\t'For a terminal'
-json\t'One document, whose shape is that of status.schema.json'
+complete -c autora -n "__fish_autora_using_subcommand status" -l format -d 'The output format' -r -f -a "table\t'For a terminal'
+json\t'One document, described by status.schema.json'
 prometheus\t'Prometheus\' text format'"
 complete -c autora -n "__fish_autora_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c autora -n "__fish_autora_using_subcommand check" -l interface-regex -d 'Serve only interfaces whose name matches this regular expression' -r -f

@@ -1,4 +1,4 @@
-//! Why an interface is not advertised, in an operator's sentences.
+//! Explains to an operator why an interface is not advertised.
 
 use std::fmt;
 
@@ -8,14 +8,30 @@ use autora_core::interface_name::IfName;
 use super::fix::{ADDRESS, fix};
 use super::shell;
 
-/// What was found and what to do, for the interface `name`.
+/// What was found on the interface `name`, and what to do.
 #[must_use]
 pub fn explain<'a>(reason: &'a Reason, name: &'a IfName) -> impl fmt::Display + 'a {
     Explanation { reason, name }
 }
 
-/// For what is never to be served.
+/// Names in `autora status` that an instance advertises and its host forwards nothing.
+pub(crate) const HOST_NOT_FORWARDING: &str = "host-not-forwarding";
+
+/// Said of an interface that forwards, on a host that does not. The command is for
+/// `autora check` to print: it depends on the uplink.
+pub(crate) fn not_forwarded(name: &IfName) -> String {
+    format!(
+        "net.ipv6.conf.all.forwarding is 0, so that this host drops what the guest sends: autora check {} shows the \
+         command",
+        shell::interface(name)
+    )
+}
+
+/// For interfaces that must never be served.
 const LEAVE_OUT: &str = "keep it out of AUTORA_INTERFACE_REGEX (systemctl reload autora applies that)";
+
+/// Who answers duplicate address detection: only the kernel knows.
+const WHO: &str = "journalctl -k -g 'duplicate address' names its MAC address";
 
 struct Explanation<'a> {
     reason: &'a Reason,
@@ -23,16 +39,14 @@ struct Explanation<'a> {
 }
 
 impl fmt::Display for Explanation<'_> {
+    #[expect(clippy::too_many_lines, reason = "an arm for each reason")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name;
         let dev = shell::interface(name);
         let command = fix(self.reason, name).unwrap_or_default();
         match self.reason {
             Reason::Unreadable(error) => write!(f, "its state cannot be read ({error}): trying again"),
-            Reason::Loopback => write!(
-                f,
-                "it is the loopback interface, behind which is no guest: {LEAVE_OUT}"
-            ),
+            Reason::Loopback => write!(f, "it is the loopback interface, which has no guest: {LEAVE_OUT}"),
             Reason::LinkType(kind) => {
                 write!(
                     f,
@@ -40,24 +54,44 @@ impl fmt::Display for Explanation<'_> {
                      {dev}): {LEAVE_OUT}"
                 )
             }
+            Reason::Port(master) => write!(
+                f,
+                "it is a port of the interface with index {master} (a bridge or bond; ip link show dev {dev}), which takes \
+                 what the guest sends: serve that one instead, or {command}"
+            ),
+            Reason::NoNeighbourDiscovery => write!(
+                f,
+                "the kernel does no neighbour discovery on it (NOARP), so that the guest does not find its router: \
+                 {command}"
+            ),
             Reason::Down => write!(f, "it is down: {command}"),
             Reason::NoCarrier => write!(f, "it has no carrier: waiting for the guest"),
             Reason::NoMulticast => write!(f, "multicast is off: {command}"),
             Reason::NoIpv6 => {
                 write!(
                     f,
-                    "the kernel runs no IPv6 on it: {command} (at least 1280), or boot without ipv6.disable=1"
+                    "the kernel does not run IPv6 on it: {command} (at least 1280), or boot without ipv6.disable=1"
                 )
             }
             Reason::Ipv6Disabled => write!(f, "disable_ipv6 is set: {command}"),
             Reason::AcceptsRas(value) => write!(
                 f,
-                "accept_ra is {value}, so it is an uplink of this host: if it is not, {command}"
+                "accept_ra is {value}, so it is an uplink of this host: {LEAVE_OUT}; on a guest's link, {command}"
             ),
-            Reason::DefaultRoute => write!(
+            Reason::UplinkRoute(route) => write!(
                 f,
-                "an IPv6 default route goes out of it, so it is an uplink of this host: if it is not, \
-                 {command} (ip -6 route show table all default tells its table)"
+                "an IPv6 default route goes out of it ({route}), so it is an uplink of this host: {LEAVE_OUT}; on a \
+                 guest's link, {command}"
+            ),
+            Reason::RouteFromRa(route) => write!(
+                f,
+                "the route {route} out of it comes from a Router Advertisement, so it is an uplink of this host: \
+                 {LEAVE_OUT}; on a guest's link, {command}"
+            ),
+            Reason::AddressFromRa(address) => write!(
+                f,
+                "its address {address} comes from a Router Advertisement, so it is an uplink of this host: \
+                 {LEAVE_OUT}; on a guest's link, {command}"
             ),
             Reason::OtherDaemon => write!(
                 f,
@@ -78,7 +112,8 @@ impl fmt::Display for Explanation<'_> {
             }
             Reason::LinkLocalDuplicate(address) => write!(
                 f,
-                "its link-local address {address} is a duplicate: another node on the link has it: {command}"
+                "its link-local address {address} is a duplicate: another node on the link answered for it ({WHO}): \
+                 {command}"
             ),
             Reason::SeveralPrefixes(prefixes) => {
                 write!(f, "it has {} usable /64 prefixes (", prefixes.len())?;
@@ -105,8 +140,8 @@ impl fmt::Display for Explanation<'_> {
             }
             Reason::PrefixDuplicate(prefix) => write!(
                 f,
-                "the address in {prefix} is a duplicate: another node on the link has it; \
-                 ip -6 address del {ADDRESS}/64 dev {dev}, and add another one"
+                "the address in {prefix} is a duplicate: another node on the link answered for it ({WHO}); \
+                 ip -6 address del {ADDRESS}/64 dev {dev} && ip -6 address add {ADDRESS}/64 dev {dev} nodad"
             ),
         }
     }
@@ -117,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn explanations_name_the_command() {
+    fn explanations_contain_the_command() {
         let name = IfName::new(b"tap-vm-1").unwrap();
         assert_eq!(
             explain(&Reason::NotForwarding(0), &name).to_string(),

@@ -1,10 +1,10 @@
-//! Names as an operator types them into a shell.
+//! Quotes names for a shell.
 
 use autora_core::interface_name::IfName;
 
 use crate::systemd::unit_name;
 
-/// The name of an interface, in quotes where it needs them.
+/// The name of an interface, quoted if necessary.
 pub(crate) fn interface(name: &IfName) -> String {
     let text = name.to_string();
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.+@%,".contains(&b);
@@ -15,8 +15,9 @@ pub(crate) fn interface(name: &IfName) -> String {
     }
 }
 
-/// The `sysctl` key of one of the interface's IPv6 settings. With a dot in the
-/// name (`eth0.5`) only the form with slashes is unambiguous.
+/// The `sysctl` key of an IPv6 setting of the interface, for example
+/// `forwarding`. If the name has a dot (`eth0.5`), only the form with slashes
+/// is unambiguous.
 pub(crate) fn sysctl_key(name: &IfName, setting: &str) -> String {
     let quoted = interface(name);
     if name.as_bytes().contains(&b'.') {
@@ -26,7 +27,7 @@ pub(crate) fn sysctl_key(name: &IfName, setting: &str) -> String {
     }
 }
 
-/// The unit that serves `name`: a backslash needs quotes.
+/// The unit that serves `name`, quoted if it has a backslash.
 pub(crate) fn unit(name: &IfName) -> String {
     let unit = format!("autora@{}", unit_name::instance(name));
     if unit.contains('\\') {
@@ -36,13 +37,13 @@ pub(crate) fn unit(name: &IfName) -> String {
     }
 }
 
-/// The hint for a name that somebody ran through `systemd-escape`, whose
-/// `\x2d` stands for itself here; empty for any other name.
+/// The hint for a name in which dashes were escaped as `\x2d`, as
+/// `systemd-escape` does, but autora does not; empty for any other name.
 #[must_use]
 pub fn escaped_dashes_hint(name: &str) -> String {
     if name.contains(r"\x2d") {
         let plain = name.replace(r"\x2d", "-");
-        format!("; a dash is typed as it is: autora@{plain}.service")
+        format!("; do not escape dashes: autora@{plain}.service")
     } else {
         String::new()
     }
@@ -57,14 +58,14 @@ mod tests {
     }
 
     #[test]
-    fn who_escaped_the_dashes_is_told() {
-        let hint = "; a dash is typed as it is: autora@tap-vm-1.service";
+    fn escaped_dashes_give_a_hint() {
+        let hint = "; do not escape dashes: autora@tap-vm-1.service";
         assert_eq!(escaped_dashes_hint(r"tap\x2dvm\x2d1"), hint);
         assert_eq!(escaped_dashes_hint("tap-vm-1"), "");
     }
 
     #[test]
-    fn names_are_quoted_where_a_shell_needs_it() {
+    fn names_are_quoted_if_necessary() {
         assert_eq!(interface(&name(b"a;b")), "'a;b'");
         assert_eq!(interface(&name(b"it's")), r"'it'\''s'");
         let dotted = name(b"eth0.5");
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backslash_is_quoted_for_the_shell() {
+    fn a_unit_with_a_backslash_is_quoted() {
         assert_eq!(unit(&name(b"tap-vm-1")), "autora@tap-vm-1");
         assert_eq!(unit(&name(b"tap+1")), r"'autora@tap\x2b1'");
     }

@@ -1,4 +1,4 @@
-//! The commands beside serving, and their arguments.
+//! The subcommands and their arguments.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Error, FromArgMatches, Subcommand, ValueEnum};
 
-/// Anything but serving.
+/// The subcommands. Without one, autora serves an interface.
 #[derive(Debug)]
 pub enum Command {
     /// `autora match`
@@ -18,15 +18,15 @@ pub enum Command {
 }
 
 const MATCH: &str = "Exit with 0 if NAME matches the pattern, with 1 if not";
-const STATUS: &str = "Show what every instance does, and which interfaces lack one";
-const CHECK: &str =
-    "Say what each requirement is met by, or what fixes it; exit with 0 only if it would advertise";
+const STATUS: &str = "Show the state of every instance, and the interfaces without one";
+const CHECK: &str = "Show whether each requirement is met, and the command that fixes it; exit with 0 only if it \
+                     would advertise";
 
 /// The arguments of `autora match`.
 #[derive(Debug, Args)]
 #[command(about = MATCH)]
 pub struct Match {
-    /// Take the pattern from this file, read as systemd reads an environment file; the last one wins
+    /// Take the pattern from this file, parsed as a systemd environment file; the last one counts
     #[arg(long, value_name = "FILE")]
     pub environment_file: Vec<PathBuf>,
     /// The name of an interface
@@ -34,12 +34,12 @@ pub struct Match {
     pub name: OsString,
 }
 
-/// The forms that `autora status` is shown in.
+/// The output formats of `autora status`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Format {
     /// For a terminal
     Table,
-    /// One document, whose shape is that of status.schema.json
+    /// One document, described by status.schema.json
     Json,
     /// Prometheus' text format
     Prometheus,
@@ -49,7 +49,7 @@ pub enum Format {
 #[derive(Debug, Args)]
 #[command(about = STATUS)]
 pub struct Status {
-    /// How to show it
+    /// The output format
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
     /// Only these interfaces
@@ -60,7 +60,7 @@ pub struct Status {
 /// The arguments of `autora check`.
 #[derive(Debug, Args)]
 #[command(about = CHECK, long_about = format!(
-    "{CHECK}\n\nWithout `--interface-regex` (`AUTORA_INTERFACE_REGEX`) the pattern is that of \
+    "{CHECK}\n\nWithout `--interface-regex` (`AUTORA_INTERFACE_REGEX`) the pattern comes from \
      `/etc/default/autora` and `/etc/default/autora.d/NAME.conf`, as for the instance."
 ))]
 pub struct Check {
@@ -69,8 +69,8 @@ pub struct Check {
     pub names: Vec<OsString>,
 }
 
-/// By hand, as the derived code would define the arguments of all commands at
-/// each start: an instance, which has no use for them, keeps the memory.
+/// Not derived: the derived code defines the arguments of all commands at each
+/// start, and an instance, which does not use them, keeps that memory.
 impl Subcommand for Command {
     fn augment_subcommands(command: clap::Command) -> clap::Command {
         type Definition = fn(clap::Command) -> clap::Command;

@@ -1,7 +1,7 @@
-//! The options that are durations, which differ in nothing but their words.
+//! The options that are durations.
 //!
-//! A table and not derived: derived code needs a kilobyte of stack for each
-//! option, and an instance keeps the stack that its start took.
+//! A table, because derived code needs a kilobyte of stack for each option, and
+//! an instance keeps the stack memory that its start used.
 
 use std::time::Duration;
 
@@ -13,15 +13,15 @@ use crate::config::durations::{
     MIN_RA_INTERVAL, PIO_PREFERRED_LIFETIME, PIO_VALID_LIFETIME, ROUTER_LIFETIME, parse,
 };
 
-/// In the order of `--help`, with the help text.
+/// Each option with its help text, in the order of `--help`.
 const DEFINITIONS: [(DurationOption, &str); 7] = [
     (
         MIN_RA_INTERVAL,
-        "Least time between two unsolicited RAs: 3s to 0.75 of the maximum",
+        "Shortest time between two unsolicited RAs: 3s to 0.75 of the maximum",
     ),
     (
         MAX_RA_INTERVAL,
-        "Most time between two unsolicited RAs: 4s to 1800s",
+        "Longest time between two unsolicited RAs: 4s to 1800s",
     ),
     (
         ROUTER_LIFETIME,
@@ -37,7 +37,7 @@ const DEFINITIONS: [(DurationOption, &str); 7] = [
     ),
     (
         FORWARDING_RESYNC_INTERVAL,
-        "Read the interface's state at least this often, events or not: 1s to 1d",
+        "Read the interface's state at least this often, even without events: 1s to 1d",
     ),
     (HEARTBEAT_INTERVAL, "Log the counters about this often; 0s: never"),
 ];

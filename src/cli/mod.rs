@@ -1,4 +1,4 @@
-//! Options and environment variables. The command line wins.
+//! Options and environment variables. The command line takes precedence.
 
 mod command;
 mod durations;
@@ -15,12 +15,12 @@ use crate::VERSION;
 use crate::config::{Durations, SERVES_NOTHING, Settings};
 pub use command::{Check, Command, Format, Match, Status};
 
-/// Advertises one interface's /64 to the guest behind it (RFC 4861 router
-/// discovery), while the interface is fit for it, and is silent otherwise.
+/// Advertises the /64 of one interface to the guest behind it (RFC 4861 router
+/// discovery) while the interface meets the requirements, and else sends nothing.
 #[derive(Debug, Parser)]
 #[command(name = "autora", version = VERSION, max_term_width = 100, disable_help_subcommand = true)]
 pub struct Cli {
-    /// What to do instead of serving an interface.
+    /// The command to run instead of serving an interface.
     #[command(subcommand)]
     pub command: Option<Command>,
     /// The options of all commands.
@@ -28,7 +28,7 @@ pub struct Cli {
     pub options: Options,
 }
 
-/// One field per option; the help text is the reference.
+/// The options; the comments are the help texts.
 #[derive(Debug, Args)]
 pub struct Options {
     /// The interface to serve; without it, the only one that matches the pattern
@@ -60,13 +60,13 @@ pub struct Options {
     )]
     pub log_level: LogLevel,
 
-    /// Send nothing and need no privilege: show each packet or, without --interface, report on all interfaces
+    /// Send nothing: log each packet or, without --interface, report on all interfaces. Needs no privileges
     #[arg(long, env = "AUTORA_DRY_RUN", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub dry_run: bool,
 }
 
 impl Options {
-    /// The values that are checked against each other.
+    /// The settings for [`crate::config::Config`].
     #[must_use]
     pub fn settings(&self) -> Settings {
         Settings {
@@ -76,7 +76,7 @@ impl Options {
     }
 }
 
-/// The levels of the `log` crate, by their names.
+/// The levels of the `log` crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[expect(missing_docs, reason = "the names are those of the log crate")]
 pub enum LogLevel {
@@ -101,7 +101,8 @@ impl From<LogLevel> for LevelFilter {
     }
 }
 
-/// A value that does not parse, said as of one that is out of its bounds; `None` for any other error.
+/// The message for a value that does not parse, in the form of
+/// [`crate::config::InvalidConfig`]; `None` for any other error.
 #[must_use]
 pub fn bad_value(error: &clap::Error) -> Option<String> {
     let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else {
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_does_not_parse_is_named_with_its_variable() {
+    fn a_value_that_does_not_parse_is_reported_with_its_variable() {
         let refused = |argument: &str| bad_value(&Cli::try_parse_from(["autora", argument]).unwrap_err());
         assert_eq!(
             refused("--max-ra-interval=20").unwrap(),

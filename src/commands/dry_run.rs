@@ -1,4 +1,4 @@
-//! The report on all interfaces: what would be advertised, and what not.
+//! `autora --dry-run` without an interface: what would be advertised on each.
 
 use autora_core::eligibility::{Reason, judge};
 use autora_core::interface_name::IfName;
@@ -34,7 +34,7 @@ fn paragraph(config: &Config, ifindex: u32, name: &IfName) -> String {
     };
     let link = match Reader::new(ifindex).map(|mut reader| reader.read().cloned()) {
         Ok(Ok(link)) => link,
-        Ok(Err(ReadError::Gone)) => return "went away meanwhile".to_owned(),
+        Ok(Err(ReadError::Gone)) => return "it was deleted while it was read".to_owned(),
         Ok(Err(error)) => return unreadable(&error.to_string()),
         Err(error) => return unreadable(&error.to_string()),
     };

@@ -1,4 +1,4 @@
-//! `autora match`: whether an interface of a name is to be served, for udev's rule and the switch.
+//! `autora match`: whether an interface with a given name is to be served, for udev's rule and the switch.
 
 use std::path::PathBuf;
 
@@ -10,8 +10,8 @@ use crate::config::SERVES_NOTHING;
 use crate::config::files::PatternSource;
 use crate::config::pattern::Pattern;
 
-/// Whether `name` matches. With `files` the pattern is the one that an
-/// instance gets from systemd, which reads them; else it is `option`.
+/// Whether `name` matches the pattern: the one that systemd would read from
+/// `files`, or `option` if there are none.
 ///
 /// # Errors
 /// If the pattern is invalid.
@@ -22,11 +22,11 @@ pub fn run(files: &[PathBuf], option: &str, name: &[u8]) -> Result<Answer, Comma
         PatternSource::in_files(files)?.unwrap_or_else(|| PatternSource::given(SERVES_NOTHING))
     };
     let pattern = source.compile()?;
-    // What no interface can be called matches nothing.
+    // A name that no interface can have does not match.
     Ok(IfName::new(name).is_ok_and(|name| pattern.matches(&name)).into())
 }
 
-/// The one interface that matches.
+/// The only interface that matches.
 ///
 /// # Errors
 /// If none or more than one does.

@@ -1,4 +1,4 @@
-//! What an operator asks for beside serving an interface.
+//! The commands that answer and exit, and do not serve an interface.
 
 pub mod check;
 pub mod dry_run;
@@ -16,12 +16,12 @@ use crate::config::files::RefusedSettings;
 use crate::kernel::interfaces;
 use crate::systemd::unit_name;
 
-/// What a command found.
+/// The answer of a command that checks something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Answer {
-    /// It matches, or all is well.
+    /// The name matches, or no problem was found.
     Yes,
-    /// It does not, or something is wrong.
+    /// It does not match, or a problem was found.
     No,
 }
 
@@ -39,18 +39,18 @@ pub enum CommandError {
     /// The settings, or the pattern in them, are refused.
     #[error(transparent)]
     Settings(#[from] RefusedSettings),
-    /// The settings of every instance are refused; the line that they would log.
+    /// The settings of every instance are refused; the line that each would log.
     #[error("{0}")]
     Instances(String),
-    /// The pattern alone does not say which interface to serve.
+    /// More than one interface matches the pattern.
     #[error("--interface (AUTORA_INTERFACE) is not set, and '{pattern}' matches several; one of:{choices}")]
     SeveralMatch {
         /// The pattern.
         pattern: String,
-        /// A line with the command for each of them.
+        /// A line with the command for each interface.
         choices: String,
     },
-    /// There is no interface to serve.
+    /// No interface matches the pattern.
     #[error(
         "no interface matches '{pattern}': set --interface-regex (AUTORA_INTERFACE_REGEX); see --dry-run"
     )]
@@ -58,12 +58,12 @@ pub enum CommandError {
         /// The pattern.
         pattern: String,
     },
-    /// The operating system failed.
+    /// A call to the operating system failed.
     #[error("{doing}: {error}")]
     Os {
         /// What was attempted.
         doing: String,
-        /// What it said.
+        /// The error.
         error: io::Error,
     },
 }
@@ -75,7 +75,7 @@ impl From<bool> for Answer {
 }
 
 impl CommandError {
-    /// For `map_err`: what went wrong while `doing`.
+    /// For `map_err`: adds what was attempted.
     fn os(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::Os {
             doing: doing.into(),
@@ -89,7 +89,7 @@ fn all_interfaces() -> Result<Vec<(u32, IfName)>, CommandError> {
     interfaces::all().map_err(CommandError::os("cannot list the interfaces"))
 }
 
-/// The interface that an argument names, as it is or as the unit's instance is.
+/// Parses an argument: an interface name, or the instance part of a unit name.
 fn named(argument: &OsStr) -> Result<IfName, CommandError> {
     unit_name::interface_of(argument).map_err(|reason| CommandError::Name {
         argument: argument.to_owned(),
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_argument_is_a_name_or_the_unit_s_instance() {
+    fn an_argument_is_a_name_or_an_escaped_unit_instance() {
         let named = |argument: &str| named(OsStr::new(argument)).map(|name| name.to_string());
         assert_eq!(named("tap+1").unwrap(), "tap+1");
         assert_eq!(named(r"tap\x2b1").unwrap(), "tap+1");

@@ -1,11 +1,11 @@
-//! Standard output: what a terminal can do, and who stops reading.
+//! Standard output: colours and width of the terminal, and printing.
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
 
 use super::CommandError;
 
-/// A colour, by its number in ECMA-48.
+/// A colour; the value is the SGR parameter of ECMA-48.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Colour {
     Faint = 2,
@@ -15,31 +15,32 @@ pub(super) enum Colour {
 }
 
 impl Colour {
-    /// The text in it.
+    /// `text` between the escape sequences for this colour.
     #[must_use]
     pub(super) fn paint(self, text: &str) -> String {
         format!("\x1b[{}m{text}\x1b[0m", self as u8)
     }
 }
 
-/// Whether it is a terminal that shows colours, to somebody who wants them (no-color.org).
+/// Whether to print colours: standard output is a capable terminal and
+/// `NO_COLOR` is not set (no-color.org).
 #[must_use]
 pub(super) fn wants_colour() -> bool {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
     io::stdout().is_terminal() && set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Its width in columns, if it is a terminal.
+/// The terminal's width in columns; `None` if standard output is not a terminal.
 #[must_use]
 pub(super) fn width() -> Option<usize> {
     let (width, _) = terminal_size::terminal_size()?;
     io::stdout().is_terminal().then(|| width.0.into())
 }
 
-/// Prints `text`. Whoever reads it may stop reading, as `head` does.
+/// Prints `text`. A reader that closes the pipe early, as `head` does, is not an error.
 ///
 /// # Errors
-/// When it cannot be written.
+/// If it cannot be written.
 pub fn print(text: &str) -> Result<(), CommandError> {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

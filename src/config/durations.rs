@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-/// An option whose value is a duration, and the variable that sets it too.
+/// An option whose value is a duration, and its environment variable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DurationOption {
     /// The option without its dashes.
     pub(crate) option: &'static str,
     /// The environment variable.
     pub(crate) variable: &'static str,
-    /// The default value.
+    /// The default value as text, for example `20s`.
     pub(crate) default: &'static str,
 }
 
@@ -92,13 +92,13 @@ impl Durations {
     }
 }
 
-/// Why a text is no duration.
+/// Why a text is not a valid duration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub(crate) enum InvalidDuration {
-    /// It is not a sum of numbers with units.
+    /// Not a sum of numbers with units.
     #[error("a duration is a number with its unit, as in 20s, 1500ms, 3m, 2h, 1d or 1h30m")]
     Form,
-    /// More than fits.
+    /// More than a [`Duration`] can represent.
     #[error("it is too long")]
     Overflow,
 }
@@ -119,8 +119,8 @@ impl fmt::Display for DurationOption {
     }
 }
 
-/// Reads a sum of numbers with units. `humantime` takes a bare `0`; a duration
-/// here always has its unit.
+/// Parses a sum of numbers with units. A `0` without a unit, which `humantime`
+/// accepts, is refused.
 pub(crate) fn parse(text: &str) -> Result<Duration, InvalidDuration> {
     if text == "0" {
         return Err(InvalidDuration::Form);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_carry_a_unit() {
+    fn durations_need_a_unit() {
         assert_eq!(parse("1h30m"), Ok(Duration::from_secs(5400)));
         assert_eq!(parse("1500ms"), Ok(Duration::from_millis(1500)));
         assert_eq!(parse("1d"), Ok(Duration::from_secs(86_400)));

@@ -1,17 +1,16 @@
-//! What systemd's `EnvironmentFile=` makes of a file.
+//! Parses a file as systemd's `EnvironmentFile=` does.
 //!
-//! udev asks `autora match` whether an interface is served, and the instance gets the same setting
-//! from systemd. Both must see the same string, so this is systemd's own reading (`env-file.c`,
-//! `env-util.c`), state by state, oddities included: the shell's quoting, but no expansion; a carriage
-//! return ends a line; a file that systemd refuses sets nothing.
+//! The udev rule asks `autora match` whether an interface is served, and the instance gets the same setting
+//! from systemd. Both must get the same string, so this parser has the states of systemd's (`env-file.c`,
+//! `env-util.c`) and the same special cases: the quoting of a shell, but no expansion; a carriage return ends
+//! a line; a file that systemd refuses sets nothing.
 //!
-//! The one point where versions differ is a comment that ends in a backslash: up to systemd 253 the
-//! next line belongs to it, since 254 it does not. Where that decides the value, there is no answer,
-//! and the file is refused.
+//! Versions differ only in a comment that ends in a backslash: up to systemd 253 it includes the next
+//! line, since 254 it does not. If the value depends on that, the file is refused.
 
 use thiserror::Error;
 
-/// The file cannot be read in one way only.
+/// The value depends on the version of systemd.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error(
     "a comment ends in a backslash before {name}: systemd versions differ on the next line; remove the backslash"
@@ -36,13 +35,13 @@ pub fn lookup(contents: &[u8], name: &str) -> Result<Option<String>, Ambiguous> 
 }
 
 fn last_assignment(contents: &[u8], name: &str, comment_escape: CommentEscape) -> Option<String> {
-    // systemd refuses a file with a NUL anywhere, as C strings end there.
+    // systemd refuses a file that contains a NUL.
     if contents.contains(&0) {
         return None;
     }
     let mut found = None;
     for (key, value) in assignments(contents, comment_escape) {
-        // One assignment that is not UTF-8 spoils the whole file.
+        // systemd refuses the whole file if one assignment is not UTF-8.
         let key = text(key)?;
         let value = text(value)?;
         if key == name {
@@ -52,7 +51,7 @@ fn last_assignment(contents: &[u8], name: &str, comment_escape: CommentEscape) -
     found
 }
 
-/// UTF-8 as systemd wants it: without the code points that Unicode calls noncharacters.
+/// UTF-8 as systemd accepts it: without Unicode noncharacters.
 fn text(bytes: Vec<u8>) -> Option<String> {
     let text = String::from_utf8(bytes).ok()?;
     let noncharacter = |c: char| {
@@ -62,15 +61,16 @@ fn text(bytes: Vec<u8>) -> Option<String> {
     (!text.chars().any(noncharacter)).then_some(text)
 }
 
+/// What a backslash at the end of a comment does.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CommentEscape {
-    /// systemd up to 253
+    /// The next line belongs to the comment: systemd up to 253.
     TakesNextLine,
-    /// systemd from 254 on
+    /// Nothing: systemd since 254.
     EndsWithLine,
 }
 
-/// The names are systemd's.
+/// The parser's state, with the names that systemd uses.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     PreKey,
@@ -90,7 +90,7 @@ fn assignments(contents: &[u8], comment_escape: CommentEscape) -> Vec<(Vec<u8>, 
     let mut state = State::PreKey;
     let mut key = Vec::new();
     let mut value = Vec::new();
-    // How long the value is without white space at its end; an escaped or quoted blank counts as text.
+    // The length of the value without trailing white space, unless that is escaped or quoted.
     let mut kept = 0;
     for &c in contents {
         let newline = matches!(c, b'\n' | b'\r');
@@ -159,7 +159,7 @@ fn assignments(contents: &[u8], comment_escape: CommentEscape) -> Vec<(Vec<u8>, 
             State::Comment | State::CommentEscape => State::Comment,
         };
     }
-    // The last line needs no newline, and an open quote ends with the file.
+    // The end of the file also ends the last line and an open quote.
     if !matches!(
         state,
         State::PreKey | State::Key | State::Comment | State::CommentEscape
@@ -184,7 +184,7 @@ mod tests {
 
     /// Each row was also given to systemd 252 and 257.
     #[test]
-    fn a_value_is_what_systemd_makes_of_it() {
+    fn values_are_those_of_systemd() {
         for (contents, expected) in [
             ("P=^tap$", Some("^tap$")),
             ("P=^tap$\n", Some("^tap$")),
@@ -232,7 +232,7 @@ mod tests {
             ("P='a\\\nb'\n", Some("a\\\nb")),
             ("P=a\\\r\nb\n", Some("a")),
             ("P=a\\", Some("a")),
-            // Control characters are kept; a NUL or what is not UTF-8 spoils the file.
+            // Control characters are kept. A NUL or invalid UTF-8 makes the whole file invalid.
             ("P=a\u{1}b\n", Some("a\u{1}b")),
             ("P=good\nP='a\rb'\n", Some("a\rb")),
             ("P=a\tb\n", Some("a\tb")),
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn one_bad_byte_in_an_assignment_spoils_the_file_but_not_in_a_comment() {
+    fn a_byte_that_is_not_utf8_invalidates_the_file_except_in_a_comment() {
         assert_eq!(lookup(b"P=a\nQ=\xff\n", "P"), Ok(None));
         assert_eq!(lookup(b"# \xff\nP=a\n", "P"), Ok(Some("a".to_owned())));
     }
@@ -254,7 +254,7 @@ mod tests {
     fn a_comment_that_may_take_the_next_line_is_refused() {
         let error = lookup(b"# old:\\\nP=a\n", "P").unwrap_err();
         assert_eq!(error, Ambiguous { name: "P".to_owned() });
-        // It decides nothing here.
+        // Here the value does not depend on it.
         assert_eq!(pattern("# old:\\\n\nP=a\n").as_deref(), Some("a"));
         assert_eq!(pattern("# old:\\\r\nP=a\n").as_deref(), Some("a"));
         assert_eq!(pattern("# a\\b\nP=a\n").as_deref(), Some("a"));

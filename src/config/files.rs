@@ -1,4 +1,4 @@
-//! The package's settings files, from which systemd gives an instance its variables.
+//! The package's settings files, from which systemd sets an instance's environment variables.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use super::pattern::{InvalidPattern, Pattern};
 
 /// The settings of all instances.
 pub(crate) const ALL: &str = "/etc/default/autora";
-/// Those of one, which count more: a file NAME.conf in it.
+/// The directory with the settings of single interfaces, `NAME.conf`, which take precedence.
 const OWN: &str = "/etc/default/autora.d";
 /// The variable of the pattern.
 pub(super) const PATTERN: &str = "AUTORA_INTERFACE_REGEX";
 
-/// One of them, as it stands.
+/// The content of a settings file.
 pub(crate) struct SettingsFile {
     path: PathBuf,
     contents: Vec<u8>,
@@ -25,12 +25,12 @@ pub(crate) struct SettingsFile {
 /// A settings file, or the pattern in it, is refused.
 #[derive(Debug, Error)]
 pub enum RefusedSettings {
-    /// Versions of systemd read it differently.
+    /// The value depends on the version of systemd.
     #[error("{}: {reason}", path.display())]
     Ambiguous {
         /// The file.
         path: PathBuf,
-        /// Where they differ.
+        /// The variable.
         reason: Ambiguous,
     },
     /// The pattern is invalid.
@@ -40,7 +40,7 @@ pub enum RefusedSettings {
         text: String,
         /// Why it is refused.
         reason: InvalidPattern,
-        /// The file that it stands in, if it is not that of an option.
+        /// The file that contains it; `None` if it was given as an option.
         file: Option<PathBuf>,
     },
 }
@@ -50,7 +50,8 @@ fn place(file: Option<&Path>) -> String {
 }
 
 impl SettingsFile {
-    /// One that cannot be read sets nothing, as for systemd (`EnvironmentFile=-`).
+    /// Reads a file. One that cannot be read is treated as empty, as by systemd
+    /// (`EnvironmentFile=-`).
     pub(crate) fn read(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
@@ -58,10 +59,10 @@ impl SettingsFile {
         }
     }
 
-    /// The value that it gives to `variable`.
+    /// The value of `variable`; `None` if the file does not set it.
     ///
     /// # Errors
-    /// When versions of systemd differ on that.
+    /// If the value depends on the version of systemd.
     pub(crate) fn lookup(&self, variable: &str) -> Result<Option<String>, RefusedSettings> {
         environment_file::lookup(&self.contents, variable).map_err(|reason| RefusedSettings::Ambiguous {
             path: self.path.clone(),
@@ -70,15 +71,15 @@ impl SettingsFile {
     }
 }
 
-/// The file for `name` alone. systemd takes none of a name with other
-/// characters than these, nor does the udev rule.
+/// The file with the settings of `name` only; `None` if the name has characters
+/// with which neither systemd nor the udev rule uses such a file.
 pub(crate) fn own(name: &IfName) -> Option<PathBuf> {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
     let is_plain = name.as_bytes().iter().all(plain);
     is_plain.then(|| Path::new(OWN).join(format!("{name}.conf")))
 }
 
-/// A pattern as somebody wrote it.
+/// The text of a pattern, and where it comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct PatternSource {
     text: String,
@@ -86,7 +87,7 @@ pub(crate) struct PatternSource {
 }
 
 impl PatternSource {
-    /// That of an option, or of its variable.
+    /// The pattern of an option or its variable.
     pub(crate) fn given(text: &str) -> Self {
         Self {
             text: text.to_owned(),
@@ -94,10 +95,10 @@ impl PatternSource {
         }
     }
 
-    /// That of `files`, of which the last one that has any counts.
+    /// The pattern of the last of `files` that sets one.
     ///
     /// # Errors
-    /// When versions of systemd differ on one of them.
+    /// If a value depends on the version of systemd.
     pub(crate) fn in_files(files: &[PathBuf]) -> Result<Option<Self>, RefusedSettings> {
         let mut last = None;
         for path in files {
@@ -111,10 +112,10 @@ impl PatternSource {
         Ok(last)
     }
 
-    /// The pattern itself.
+    /// Compiles the pattern.
     ///
     /// # Errors
-    /// Why it is refused, and where it stands.
+    /// If it is invalid.
     pub(crate) fn compile(&self) -> Result<Pattern, RefusedSettings> {
         Pattern::new(&self.text).map_err(|reason| RefusedSettings::Pattern {
             text: self.text.clone(),
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_plain_name_has_a_file_of_its_own() {
+    fn only_a_plain_name_has_its_own_file() {
         let own = |name: &[u8]| own(&IfName::new(name).unwrap());
         for (name, file) in [
             (&b"tap-vm-1"[..], "/etc/default/autora.d/tap-vm-1.conf"),
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_pattern_counts_and_is_refused_with_its_place() {
+    fn the_last_pattern_is_used_and_an_error_names_the_file() {
         let file = |name: &str, text: &str| {
             let path = std::env::temp_dir().join(format!("autora-{name}-{}", std::process::id()));
             fs::write(&path, text).unwrap();

@@ -1,4 +1,4 @@
-//! The settings that the instance of an interface gets from systemd.
+//! The settings that systemd passes to the instance of an interface.
 
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -12,13 +12,12 @@ use super::durations::{self, Durations, InvalidDuration};
 use super::files::{self, PATTERN, RefusedSettings, SettingsFile};
 use super::{Config, DurationOption, InvalidConfig, SERVES_NOTHING, Settings};
 
-/// What one instance is told.
+/// The settings of one instance, checked as by the instance itself.
 pub(crate) struct InstanceSettings {
-    /// Checked as the instance checks them.
     pub(crate) config: Config,
-    /// Where the pattern was found.
+    /// Where the pattern comes from: a file, or in words.
     pub(crate) origin: String,
-    /// Whether the instance only logs what it would send.
+    /// Whether the instance only logs its packets.
     pub(crate) dry_run: bool,
 }
 
@@ -35,7 +34,7 @@ pub(crate) enum RefusedInstance {
         value: String,
         reason: InvalidDuration,
     },
-    /// There is no such level.
+    /// The log level does not exist.
     #[error("--log-level (AUTORA_LOG) is {0:?}: it must be one of off, error, warn, info, debug, trace")]
     LogLevel(String),
     /// A value is out of its bounds, or the pattern is invalid.
@@ -43,11 +42,11 @@ pub(crate) enum RefusedInstance {
     Config(#[from] InvalidConfig),
 }
 
-/// The settings for the interface `name`. A pattern that was `given` as an
-/// option or a variable counts instead of the files'.
+/// The settings for the interface `name`. The pattern `given` as an option or
+/// variable takes precedence over the files, unless it is the default.
 ///
 /// # Errors
-/// What the instance would refuse.
+/// If the instance would refuse a setting.
 pub(crate) fn of(name: &IfName, given: &str) -> Result<InstanceSettings, RefusedInstance> {
     let mut values = Values {
         pattern: SERVES_NOTHING.to_owned(),
@@ -59,7 +58,6 @@ pub(crate) fn of(name: &IfName, given: &str) -> Result<InstanceSettings, Refused
         let file = SettingsFile::read(&path);
         values.take(&path.display().to_string(), |variable| file.lookup(variable))?;
     }
-    // The default is nothing that anybody has to give.
     if given != SERVES_NOTHING {
         "as given".clone_into(&mut values.origin);
         given.clone_into(&mut values.pattern);
@@ -84,7 +82,7 @@ struct Values {
 }
 
 impl Values {
-    /// Takes the variables that the file `origin` sets.
+    /// Applies the variables that the file `origin` sets.
     fn take<E>(
         &mut self,
         origin: &str,
@@ -145,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_sets_what_its_variables_stand_for() {
+    fn the_variables_of_a_file_are_applied() {
         let file =
             b"AUTORA_INTERFACE_REGEX='^tap'\nAUTORA_INTERFACE=x\nAUTORA_ROUTER_LIFETIME=90s\nOTHER=1\n";
         let values = values_of(file).unwrap();
@@ -158,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_parse_is_named_with_its_variable() {
+    fn a_value_that_does_not_parse_is_reported_with_its_variable() {
         let refused = |file: &[u8]| values_of(file).err().unwrap().to_string();
         assert!(refused(b"AUTORA_LOG=loud\n").starts_with("--log-level (AUTORA_LOG) is \"loud\": "));
         assert_eq!(
@@ -169,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_counts_instead_of_the_files() {
+    fn a_given_pattern_takes_precedence_over_the_files() {
         let name = IfName::new(b"no-such-one").unwrap();
         let settings = of(&name, "^no-such").unwrap();
         assert_eq!(

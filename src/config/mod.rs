@@ -1,4 +1,4 @@
-//! The settings, and the [`Config`] made of them, which is within every bound.
+//! The settings, and the [`Config`] that results from checking them.
 
 pub(crate) mod durations;
 pub mod environment_file;
@@ -23,32 +23,33 @@ use pattern::{InvalidPattern, Pattern};
 
 /// The pattern that matches no name.
 pub const SERVES_NOTHING: &str = "^$";
-/// Polling faster than once a second costs more than this safety net is worth.
+/// The bounds of `--forwarding-resync-interval`. Polling faster than once a
+/// second costs more than this safety net is worth.
 const RESYNC_INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(86_400));
 
-/// The values as given, each parsed but none checked against another.
+/// The values as given. Each is parsed, but their bounds are not checked.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `--interface-regex`
     pub interface_regex: String,
-    /// Intervals and lifetimes
+    /// The intervals and lifetimes.
     pub durations: Durations,
 }
 
-/// The configuration of an instance, within every bound.
+/// The configuration of an instance. Every value is within its bounds.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Which interfaces may be served.
     pub pattern: Pattern,
     /// What is advertised.
     pub ra: RaPolicy,
-    /// The state is read again at least this often.
+    /// The longest time between two reads of the interface's state: 1 s to 1 d.
     pub resync_interval: Duration,
-    /// A line with the counters about this often; `None`: never.
+    /// The approximate time between two lines with the counters in the log; `None`: no such lines.
     pub heartbeat_interval: Option<Duration>,
 }
 
-/// A value that is refused, as one line: option, variable, value, bound, rule.
+/// A refused value. The message is one line with option, variable, value, bound and rule.
 #[derive(Debug, Error)]
 pub enum InvalidConfig {
     /// The pattern is empty or does not compile.
@@ -66,9 +67,9 @@ pub enum InvalidConfig {
         option: DurationOption,
         /// The value as given.
         value: Duration,
-        /// What it has to be.
+        /// The requirement in words.
         bound: String,
-        /// Where that is written.
+        /// The RFC and section of the requirement.
         rule: &'static str,
     },
 }
@@ -108,7 +109,7 @@ impl TryFrom<&Settings> for Config {
     }
 }
 
-/// The RFC's parameters under the names of the options.
+/// Names the options instead of the RFC's parameters.
 impl From<OutOfBounds> for InvalidConfig {
     fn from(refused: OutOfBounds) -> Self {
         let bound = match refused.bound {
@@ -126,7 +127,7 @@ impl From<OutOfBounds> for InvalidConfig {
                 seconds(most)
             ),
             Bound::WholeSeconds => {
-                "it must be a whole number of seconds, as the packet carries it".to_owned()
+                "it must be a whole number of seconds, because the packet has seconds".to_owned()
             }
         };
         Self::Bound {
@@ -148,7 +149,7 @@ fn within(least: Duration, most: Duration) -> String {
     format!("it must be from {}s to {}s", least.as_secs(), most.as_secs())
 }
 
-/// In seconds, as the packet carries it, where it is a whole number of them.
+/// Formats whole seconds as seconds, as the packet has them, and others with units.
 fn seconds(value: Duration) -> String {
     match value.subsec_nanos() {
         0 => format!("{}s", value.as_secs()),

@@ -1,4 +1,4 @@
-//! The pattern that chooses the interfaces to serve.
+//! The pattern of the names of interfaces to serve.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use autora_core::interface_name::IfName;
 use regex::bytes::{Regex, RegexBuilder};
 use thiserror::Error;
 
-/// A compiled pattern is kept below this; the largest sensible one is far
-/// smaller, and every instance holds its own.
+/// The largest compiled pattern in bytes. Sensible patterns are far smaller, and
+/// every instance has its own copy.
 const SIZE_LIMIT: usize = 1 << 20;
 
-/// A regular expression (syntax of the `regex` crate) that a name matches
-/// when it is found anywhere in it: anchors are the operator's to write.
-/// It works on bytes, as names do; `\d`, `\w` and `(?i)` mean ASCII.
+/// A regular expression (syntax of the `regex` crate). It matches anywhere in
+/// the name unless it has anchors. It matches bytes, and `\d`, `\w` and `(?i)`
+/// are ASCII only.
 #[derive(Clone, Debug)]
 pub struct Pattern(Regex);
 
@@ -22,7 +22,7 @@ pub enum InvalidPattern {
     /// It would match every interface, uplinks included.
     #[error("it is empty, which would match every interface; the default '^$' serves none, '.*' all")]
     Empty,
-    /// It does not parse or grows too large.
+    /// It does not parse, or is too large when compiled.
     #[error("{0}")]
     Syntax(String),
 }
@@ -31,7 +31,7 @@ impl Pattern {
     /// Compiles `source`.
     ///
     /// # Errors
-    /// When it is empty, malformed or too large.
+    /// If it is empty, malformed or too large.
     pub fn new(source: &str) -> Result<Self, InvalidPattern> {
         if source.is_empty() {
             return Err(InvalidPattern::Empty);
@@ -45,7 +45,7 @@ impl Pattern {
             .map_err(|error| InvalidPattern::Syntax(one_line(&error)))
     }
 
-    /// Whether the interface of this name is to be served.
+    /// Whether the interface with this name is to be served.
     #[must_use]
     pub fn matches(&self, name: &IfName) -> bool {
         self.0.is_match(name.as_bytes())
@@ -58,7 +58,7 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// The crate draws the error below the pattern; the last line says it.
+/// The last line of the error; the lines before show the place in the pattern.
 fn one_line(error: &regex::Error) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default();
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn anchors_are_the_operators() {
+    fn a_pattern_without_anchors_matches_anywhere() {
         assert!(matches("^tap-vm-[0-9]+$", b"tap-vm-12"));
         assert!(!matches("^tap-vm-[0-9]+$", b"xtap-vm-12"));
         assert!(matches("vm", b"tap-vm-12"));

@@ -1,8 +1,8 @@
-//! The bounds, at their edges.
+//! The bounds of each value.
 
 use super::*;
 
-/// The defaults, with a pattern that matches guests' taps.
+/// The defaults, with a pattern for taps.
 fn settings() -> Settings {
     Settings {
         interface_regex: "^tap-vm-[0-9]+$".to_owned(),
@@ -32,7 +32,7 @@ fn the_defaults_are_accepted() {
 }
 
 #[test]
-fn each_bound_holds_at_its_edges() {
+fn each_bound_is_inclusive_and_exact() {
     type Change = Box<dyn FnOnce(&mut Settings)>;
     fn max(g: &mut Settings, d: Duration) {
         g.durations.max_ra_interval = d;
@@ -119,7 +119,7 @@ fn each_bound_holds_at_its_edges() {
 }
 
 #[test]
-fn a_refusal_names_option_variable_value_bound_and_rule() {
+fn an_error_names_option_variable_value_bound_and_rule() {
     let message = refused(|g| g.durations.router_lifetime = Duration::from_secs(30)).unwrap();
     assert_eq!(
         message,

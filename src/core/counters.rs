@@ -12,7 +12,7 @@ pub struct Counters {
     /// Router Advertisements that could not be sent.
     pub send_errors: u64,
     /// Router Advertisements received from other routers on the link.
-    pub ras_heard: u64,
+    pub foreign_ras_received: u64,
     /// Received packets that were rejected, in the order of [`Rejection::ALL`].
     pub dropped_by_reason: [u64; Rejection::ALL.len()],
 }

@@ -4,6 +4,8 @@ use core::fmt;
 
 use thiserror::Error;
 
+use crate::visible::Visible;
+
 /// `IFNAMSIZ` without the terminating NUL (`linux/if.h`).
 const MAX_LEN: usize = 15;
 
@@ -61,18 +63,12 @@ impl IfName {
     }
 }
 
-/// Escapes control characters and bytes that are not UTF-8, so that a name
+/// Escapes what [`Visible`] escapes and bytes that are not UTF-8, so that a name
 /// cannot forge a log line.
 impl fmt::Display for IfName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.as_bytes().utf8_chunks() {
-            for c in chunk.valid().chars() {
-                if c.is_control() {
-                    write!(f, "{}", c.escape_default())?;
-                } else {
-                    write!(f, "{c}")?;
-                }
-            }
+            write!(f, "{}", Visible(chunk.valid()))?;
             for byte in chunk.invalid() {
                 write!(f, "\\x{byte:02x}")?;
             }
@@ -92,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_the_kernel_refuses_are_refused() {
+    fn only_names_that_the_kernel_accepts_are_accepted() {
         for bad in [
             &b""[..],
             b"sixteen-bytes-xx",

@@ -29,11 +29,11 @@ impl Lifetime {
         self.0
     }
 
-    /// The lower bound of a lifetime that the kernel reports. The kernel rounds
-    /// the elapsed seconds down, so it reports up to one second too much.
-    /// Infinity stays infinity.
+    /// The lower bound of a remaining lifetime that the kernel reports. The
+    /// kernel rounds the elapsed seconds down, so it reports up to one second
+    /// too much. Infinity stays infinity.
     #[must_use]
-    pub fn surely_left(self) -> Self {
+    pub fn lower_bound(self) -> Self {
         match self {
             Self::INFINITE => Self::INFINITE,
             Self(seconds) => Self(seconds.saturating_sub(1)),

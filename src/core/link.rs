@@ -1,6 +1,7 @@
 //! A snapshot of the interface's state.
 
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::Ipv6Addr;
 
 use crate::interface_name::IfName;
@@ -14,6 +15,8 @@ pub const IFF_UP: u32 = 1 << 0;
 pub const IFF_LOOPBACK: u32 = 1 << 3;
 /// The interface has carrier.
 pub const IFF_RUNNING: u32 = 1 << 6;
+/// The kernel does no neighbour discovery on the interface.
+pub const IFF_NOARP: u32 = 1 << 7;
 /// The interface supports multicast.
 pub const IFF_MULTICAST: u32 = 1 << 12;
 
@@ -27,6 +30,13 @@ pub const IFA_F_DEPRECATED: u32 = 1 << 5;
 pub const IFA_F_TENTATIVE: u32 = 1 << 6;
 /// The valid lifetime is infinite.
 pub const IFA_F_PERMANENT: u32 = 1 << 7;
+/// The kernel makes temporary addresses beside it (RFC 8981).
+pub const IFA_F_MANAGETEMPADDR: u32 = 1 << 8;
+/// Who made it sees to the route for its prefix.
+pub const IFA_F_NOPREFIXROUTE: u32 = 1 << 9;
+
+/// The kernel made it of a Router Advertisement (`IFAPROT_KERNEL_RA`).
+pub const IFAPROT_KERNEL_RA: u8 = 2;
 
 /// The interface's state as read from the kernel at one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,39 +50,87 @@ pub struct Link {
     pub flags: u32,
     /// The link type.
     pub hardware: Hardware,
+    /// The index of the bridge, bond or the like that takes what arrives on the
+    /// interface. A VRF takes nothing away from it and is not meant.
+    pub port_of: Option<u32>,
     /// How often the carrier has come up (`IFLA_CARRIER_UP_COUNT`).
     pub carrier_ups: u32,
     /// The IPv6 settings; `None` if the kernel does not run IPv6 on the interface.
     pub ipv6: Option<Ipv6Settings>,
+    /// Whether the host forwards what arrives on the interface, by `all.forwarding`
+    /// or the interface's `force_forwarding`.
+    pub host_forwards: bool,
     /// All IPv6 addresses of the interface.
     pub addresses: Vec<Address>,
-    /// Whether an IPv6 default route uses the interface, in any table.
-    pub default_route: bool,
+    /// A route that leads out of the interface, in any table, and makes it an uplink.
+    pub uplink_route: Option<UplinkRoute>,
     /// How many Router Advertisements other programs of this host sent on the
     /// interface since it was created (`Icmp6OutType134`). The kernel does not
     /// count packet sockets, so autora's own are not included.
     pub foreign_ras: u64,
 }
 
+/// A route that only an uplink has: one that serves as a default route, or
+/// one that was learned from a Router Advertisement (`RTPROT_RA`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UplinkRoute {
+    /// The destination.
+    pub prefix: Ipv6Addr,
+    /// The length of its prefix in bits: 0 for a default route.
+    pub prefix_len: u8,
+    /// The number of its table.
+    pub table: u32,
+}
+
+impl UplinkRoute {
+    /// Nobody, let alone a guest, has a shorter prefix than this, so a route to
+    /// one leads to the world, as `2000::/3` and the halves `::/1` and `8000::/1` do.
+    pub const SHORTEST_ASSIGNED: u8 = 16;
+
+    /// Whether it serves as a default route.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        self.prefix_len < Self::SHORTEST_ASSIGNED
+    }
+}
+
+impl fmt::Display for UplinkRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.prefix_len {
+            0 => f.write_str("default")?,
+            len => write!(f, "{}/{len}", self.prefix)?,
+        }
+        match self.table {
+            RT_TABLE_MAIN => f.write_str(" table main"),
+            other => write!(f, " table {other}"),
+        }
+    }
+}
+
+/// The table that `ip route` shows by itself.
+const RT_TABLE_MAIN: u32 = 254;
+
 /// What tells a link from every other one of this boot.
 ///
-/// Names, indices and the inodes of namespaces recur; the two numbers do not.
+/// Names, indices and inodes of namespaces are used again;
+/// `namespace_cookie` and `link_id` are not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LinkIdentity {
-    /// Its name.
+    /// The name, which may change.
     pub name: IfName,
-    /// Its index.
+    /// The kernel's index.
     pub ifindex: u32,
-    /// The inode of its network namespace.
+    /// The inode of the network namespace.
     pub namespace: u64,
-    /// The kernel's cookie for the namespace, since Linux 5.14.
+    /// The kernel's cookie for the namespace; `None` before Linux 5.14.
     pub namespace_cookie: Option<u64>,
-    /// The number that sysfs gave it when it came to be, if that is mounted.
+    /// The inode of its directory in sysfs; `None` if that is not available.
     pub link_id: Option<u64>,
 }
 
 impl LinkIdentity {
-    /// Whether `other` is this link, at another time and perhaps under another name.
+    /// Whether `other` is the same link, possibly under another name. A number
+    /// that one of them lacks is not compared.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         let same_if_known = |a: Option<u64>, b: Option<u64>| a.is_none() || b.is_none() || a == b;
@@ -113,10 +171,11 @@ pub struct Ipv6Settings {
 pub struct Address {
     /// The address itself: `IFA_LOCAL` if present, else `IFA_ADDRESS`.
     pub local: Ipv6Addr,
-    /// `IFA_ADDRESS`: an address in the prefix on the link. This is the peer's
-    /// address on a point-to-point address, else the same as `local`.
-    pub on_link: Ipv6Addr,
-    /// The length of that prefix in bits, 0 to 128.
+    /// The address whose prefix is served: `IFA_ADDRESS`. It differs from
+    /// `local` only if a peer is configured, and is then the peer's address.
+    #[expect(clippy::struct_field_names, reason = "`prefix` would be no address")]
+    pub prefix_address: Ipv6Addr,
+    /// The length of the prefix in bits, 0 to 128.
     pub prefix_len: u8,
     /// `IFA_F_*`
     pub flags: u32,
@@ -127,6 +186,8 @@ pub struct Address {
     /// The creation time in hundredths of a second since boot (`cstamp` of
     /// `struct ifa_cacheinfo`).
     pub created: u32,
+    /// `IFA_PROTO`: who made it; 0 if that is not known.
+    pub protocol: u8,
 }
 
 /// The state of an address (RFC 4862, 5.4 and 5.5.4).
@@ -158,6 +219,17 @@ impl Address {
         }
     }
 
+    /// Whether it was made of a Router Advertisement that this host received.
+    ///
+    /// The kernel says so of those that it made itself. Of the programs that
+    /// read advertisements in its place, systemd-networkd and dhcpcd set both
+    /// flags on such an address, and never both on one that they delegate.
+    #[must_use]
+    pub fn is_from_ra(&self) -> bool {
+        const BY_A_PROGRAM: u32 = IFA_F_MANAGETEMPADDR | IFA_F_NOPREFIXROUTE;
+        self.protocol == IFAPROT_KERNEL_RA || self.flags & BY_A_PROGRAM == BY_A_PROGRAM
+    }
+
     /// Whether it is valid as a source address: deprecated or preferred.
     #[must_use]
     pub fn is_valid(&self) -> bool {
@@ -170,12 +242,13 @@ pub(crate) mod tests {
     use super::*;
 
     /// A link that meets every requirement.
-    pub(crate) fn fit() -> Link {
+    pub(crate) fn eligible() -> Link {
         Link {
             ifindex: 7,
             name: IfName::new(b"tap-vm-1").unwrap(),
             flags: IFF_UP | IFF_RUNNING | IFF_MULTICAST,
             hardware: Hardware::Ethernet([2, 0, 0, 0, 0, 1]),
+            port_of: None,
             carrier_ups: 1,
             ipv6: Some(Ipv6Settings {
                 forwarding: 1,
@@ -183,7 +256,8 @@ pub(crate) mod tests {
                 disable_ipv6: 0,
             }),
             addresses: vec![address("fe80::1"), address("2001:db8:1::1")],
-            default_route: false,
+            host_forwards: true,
+            uplink_route: None,
             foreign_ras: 0,
         }
     }
@@ -193,17 +267,18 @@ pub(crate) mod tests {
         let local = text.parse().unwrap();
         Address {
             local,
-            on_link: local,
+            prefix_address: local,
             prefix_len: 64,
             flags: IFA_F_PERMANENT,
             valid: Lifetime::INFINITE,
             preferred: Lifetime::INFINITE,
             created: 100,
+            protocol: 0,
         }
     }
 
     #[test]
-    fn a_link_is_told_from_one_of_the_same_numbers() {
+    fn a_link_is_distinguished_from_one_of_the_same_index() {
         let link = LinkIdentity {
             name: IfName::new(b"tap-vm-1").unwrap(),
             ifindex: 7,
@@ -236,6 +311,40 @@ pub(crate) mod tests {
         ] {
             assert!(!link.is_same(&other) && !other.is_same(&link), "{other:?}");
         }
+    }
+
+    #[test]
+    fn an_address_shows_that_it_was_advertised() {
+        let is_from_ra = |flags, protocol| {
+            let address = Address {
+                flags,
+                protocol,
+                ..address("2001:db8::1")
+            };
+            address.is_from_ra()
+        };
+        // The kernel's; systemd-networkd's and dhcpcd's.
+        assert!(is_from_ra(0x100, 2) && is_from_ra(0x300, 0));
+        // An operator's; systemd-networkd's and dhcpcd's of a delegated prefix; the kernel's link-local one.
+        assert!(
+            !is_from_ra(0x80, 0) && !is_from_ra(0x100, 0) && !is_from_ra(0x200, 0) && !is_from_ra(0x80, 3)
+        );
+    }
+
+    #[test]
+    fn an_uplink_route_is_shown_as_ip_shows_it() {
+        let route = UplinkRoute {
+            prefix: "2000::".parse().unwrap(),
+            prefix_len: 3,
+            table: 100,
+        };
+        assert_eq!(route.to_string(), "2000::/3 table 100");
+        let default = UplinkRoute {
+            prefix_len: 0,
+            table: 254,
+            ..route
+        };
+        assert_eq!(default.to_string(), "default table main");
     }
 
     #[test]

@@ -4,9 +4,9 @@ use core::time::Duration;
 
 use crate::time::Instant;
 
-/// How many maximum intervals of ours without another daemon's advertisement
+/// How many of our maximum intervals without another daemon's advertisement
 /// end the yielding.
-const SILENCE: u32 = 3;
+const SILENT_INTERVALS: u32 = 3;
 
 /// Watches the kernel's count of Router Advertisements that other programs of
 /// this host sent. Decides until when autora yields to them.
@@ -27,12 +27,12 @@ pub struct Seen {
 }
 
 impl OtherSenders {
-    /// Yields for three times `max_ra_interval`, which is our own, after each
-    /// change. `before` is what an earlier process read on the same interface.
+    /// Yields for three times our own `max_ra_interval` after each change.
+    /// `before` is what an earlier process read on the same interface.
     #[must_use]
     pub fn new(max_ra_interval: Duration, before: Option<Seen>) -> Self {
         Self {
-            silence: max_ra_interval * SILENCE,
+            silence: max_ra_interval * SILENT_INTERVALS,
             seen: before,
         }
     }
@@ -47,8 +47,8 @@ impl OtherSenders {
         if count > known {
             self.seen = Some(Seen { count, at: now });
         } else if let Some(seen) = self.seen.as_mut().filter(|_| count < known) {
-            // The kernel began to count anew, as when IPv6 was off for a while:
-            // what is counted now was sent since.
+            // The kernel reset the counter, as it does when IPv6 was disabled:
+            // what it counts now was sent after that.
             seen.count = count;
             if count > 0 {
                 seen.at = now;
@@ -57,12 +57,12 @@ impl OtherSenders {
         self.yields_until(now)
     }
 
-    /// Until when to yield, or `None`. `looked` is the time of the last call
+    /// Until when to yield, or `None`. `observed` is the time of the last call
     /// of [`Self::observe`].
     #[must_use]
-    pub fn yields_until(&self, looked: Instant) -> Option<Instant> {
+    pub fn yields_until(&self, observed: Instant) -> Option<Instant> {
         let until = self.seen?.at + self.silence;
-        (until > looked).then_some(until)
+        (until > observed).then_some(until)
     }
 
     /// What the next process needs in [`Self::new`].
@@ -91,12 +91,12 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_begins_anew_is_no_other_daemon() {
+    fn a_reset_of_the_counter_is_not_another_daemon() {
         let mut watch = OtherSenders::new(Duration::from_secs(60), None);
         watch.observe(at(10), 5);
         assert_eq!(watch.observe(at(500), 0), None);
         assert_eq!(watch.observe(at(510), 2), Some(at(690)));
-        // Somebody has advertised since it began anew.
+        // Above zero after a reset: another daemon has advertised since.
         assert_eq!(watch.observe(at(800), 1), Some(at(980)));
     }
 

@@ -10,7 +10,7 @@ use crate::time::Instant;
 pub struct RateLimit {
     most: u32,
     window: Duration,
-    begun: Instant,
+    started: Instant,
     left: u32,
 }
 
@@ -30,19 +30,19 @@ impl RateLimit {
         Self::new(20, Duration::from_secs(60), now)
     }
 
-    fn new(most: u32, window: Duration, begun: Instant) -> Self {
+    fn new(most: u32, window: Duration, started: Instant) -> Self {
         Self {
             most,
             window,
-            begun,
+            started,
             left: most,
         }
     }
 
     /// Counts one event at `now`.
     pub fn take(&mut self, now: Instant) {
-        if now.saturating_since(self.begun) >= self.window {
-            self.begun = now;
+        if now.saturating_since(self.started) >= self.window {
+            self.started = now;
             self.left = self.most;
         }
         self.left = self.left.saturating_sub(1);
@@ -51,7 +51,7 @@ impl RateLimit {
     /// When the next window starts, if the limit is reached at `now`; else `None`.
     #[must_use]
     pub fn blocked_until(&self, now: Instant) -> Option<Instant> {
-        let end = self.begun + self.window;
+        let end = self.started + self.window;
         (self.left == 0 && now < end).then_some(end)
     }
 }
@@ -61,14 +61,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_is_sampled() {
+    fn most_of_a_flood_is_not_read() {
         let mut now = Instant::from_boot(Duration::from_secs(1));
-        let mut budget = RateLimit::for_packets(now);
+        let mut limit = RateLimit::for_packets(now);
         let mut read = 0;
         for _ in 1..100_000 {
             now = now + Duration::from_micros(10);
-            if budget.blocked_until(now).is_none() {
-                budget.take(now);
+            if limit.blocked_until(now).is_none() {
+                limit.take(now);
                 read += 1;
             }
         }
@@ -78,13 +78,13 @@ mod tests {
     #[test]
     fn a_reached_limit_returns_the_end_of_the_window() {
         let start = Instant::from_boot(Duration::from_secs(1));
-        let mut budget = RateLimit::for_packets(start);
-        assert_eq!(budget.blocked_until(start), None);
+        let mut limit = RateLimit::for_packets(start);
+        assert_eq!(limit.blocked_until(start), None);
         for _ in 0..32 {
-            budget.take(start);
+            limit.take(start);
         }
-        let end = budget.blocked_until(start).unwrap();
+        let end = limit.blocked_until(start).unwrap();
         assert_eq!(end, start + Duration::from_millis(250));
-        assert_eq!(budget.blocked_until(end), None);
+        assert_eq!(limit.blocked_until(end), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Why an instance does not start, or cannot go on.
+//! Why an instance does not start, or cannot continue.
 
 use std::io;
 
@@ -8,10 +8,10 @@ use thiserror::Error;
 use crate::advice::shell::{self, escaped_dashes_hint};
 use crate::kernel::privileges::PrivilegeError;
 
-/// Why an instance ends other than on request.
+/// The error with which an instance exits.
 #[derive(Debug, Error)]
 pub enum DaemonError {
-    /// The name is not one to be served.
+    /// The name does not match the pattern.
     #[error(
         "{name}: the name does not match the pattern '{pattern}' and is not served: set --interface-regex \
          (AUTORA_INTERFACE_REGEX in /etc/default/autora)"
@@ -29,7 +29,7 @@ pub enum DaemonError {
     )]
     NoInterface(IfName),
     /// The name is an alternative one.
-    #[error("{name}: that is another name of {real}: use that one")]
+    #[error("{name}: this is an alternative name of {real}: use {real}")]
     AlternativeName {
         /// The name as given.
         name: IfName,
@@ -37,7 +37,7 @@ pub enum DaemonError {
         real: IfName,
     },
     /// The interface was deleted while the instance started.
-    #[error("{0}: the interface went away during the start")]
+    #[error("{0}: the interface was deleted during the start")]
     WentAway(IfName),
     /// Another instance serves the interface.
     #[error("{0}: another autora serves it already: stop that one first (ps -C autora -f)")]
@@ -49,7 +49,7 @@ pub enum DaemonError {
         name = .0, unit = shell::unit(.0)
     )]
     NoCapability(IfName),
-    /// A privilege could not be given up.
+    /// A privilege could not be dropped.
     #[error("{name}: {error}")]
     Privileges {
         /// The interface.
@@ -64,13 +64,13 @@ pub enum DaemonError {
         name: IfName,
         /// What was attempted.
         doing: &'static str,
-        /// What the kernel said.
+        /// The kernel's error.
         error: io::Error,
     },
 }
 
 impl DaemonError {
-    /// For `map_err`: what went wrong with the interface `name` while `doing` it.
+    /// For `map_err`: adds the interface and what was attempted.
     pub(super) fn os<E: Into<io::Error>>(name: IfName, doing: &'static str) -> impl Fn(E) -> Self {
         move |error| Self::Os {
             name,

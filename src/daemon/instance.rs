@@ -1,6 +1,5 @@
-//! The loop that ties the parts together.
+//! The event loop.
 
-use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use autora_core::eligibility::{Reason, Verdict, judge};
@@ -21,7 +20,7 @@ use crate::config::Config;
 use crate::kernel::rtnetlink::ReadError;
 use crate::state_file::Handover;
 
-/// The first pause after a reading that failed; it doubles up to the longest.
+/// The first pause after a failed read; it doubles up to the longest.
 const FIRST_READ_RETRY: Duration = Duration::from_millis(50);
 const LONGEST_READ_RETRY: Duration = Duration::from_secs(1);
 /// How often the state is read while a setting keeps the interface silent
@@ -44,21 +43,19 @@ pub struct Instance<O> {
     packets: RateLimit,
     report: Report,
     last_watchdog: Instant,
-    /// What a process that is started after this one has to know.
+    /// The handover to the next process.
     handover: Handover,
-    /// Since when an advertisement is due that could not be sent.
+    /// When the first of the advertisements that could not be sent was due.
     first_failed_send: Option<Instant>,
     stopping: bool,
     last_read: Instant,
-    /// Readings that failed in a row.
+    /// The number of successive failed reads.
     failed_reads: u32,
-    /// The last reading found a reason that may end without an event.
+    /// The last read found a reason that may end without an event.
     may_end_unnoticed: bool,
-    /// The address advertised from so far.
-    source: Option<Ipv6Addr>,
 }
 
-/// Why an instance ends without an error.
+/// Why an instance exits without an error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
     /// SIGTERM, SIGINT or SIGHUP, or the interface is gone.
@@ -67,7 +64,7 @@ pub enum End {
     Replaced,
 }
 
-/// The interface is not the one any more that was to be served.
+/// Why the interface can no longer be served.
 enum Lost {
     /// Deleted, or moved to another namespace.
     Gone,
@@ -98,7 +95,6 @@ impl<O: Outside> Instance<O> {
             last_read: now,
             failed_reads: 0,
             may_end_unnoticed: false,
-            source: None,
         }
     }
 
@@ -116,7 +112,7 @@ impl<O: Outside> Instance<O> {
         loop {
             let wake = self.sleep()?;
             match wake.request {
-                // What was told to stop withdraws first.
+                // After a stop it withdraws first.
                 Some(Request::Restart) if !self.stopping => {
                     self.outside.log(&Event::Restarting);
                     self.outside.notify(Notification::Stopping(
@@ -161,7 +157,7 @@ impl<O: Outside> Instance<O> {
         let now = self.outside.now();
         let deadline = self.deadline(now);
         self.outside.set_deadline(deadline).map_err(&waiting)?;
-        // With the timer running, so that what is published delays no answer.
+        // The timer is set before, so that publishing delays no answer.
         self.publish();
         let wants_packets = self.router.wants_solicitations();
         self.outside.wait(wants_packets).map_err(&waiting)
@@ -185,19 +181,16 @@ impl<O: Outside> Instance<O> {
             Ok(link) => {
                 self.failed_reads = 0;
                 let yields = self.other_senders.observe(now, link.foreign_ras).is_some();
-                judge(link, yields, self.source)
+                judge(link, yields, self.router.source())
             }
             Err(error @ ReadError::Failed { .. }) => {
-                // Nothing is known, so the state machine stays as it is.
+                // The state is unknown, so the state machine does not change.
                 self.failed_reads = self.failed_reads.saturating_add(1);
                 let verdict = Verdict::Silent(Reason::Unreadable(error.to_string()));
                 self.report_verdict(now, &verdict);
                 return Ok(None);
             }
         };
-        if let Verdict::Advertise(basis, _) = &verdict {
-            self.source = Some(basis.source);
-        }
         self.may_end_unnoticed = verdict.reason().is_some_and(Reason::may_end_unnoticed);
         self.report_verdict(now, &verdict);
         if let Some(transmission) = self.router.advance(now, &verdict) {
@@ -222,8 +215,8 @@ impl<O: Outside> Instance<O> {
         if let Purpose::Serve { .. } = transmission.purpose {
             self.receive_what_is_answered();
         }
-        // Published before, so that a kill in between cannot bring the next
-        // process too close to this packet, or make it forget what was sent.
+        // Published before the send, so that after a kill the next process keeps
+        // the minimum delay and knows what was sent.
         let before = self.outside.now();
         self.handover.sent = self.router.sent_state_during(before, transmission);
         self.publish();
@@ -255,8 +248,8 @@ impl<O: Outside> Instance<O> {
         Ok(())
     }
 
-    /// Publishes what is news. Called right before each sleep, so that there
-    /// are never more writes than wake-ups, and before each send.
+    /// Publishes the state if it has changed. Called directly before each sleep,
+    /// so that there is at most one write per wake-up, and before each send.
     fn publish(&mut self) {
         let record = record(
             &self.origin,
@@ -363,9 +356,9 @@ impl<O: Outside> Instance<O> {
         self.failed_reads == 0 && self.router.is_overdue(now)
     }
 
-    /// Ends because the interface is not there any more. The manager is told
-    /// first: it then starts the unit again if a new interface of this name
-    /// appears from now on, and one that appeared before is seen here.
+    /// Exits because the interface can no longer be served. The manager is
+    /// notified first: it starts the unit again if a new interface of this name
+    /// appears after that; one that appeared before is found here.
     fn exit_without_interface(mut self, lost: &Lost) -> End {
         let (what, renamed, index) = match lost {
             Lost::Gone => ("the interface is gone".to_owned(), None, None),

@@ -8,8 +8,8 @@ use autora_core::router::Purpose;
 use log::{Level, debug, info, log, warn};
 
 use super::outside::Event;
-use crate::advice::explain;
 use crate::advice::shell;
+use crate::advice::{explain, not_forwarded};
 use crate::systemd::message_id::MessageId;
 
 /// Logs what happened on the interface `name`.
@@ -19,6 +19,7 @@ pub(super) fn write(name: &IfName, event: &Event<'_>) {
             prefix,
             source,
             is_deprecated,
+            host_forwards,
             skipped,
         } => {
             let (prefix, source) = (prefix.to_string(), source.to_string());
@@ -28,10 +29,13 @@ pub(super) fn write(name: &IfName, event: &Event<'_>) {
             } else {
                 String::new()
             };
-            info!(
+            let level = if host_forwards { Level::Info } else { Level::Warn };
+            let but = problem(name, host_forwards);
+            log!(
+                level,
                 MESSAGE_ID = MessageId::Advertising.id(),
                 AUTORA_PREFIX = prefix.as_str(), AUTORA_SOURCE = source.as_str();
-                "{name}: advertising {prefix} from {source}{advice}{}", Skipped(skipped));
+                "{name}: advertising {prefix} from {source}{advice}{but}{}", Skipped(skipped));
         }
         Event::NotAdvertising { reason, skipped } => {
             let level = if reason.is_transient() {
@@ -70,7 +74,7 @@ pub(super) fn write(name: &IfName, event: &Event<'_>) {
         Event::SendWorks => info!(MESSAGE_ID = MessageId::SendWorks.id(); "{name}: sending works again"),
         Event::OtherRouter { source, is_last } => {
             let more = if is_last {
-                "; further sources will only be counted"
+                "; further sources are only counted for an hour"
             } else {
                 ""
             };
@@ -88,8 +92,8 @@ pub(super) fn write(name: &IfName, event: &Event<'_>) {
             }
             info!(
                 AUTORA_RAS_SENT = counters.ras_sent, AUTORA_RSS_ANSWERED = counters.solicitations_answered;
-                "{name}: {status}; {} send errors, {} foreign RAs heard{dropped}",
-                counters.send_errors, counters.ras_heard
+                "{name}: {status}; {} send errors, {} foreign RAs received{dropped}",
+                counters.send_errors, counters.foreign_ras_received
             );
         }
         Event::Stopping => info!(MESSAGE_ID = MessageId::Stopping.id(); "{name}: told to stop"),
@@ -121,5 +125,13 @@ impl std::fmt::Display for Skipped {
             0 => Ok(()),
             n => write!(f, " ({n} changes before were not logged)"),
         }
+    }
+}
+
+fn problem(name: &IfName, host_forwards: bool) -> String {
+    if host_forwards {
+        String::new()
+    } else {
+        format!("; {}", not_forwarded(name))
     }
 }

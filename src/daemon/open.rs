@@ -18,7 +18,7 @@ use crate::kernel::{clock, interfaces, privileges};
 use crate::state_file::Handover;
 use crate::systemd::notify;
 
-/// Opens everything for the interface `name`, gives up all privileges, calls
+/// Opens everything for the interface `name`, drops all privileges, calls
 /// `opened` and serves. With `dry_run` no packet socket is opened, and nothing
 /// is sent.
 ///
@@ -65,10 +65,13 @@ pub fn serve(config: Config, name: IfName, dry_run: bool, opened: impl FnOnce())
         name,
         waiter,
         reader,
+        routes_until: clock::now(),
+        resync_interval: config.resync_interval,
         events,
         transport,
         hardware,
         state_file,
+        write_fails: false,
         watchdog_interval: notify::watchdog_interval(),
     };
     let instance = Instance::new(system, &config, origin, &handover, rand::make_rng());

@@ -1,4 +1,4 @@
-//! The seam between an instance and everything outside of it.
+//! The interface between an instance and the system.
 
 use std::io;
 use std::net::Ipv6Addr;
@@ -16,13 +16,12 @@ use autora_core::wire::{Message, Rejection};
 use crate::kernel::rtnetlink::ReadError;
 use crate::state_file::Record;
 
-/// What an instance asks of the kernel, the service manager and the log.
+/// All that an instance needs from the kernel, the service manager and the log.
 ///
-/// The system that autora runs on is one implementation; the simulator of
-/// `tests/sim` is the other. No call blocks but [`Outside::wait`] and
-/// [`Outside::release`].
+/// The real system is one implementation; the simulator of `tests/sim` is the
+/// other. Only [`Outside::wait`] and [`Outside::release`] block.
 pub trait Outside {
-    /// The present on `CLOCK_BOOTTIME`.
+    /// The current time on `CLOCK_BOOTTIME`.
     fn now(&mut self) -> Instant;
 
     /// Sets the time at which the next [`Outside::wait`] returns at the latest.
@@ -63,7 +62,7 @@ pub trait Outside {
     /// Whether packets were lost since the last call because too many waited.
     fn has_lost_packets(&mut self) -> bool;
 
-    /// Puts an advertisement on the link, framed as the last reading says.
+    /// Sends an advertisement, with the link-layer header for the last read of the link.
     ///
     /// # Errors
     /// What the kernel says; `ENXIO` once the interface is gone.
@@ -72,20 +71,20 @@ pub trait Outside {
     /// Publishes the state for `autora status` and for the next instance.
     fn publish(&mut self, record: &Record<'_>);
 
-    /// Deletes what was published, as the interface is gone.
+    /// Deletes the published state, because the interface no longer exists.
     fn unpublish(&mut self);
 
-    /// Tells the service manager.
+    /// Notifies the service manager.
     fn notify(&mut self, notification: Notification<'_>);
 
-    /// Half of the time within which the service manager wants a
-    /// [`Notification::Watchdog`], if it does.
+    /// The longest time between two [`Notification::Watchdog`], if the service
+    /// manager's watchdog is enabled.
     fn watchdog_interval(&self) -> Option<Duration>;
 
-    /// Gives up the claim on the interface and everything else that a next
-    /// instance needs, then waits until the manager has read all that it was
-    /// told: a start that is requested from now on waits for this process to
-    /// exit.
+    /// Releases the claim on the interface and everything else that the next
+    /// instance needs, then waits until the manager has handled all
+    /// notifications: a start that is requested after that waits for this
+    /// process to exit.
     fn release(&mut self);
 
     /// The index of the interface that has the instance's name now, if there is one.
@@ -104,7 +103,7 @@ pub enum Request {
     Restart,
 }
 
-/// Why a wait is over.
+/// Why a wait has ended.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Wake {
     /// A signal asks for this.
@@ -115,7 +114,7 @@ pub struct Wake {
     pub packets: bool,
 }
 
-/// What the service manager is told (`sd_notify(3)`); each with a line for
+/// A notification for the service manager (`sd_notify(3)`), with a line for
 /// `systemctl status`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Notification<'a> {
@@ -129,21 +128,23 @@ pub enum Notification<'a> {
     Stopping(&'a str),
 }
 
-/// What is worth a line in the log.
+/// An event that is logged.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
-    /// It advertises from now on, or another prefix, or from another source.
+    /// It starts to advertise, or advertises another prefix or from another source.
     Advertising {
         /// The prefix that is advertised.
         prefix: Prefix64,
         /// The address that it is advertised from.
         source: Ipv6Addr,
-        /// The prefix is deprecated: hosts make no new connections from it.
+        /// The prefix is deprecated: hosts open no new connections from it.
         is_deprecated: bool,
+        /// The host forwards the guest's packets.
+        host_forwards: bool,
         /// Changes since the last one that was logged.
         skipped: u32,
     },
-    /// It does not advertise any more, or for another reason.
+    /// It no longer advertises, or the reason has changed.
     NotAdvertising {
         /// Why.
         reason: &'a Reason,
@@ -154,16 +155,16 @@ pub enum Event<'a> {
     Sent(&'a Transmission),
     /// An advertisement could not be sent, for another error than the last one.
     SendFailed(&'a io::Error),
-    /// The first that was sent after some that could not be.
+    /// An advertisement was sent after failed ones.
     SendWorks,
-    /// Somebody else on the link advertises.
+    /// Another router on the link advertises.
     OtherRouter {
         /// From this address.
         source: Ipv6Addr,
-        /// Further ones are counted only.
+        /// Further routers are only counted.
         is_last: bool,
     },
-    /// The counters, now and then.
+    /// The counters, at the heartbeat interval.
     Heartbeat {
         /// The line for `systemctl status`.
         status: &'a str,
@@ -174,7 +175,7 @@ pub enum Event<'a> {
     Stopping,
     /// SIGHUP: exiting for a restart.
     Restarting,
-    /// The interface is not there any more.
+    /// The interface was deleted, moved, renamed or replaced.
     Lost {
         /// Its new name, if it was renamed.
         renamed: Option<&'a IfName>,

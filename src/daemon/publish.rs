@@ -1,4 +1,4 @@
-//! What an instance publishes of itself.
+//! The state that an instance publishes.
 
 use std::borrow::Cow;
 use std::process;
@@ -11,10 +11,10 @@ use log::{debug, warn};
 
 use super::report::{InstanceState, Report};
 use crate::VERSION;
-use crate::advice::explain;
+use crate::advice::{HOST_NOT_FORWARDING, explain, not_forwarded};
 use crate::state_file::{self, Handover, Record, State, StateFile};
 
-/// What does not change while the process lives.
+/// The values that do not change while the process runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin {
     /// The link that is served.
@@ -27,7 +27,7 @@ pub struct Origin {
     pub started: Instant,
 }
 
-/// In the steady state of an advertised interface this allocates nothing.
+/// The current record. It allocates nothing while the interface is advertised.
 pub(super) fn record<'a>(
     origin: &'a Origin,
     report: &'a Report,
@@ -40,15 +40,23 @@ pub(super) fn record<'a>(
     let mut record = Record {
         since,
         counters: report.counters,
-        // After a failed send hosts wait since that was due, however late the
-        // next attempt is.
+        // After failed sends: when the first of them was due, not the next attempt.
         next_ra: send_at.map(|due| first_failed_send.map_or(due, |failed| failed.min(due))),
         handover: *handover,
         ..origin.first_record()
     };
     match state {
         None => {}
-        Some(InstanceState::Advertising { prefix, source, .. }) => {
+        Some(InstanceState::Advertising {
+            prefix,
+            source,
+            host_forwards,
+            ..
+        }) => {
+            if !host_forwards {
+                record.reason = HOST_NOT_FORWARDING.into();
+                record.explanation = not_forwarded(&origin.link.name).into();
+            }
             record.state = State::Advertising;
             record.prefix = Some(*prefix);
             record.source = Some(*source);
@@ -68,8 +76,8 @@ pub(super) fn record<'a>(
     record
 }
 
-/// Makes the file of the instance, if one can be had; returns what an earlier
-/// process left in it.
+/// Creates the state file, if possible, and returns the handover of an earlier
+/// process.
 pub(super) fn open_state_file(origin: &mut Origin) -> (Option<StateFile>, Handover) {
     let mut first = origin.first_record();
     let opened = StateFile::open(&mut first);
@@ -81,7 +89,7 @@ pub(super) fn open_state_file(origin: &mut Origin) -> (Option<StateFile>, Handov
             let name = &origin.link.name;
             let what =
                 "autora status does not show it, and after a restart an advertisement may come too soon";
-            if state_file::is_given() {
+            if state_file::has_runtime_directory() {
                 warn!(
                     "{name}: cannot make a file in $RUNTIME_DIRECTORY ({error}): {what}; look at it with df and ls -l"
                 );

@@ -1,4 +1,4 @@
-//! What the operator learns: each change once, and now and then the counters.
+//! What is logged: each change once, and the counters at the heartbeat interval.
 
 use std::io;
 use std::net::Ipv6Addr;
@@ -8,16 +8,14 @@ use autora_core::counters::Counters;
 use autora_core::eligibility::{Reason, Verdict};
 use autora_core::interface_name::IfName;
 use autora_core::lifetime::Lifetime;
+use autora_core::other_routers::OtherRouters;
 use autora_core::prefix::Prefix64;
 use autora_core::rate_limit::RateLimit;
 use autora_core::router::{Purpose, Transmission};
 use autora_core::time::Instant;
 
 use super::outside::{Event, Outside};
-use crate::advice::explain;
-
-/// Other routers that are named; later ones are counted.
-const NAMED_SOURCES: usize = 16;
+use crate::advice::{explain, not_forwarded};
 
 /// The state of the instance in the operator's terms.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,6 +24,7 @@ pub(super) enum InstanceState {
         prefix: Prefix64,
         source: Ipv6Addr,
         is_deprecated: bool,
+        host_forwards: bool,
     },
     Waiting(Reason),
 }
@@ -43,9 +42,9 @@ pub(super) struct Report {
     since: SystemTime,
     /// The same moment on the clock that state files use.
     changed: Instant,
-    /// The last send failed, with this `errno` (0: none known).
+    /// The `errno` of the last send if it failed; 0 if unknown.
     send_error: Option<i32>,
-    sources: Vec<Ipv6Addr>,
+    other_routers: OtherRouters,
     heartbeat: Option<Duration>,
     last_heartbeat: Instant,
 }
@@ -62,7 +61,7 @@ impl Report {
             since: wall,
             changed: now,
             send_error: None,
-            sources: Vec::new(),
+            other_routers: OtherRouters::new(now),
             heartbeat,
             last_heartbeat: now,
         }
@@ -78,6 +77,7 @@ impl Report {
                 prefix: prefix.prefix,
                 source: basis.source,
                 is_deprecated: prefix.preferred == Lifetime::ZERO,
+                host_forwards: basis.host_forwards,
             },
             Verdict::WithdrawOnly(_, reason) | Verdict::Silent(reason) => {
                 InstanceState::Waiting(reason.clone())
@@ -93,14 +93,14 @@ impl Report {
         self.catch_up(outside, now)
     }
 
-    /// When a change that was not logged may be.
+    /// When a change that was not logged may be logged.
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
         self.changes
             .blocked_until(now)
             .filter(|_| self.state != self.logged_state)
     }
 
-    /// Logs the change that was not logged, if there is one and it may be.
+    /// Logs a change that was held back by the rate limit, if the limit allows it now.
     pub(super) fn catch_up<O: Outside>(&mut self, outside: &mut O, now: Instant) -> bool {
         if self.state == self.logged_state || self.changes.blocked_until(now).is_some() {
             return false;
@@ -112,10 +112,12 @@ impl Report {
                 prefix,
                 source,
                 is_deprecated,
+                host_forwards,
             }) => outside.log(&Event::Advertising {
                 prefix: *prefix,
                 source: *source,
                 is_deprecated: *is_deprecated,
+                host_forwards: *host_forwards,
                 skipped,
             }),
             Some(InstanceState::Waiting(reason)) => outside.log(&Event::NotAdvertising { reason, skipped }),
@@ -148,13 +150,11 @@ impl Report {
 
     /// An advertisement of another router on the link.
     pub(super) fn other_router<O: Outside>(&mut self, outside: &mut O, source: Ipv6Addr) {
-        self.counters.ras_heard += 1;
-        if self.sources.contains(&source) || self.sources.len() >= NAMED_SOURCES {
-            return;
+        self.counters.foreign_ras_received += 1;
+        let now = outside.now();
+        if let Some(is_last) = self.other_routers.heard(now, source) {
+            outside.log(&Event::OtherRouter { source, is_last });
         }
-        self.sources.push(source);
-        let is_last = self.sources.len() == NAMED_SOURCES;
-        outside.log(&Event::OtherRouter { source, is_last });
     }
 
     /// Logs the counters if it is time to; called on every wake-up.
@@ -172,7 +172,7 @@ impl Report {
         });
     }
 
-    /// What the instance does, and since when.
+    /// The state, and since when.
     pub(super) fn state(&self) -> (Option<&InstanceState>, Instant) {
         (self.state.as_ref(), self.changed)
     }
@@ -189,9 +189,15 @@ impl Report {
                 prefix,
                 source,
                 is_deprecated,
+                host_forwards,
             }) => {
                 let deprecated = if *is_deprecated { " (deprecated)" } else { "" };
-                format!("advertising {prefix}{deprecated} from {source} since {since}; {counts}")
+                let but = if *host_forwards {
+                    String::new()
+                } else {
+                    format!("; {}", not_forwarded(&self.name))
+                };
+                format!("advertising {prefix}{deprecated} from {source} since {since}{but}; {counts}")
             }
             Some(InstanceState::Waiting(reason)) => {
                 format!(

@@ -28,11 +28,16 @@ pub(super) struct System {
     pub(super) name: IfName,
     pub(super) waiter: Waiter,
     pub(super) reader: Reader,
+    /// The routes are read anew at this time even without an event.
+    pub(super) routes_until: Instant,
+    pub(super) resync_interval: Duration,
     pub(super) events: Events,
     pub(super) transport: Transport,
     /// As the last reading says.
     pub(super) hardware: Hardware,
     pub(super) state_file: Option<StateFile>,
+    /// Writing it failed the last time, which was logged.
+    pub(super) write_fails: bool,
     pub(super) watchdog_interval: Option<Duration>,
 }
 
@@ -56,13 +61,19 @@ impl Outside for System {
 
     fn drain_events(&mut self) -> io::Result<bool> {
         let news = self.events.drain()?;
-        if news.routes {
+        if news.routes || news.overflow {
             self.reader.forget_routes();
         }
-        Ok(news.gone)
+        // The event that was lost may be the one that tells of the end.
+        Ok(news.gone || news.overflow && self.transport.has_lost_interface())
     }
 
     fn read_link(&mut self) -> Result<&Link, ReadError> {
+        let now = clock::now();
+        if now >= self.routes_until {
+            self.reader.forget_routes();
+            self.routes_until = now + self.resync_interval;
+        }
         let link = self.reader.read()?;
         self.hardware = link.hardware;
         Ok(link)
@@ -81,22 +92,23 @@ impl Outside for System {
     }
 
     fn publish(&mut self, record: &Record<'_>) {
-        let Some(mut file) = self.state_file.take() else {
+        let Some(file) = &mut self.state_file else {
             return;
         };
-        match file.write(record) {
-            Ok(()) => self.state_file = Some(file),
-            Err(error) => warn!(
-                "{}: cannot write its file in the runtime directory ({error}): autora status does not show it any \
-                 more, and after a restart an advertisement may come too soon; look at it with df and ls -l",
+        let error = file.write(record).err();
+        let failed_before = std::mem::replace(&mut self.write_fails, error.is_some());
+        if let Some(error) = error.filter(|_| !failed_before) {
+            warn!(
+                "{}: cannot write its file in the runtime directory ({error}): autora status shows an older state, \
+                 and after a restart an advertisement may come too soon; look at it with df and ls -l",
                 self.name
-            ),
+            );
         }
     }
 
     fn unpublish(&mut self) {
         if let Some(file) = self.state_file.take() {
-            // Tidiness only: the link will not come again.
+            // The file would do no harm: the link never exists again.
             let _ = file.remove();
         }
     }
@@ -117,7 +129,7 @@ impl Outside for System {
 
     fn release(&mut self) {
         self.transport.close();
-        notify::settle();
+        notify::barrier();
     }
 
     fn index_of_name(&mut self) -> Option<u32> {

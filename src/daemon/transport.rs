@@ -86,8 +86,17 @@ impl Transport {
         }
     }
 
-    /// Gives up the claim and the socket: another instance may serve the
-    /// interface from now on.
+    /// Whether the interface was deleted or left the namespace, even if one of
+    /// the same index and name exists again.
+    pub(super) fn has_lost_interface(&self) -> bool {
+        match self {
+            Self::Link { socket, .. } => socket.has_lost_interface(),
+            Self::DryRun | Self::Closed => false,
+        }
+    }
+
+    /// Releases the claim and the socket: another instance may serve the
+    /// interface after that.
     pub(super) fn close(&mut self) {
         *self = Self::Closed;
     }

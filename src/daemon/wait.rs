@@ -1,4 +1,4 @@
-//! Waiting for signals, time, events and packets at once.
+//! Waits for signals, time, events and packets together.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -58,8 +58,7 @@ impl Waiter {
     ) -> io::Result<Wake> {
         let timer = self.timer.as_fd();
         let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
-        // In the place of packets that are not of interest now, something that
-        // never reports anything when nothing is asked of it.
+        // If packets are not of interest, a descriptor without requested events.
         let nothing = PollFd::new(timer, PollFlags::empty());
         let mut fds = [
             readable(self.signals.as_fd()),
@@ -73,7 +72,7 @@ impl Waiter {
         }
         let [signals, timer, events, packets] = fds.map(|fd| fd.any().unwrap_or(false));
         if timer {
-            // Unread, an expired timer stays readable; set anew, it does not.
+            // An expired timer stays readable until it is read or set again.
             self.armed = None;
         }
         Ok(Wake {
@@ -87,7 +86,7 @@ impl Waiter {
         let mut request = None;
         while let Some(signal) = self.signals.read_signal()? {
             let hangup = u32::try_from(Signal::SIGHUP as i32).is_ok_and(|hup| signal.ssi_signo == hup);
-            // Of both, the one that withdraws: hosts must not keep a router that went.
+            // If both arrived, the one that withdraws: hosts must not keep a router that is gone.
             request = if hangup {
                 request.or(Some(Request::Restart))
             } else {

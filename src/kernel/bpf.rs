@@ -1,4 +1,4 @@
-//! The few classic BPF instructions that the two kernel filters need
+//! The classic BPF instructions that the socket filters use
 //! (`Documentation/networking/filter.rst`).
 
 use nix::libc;
@@ -9,14 +9,19 @@ pub(crate) fn load_byte(at: u32) -> SockFilter {
     instruction(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS, at)
 }
 
-/// A ← the 16 bits at `at`, taken as big-endian.
+/// A ← the big-endian 16 bits at `at`.
 pub(crate) fn load_half(at: u32) -> SockFilter {
     instruction(libc::BPF_LD | libc::BPF_H | libc::BPF_ABS, at)
 }
 
-/// A ← the 32 bits at `at`, taken as big-endian.
+/// A ← the big-endian 32 bits at `at`.
 pub(crate) fn load_word(at: u32) -> SockFilter {
     instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, at)
+}
+
+/// A ← the byte at X + `at`.
+pub(crate) fn load_byte_indexed(at: u32) -> SockFilter {
+    instruction(libc::BPF_LD | libc::BPF_B | libc::BPF_IND, at)
 }
 
 /// A ← the 32 bits at X + `at`, taken as big-endian.
@@ -24,7 +29,7 @@ pub(crate) fn load_word_indexed(at: u32) -> SockFilter {
     instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_IND, at)
 }
 
-/// A ← what the kernel knows beside the bytes: one of `SKF_AD_*`.
+/// A ← metadata of the packet: one of `SKF_AD_*`.
 pub(crate) fn load_extension(extension: libc::c_int) -> SockFilter {
     let at = libc::SKF_AD_OFF + extension;
     load_word(u32::from_ne_bytes(at.to_ne_bytes()))
@@ -50,6 +55,16 @@ pub(crate) fn and(mask: u32) -> SockFilter {
     instruction(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, mask)
 }
 
+/// A ← A + `value`.
+pub(crate) fn add(value: u32) -> SockFilter {
+    instruction(libc::BPF_ALU | libc::BPF_ADD | libc::BPF_K, value)
+}
+
+/// A ← A times 2 to the power of `bits`.
+pub(crate) fn shift_left(bits: u32) -> SockFilter {
+    instruction(libc::BPF_ALU | libc::BPF_LSH | libc::BPF_K, bits)
+}
+
 /// Skips `then` instructions if A is `value`, else `otherwise`.
 pub(crate) fn if_equal(value: u32, then: u8, otherwise: u8) -> SockFilter {
     SockFilter::new(
@@ -58,6 +73,21 @@ pub(crate) fn if_equal(value: u32, then: u8, otherwise: u8) -> SockFilter {
         otherwise,
         value,
     )
+}
+
+/// Skips `then` instructions if A is `value` or more, else `otherwise`.
+pub(crate) fn if_at_least(value: u32, then: u8, otherwise: u8) -> SockFilter {
+    SockFilter::new(
+        code(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K),
+        then,
+        otherwise,
+        value,
+    )
+}
+
+/// Skips `count` instructions.
+pub(crate) fn skip(count: u32) -> SockFilter {
+    instruction(libc::BPF_JMP | libc::BPF_JA, count)
 }
 
 /// Drops the packet.

@@ -1,4 +1,4 @@
-//! One autora per interface and network namespace.
+//! Ensures that only one process serves an interface.
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -16,12 +16,12 @@ use socket2::Socket;
 use crate::kernel::bpf;
 use crate::kernel::packet_socket::{address, unbound};
 
-/// How many group numbers are tried where others hold the first ones.
+/// How many group numbers are tried if other programs use the first ones.
 const CANDIDATES: u32 = 16;
-/// An odd step visits numbers far from those of neighbouring interfaces.
+/// The step between group numbers: far from those of interfaces with a close index.
 const STEP: u32 = 0x9e37;
-/// A process whose interface was renamed ends within this time, and the one
-/// for the new name may already be here.
+/// A process whose interface was renamed exits within this time; the one for
+/// the new name may start before.
 const CLAIM_TIMEOUT: Duration = Duration::from_millis(500);
 const CLAIM_RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -35,18 +35,18 @@ setsockopt_impl!(
     SetStruct<libc::fanout_args>
 );
 
-/// The claim on one interface, held while this lives.
+/// The claim on one interface, released on drop.
 ///
-/// It is a packet fanout group of at most one member. The kernel keeps such
-/// groups per network namespace, only `CAP_NET_RAW` can make one, so nobody
-/// without it can stand in a guest's way, and the group dies with the socket.
-/// Files or abstract sockets have not all three properties.
+/// It is a packet fanout group of at most one member. Such groups are per
+/// network namespace, an unprivileged user cannot create one to block autora
+/// (it takes `CAP_NET_RAW`), and the group is deleted with its socket. Neither
+/// files nor abstract sockets have all three properties.
 #[derive(Debug)]
 pub(crate) struct Claim {
     _group: Socket,
 }
 
-/// Why there is no claim.
+/// Why the interface could not be claimed.
 #[derive(Debug)]
 pub(crate) enum ClaimError {
     /// Another process holds it.
@@ -59,7 +59,7 @@ impl Claim {
     /// Claims the interface `ifindex`.
     ///
     /// # Errors
-    /// When another process holds it for half a second on end, or the kernel
+    /// If another process still holds it after half a second, or the kernel
     /// refuses (`EPERM` without `CAP_NET_RAW`).
     pub(crate) fn take(ifindex: u32) -> Result<Self, ClaimError> {
         let group = bound(ifindex).map_err(ClaimError::Os)?;
@@ -77,8 +77,8 @@ impl Claim {
     }
 }
 
-/// A socket that hears nothing: its ethertype is unassigned, and its filter
-/// drops everything.
+/// A socket that receives nothing: its ethertype is unassigned, and its filter
+/// drops every packet.
 fn bound(ifindex: u32) -> io::Result<Socket> {
     let socket = unbound()?;
     socket.attach_filter(&[bpf::refuse()])?;
@@ -91,11 +91,11 @@ fn bound(ifindex: u32) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Since Linux 6.15 a packet socket that is bound to no device is asked about
-/// every packet that the namespace receives: a thousand claims would cost each
-/// of them 7 µs. Until 6.12 one that is bound to a device cannot join a group
-/// while that is down, and one that is not costs nothing. All instances of a
-/// host have to do the same, so the version decides.
+/// Since Linux 6.15 every packet that the namespace receives passes each packet
+/// socket that is not bound to a device: a thousand claims would cost a packet
+/// 7 µs. Up to 6.12 such a socket costs nothing, and one that is bound to a
+/// device cannot join a group while the device is down. All instances of a host
+/// have to do the same, so the kernel's version decides.
 fn binds_to_device(release: &[u8]) -> bool {
     let mut numbers = release
         .split(|byte| !byte.is_ascii_digit())
@@ -104,10 +104,10 @@ fn binds_to_device(release: &[u8]) -> bool {
     version >= (Some(6), Some(15))
 }
 
-/// Group numbers have 16 bits and indices 31, so the ethertype holds the rest:
-/// a group of the same number but another ethertype is somebody else's. The
-/// low nibble chooses the kernel's hash bucket; 5 is shared with neither IPv4,
-/// IPv6, ARP nor VLANs, so that no such packet ever passes these sockets.
+/// Group numbers have 16 bits and indices 31, so the ethertype holds further
+/// bits: a group of the same number but another ethertype is for another
+/// interface. The low nibble selects the kernel's hash bucket. IPv4, IPv6, ARP
+/// and VLANs are not in bucket 5, so none of their packets passes these sockets.
 fn ethertype(ifindex: u32) -> u16 {
     let [_, high, ..] = ifindex.to_be_bytes();
     0xe005 | u16::from(high) << 4
@@ -123,9 +123,9 @@ fn join_first_free(group: &Socket, ifindex: u32) -> Result<(), ClaimError> {
         };
         match setsockopt(group, Fanout, &arguments) {
             Ok(()) => return Ok(()),
-            // A group of ours, full: one member is all it takes.
+            // A group of autora, which has its one member.
             Err(Errno::ENOSPC) => return Err(ClaimError::Held),
-            // Somebody else's group.
+            // A group of another program or for another interface.
             Err(Errno::EINVAL) => {}
             Err(errno) => return Err(ClaimError::Os(errno.into())),
         }
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_version_decides() {
+    fn the_kernel_version_is_compared_by_number() {
         for (release, expected) in [
             ("6.1.0-44-amd64", false),
             ("6.12.57+deb13-amd64", false),

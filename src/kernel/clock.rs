@@ -1,11 +1,11 @@
-//! The only reader of a clock.
+//! The only place that reads a clock for the daemon.
 
 use std::time::Duration;
 
 use autora_core::time::Instant;
 use nix::time::{ClockId, clock_gettime};
 
-/// The present on `CLOCK_BOOTTIME`.
+/// The current time on `CLOCK_BOOTTIME`.
 ///
 /// # Panics
 /// Never: the clock exists since Linux 2.6.39.

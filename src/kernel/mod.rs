@@ -1,4 +1,4 @@
-//! What the kernel is asked, and what it does for an instance.
+//! Interfaces to the kernel: netlink, packet socket, `/proc`, sysfs, clock and capabilities.
 
 mod bpf;
 pub(crate) mod claim;

@@ -22,15 +22,16 @@ getsockopt_impl!(
     GetStruct<u64>
 );
 
-/// The inode by which the kernel names it, which another one may have later.
+/// The inode of the namespace, which a later namespace may get again.
 ///
 /// # Errors
-/// Without `/proc`.
+/// If `/proc` is not mounted.
 pub(crate) fn inode() -> io::Result<u64> {
     fs::metadata("/proc/self/ns/net").map(|namespace| namespace.st_ino())
 }
 
-/// The number that no other namespace has or will have, since Linux 5.14.
+/// The cookie of the namespace, which no other one gets before a reboot; `None`
+/// before Linux 5.14.
 pub(crate) fn cookie() -> Option<u64> {
     let any = socket(
         AddressFamily::Unix,

@@ -1,39 +1,41 @@
-//! The raw packet socket: what it hears, and how it sends.
+//! The raw packet socket that sends and receives on one interface.
 //!
-//! A packet socket rather than an `ICMPv6` one: it costs packets of other
-//! interfaces nothing, needs no neighbour entry to send, and never follows an
-//! index that the kernel gave to another interface (`ARCHITECTURE.md` has the
-//! figures).
+//! In contrast to an `ICMPv6` socket it costs packets of other interfaces
+//! nothing, needs no neighbour entry to send, and never sends on another
+//! interface that got the same index (`ARCHITECTURE.md` has the figures).
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use autora_core::link::Hardware;
 use autora_core::wire::{
-    ALL_NODES_MAC, HOP_LIMIT, NEXT_HEADER_ICMPV6, RA_PACKET_LEN, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION,
-    RouterAdvertisement,
+    ALL_NODES_MAC, HOP_LIMIT, IPV6_HEADER_LEN, NEXT_HEADER_ICMPV6, RA_PACKET_LEN, ROUTER_ADVERTISEMENT,
+    ROUTER_SOLICITATION, RouterAdvertisement,
 };
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::sockopt::{GetStruct, SetBool};
-use nix::sys::socket::{MsgFlags, getsockopt, recv, setsockopt};
+use nix::sys::socket::{MsgFlags, SockaddrStorage, getsockname, getsockopt, recv, setsockopt};
 use nix::{getsockopt_impl, setsockopt_impl};
 use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
 
 use crate::kernel::bpf;
 
-/// `ETH_P_ALL`: on its own interface it costs a forwarded packet 35 ns, where
-/// `ETH_P_IPV6` costs 200.
+/// `ETH_P_ALL`: costs a forwarded packet of its interface 35 ns; `ETH_P_IPV6`
+/// would cost 200 ns.
 const ETH_P_ALL: u16 = 0x0003;
-/// `ETH_P_IPV6`
+/// `ETH_P_IPV6`.
 const ETHERTYPE_IPV6: u16 = 0x86dd;
-/// Two addresses and an ethertype.
+/// Two MAC addresses and the ethertype.
 const ETHERNET_HEADER_LEN: usize = 14;
-/// A few packets: one solicitation stands for all that wait.
+/// The kernel's receive buffer in bytes, for a few packets: one answer serves
+/// all solicitations that wait.
 const RECEIVE_BUFFER: usize = 4096;
-/// Room for a solicitation of any usual guest. It grows for a longer one, up
-/// to the 64 KiB of an IPv6 packet: every instance pays for it for ever.
-const INITIAL_RX_BUFFER: usize = 1514;
+/// Room for a solicitation of any usual guest, which every instance pays for.
+const USUAL_FRAME: usize = 1514;
+/// Room for the longest IPv6 packet, which is had while one waits. A frame on a
+/// tap may be much longer, but what is beyond is no part of the packet.
+const LONGEST_FRAME: usize = ETHERNET_HEADER_LEN + IPV6_HEADER_LEN + u16::MAX as usize;
 
 #[derive(Clone, Copy)]
 struct IgnoreOutgoing;
@@ -45,7 +47,7 @@ setsockopt_impl!(
     SetBool
 );
 
-/// Read, they begin anew.
+/// Counters that are reset when they are read.
 #[derive(Clone, Copy)]
 struct Statistics;
 getsockopt_impl!(
@@ -66,14 +68,14 @@ pub(crate) struct PacketSocket {
 }
 
 impl PacketSocket {
-    /// Opens the socket on the interface `ifindex`, up or not, whose links
-    /// are of the kind of `hardware`.
+    /// Opens the socket on the interface `ifindex`, which may be down and has
+    /// the link type `hardware`.
     ///
     /// # Errors
-    /// `EPERM` without `CAP_NET_RAW`, `ENODEV` without the interface.
+    /// `EPERM` without `CAP_NET_RAW`; `ENODEV` if the interface does not exist.
     pub(crate) fn open(ifindex: u32, hardware: Hardware) -> io::Result<Self> {
         let header_len = header_len(hardware);
-        // Protocol 0 receives nothing until it is bound, filtered.
+        // With protocol 0 it receives nothing before bind, when the filter is attached.
         let socket = unbound()?;
         socket.attach_filter(&filter(header_len))?;
         setsockopt(&socket, IgnoreOutgoing, &true)?;
@@ -82,20 +84,19 @@ impl PacketSocket {
         Ok(Self {
             socket,
             header_len,
-            received: vec![0; INITIAL_RX_BUFFER],
+            received: vec![0; USUAL_FRAME],
             sent: [0; ETHERNET_HEADER_LEN + RA_PACKET_LEN],
         })
     }
 
-    /// Sends `ra` to all nodes on the link, from an interface as `hardware`
-    /// says.
+    /// Sends `ra` to all nodes on the link, with the link-layer header of `hardware`.
     ///
     /// The call names no destination. With one, the kernel would look up the
-    /// interface by its index, and find another that got the same index;
-    /// without, it takes the interface that the socket was bound to.
+    /// interface by index and might find a new one with the same index; without,
+    /// it uses the interface that the socket was bound to.
     ///
     /// # Errors
-    /// What the kernel says; `ENXIO` for ever once the interface is gone.
+    /// The kernel's error; always `ENXIO` once the interface is deleted.
     pub(crate) fn send(&mut self, ra: &RouterAdvertisement, hardware: Hardware) -> io::Result<()> {
         let (header, packet) = self
             .sent
@@ -113,27 +114,47 @@ impl PacketSocket {
         self.socket.send(frame).map(drop)
     }
 
-    /// The next IPv6 packet that waits, if one does.
+    /// The next received IPv6 packet; `None` if there is none.
     ///
     /// # Errors
-    /// What the kernel says, as `ENETDOWN` once after the interface went down.
+    /// The kernel's error, for example `ENETDOWN` once after the interface went down.
     pub(crate) fn receive(&mut self) -> io::Result<Option<&[u8]>> {
         let peek = MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC;
         let len = match recv(self.socket.as_raw_fd(), &mut [], peek) {
-            Err(Errno::EWOULDBLOCK) => return Ok(None),
+            Err(Errno::EWOULDBLOCK) => {
+                self.resize(USUAL_FRAME);
+                return Ok(None);
+            }
             len => len?,
         };
-        if len > self.received.len() {
-            self.received.resize(len, 0);
+        if len > USUAL_FRAME {
+            self.resize(LONGEST_FRAME);
         }
         let len = (&self.socket).read(&mut self.received)?;
         Ok(Some(self.received.get(self.header_len..len).unwrap_or_default()))
+    }
+
+    /// Makes room, or gives it back.
+    fn resize(&mut self, len: usize) {
+        if self.received.len() != len {
+            // First, so that the heap can shrink.
+            self.received = Vec::new();
+            self.received = vec![0; len];
+        }
     }
 
     /// Whether packets were lost since the last call because the receive buffer
     /// was full.
     pub(crate) fn has_lost_packets(&self) -> bool {
         getsockopt(&self.socket, Statistics).is_ok_and(|statistics| statistics.tp_drops > 0)
+    }
+
+    /// Whether the interface that it was bound to is gone: the kernel puts -1 in
+    /// the place of its index then (`packet_notifier`).
+    pub(crate) fn has_lost_interface(&self) -> bool {
+        let bound = getsockname::<SockaddrStorage>(self.socket.as_raw_fd());
+        let index = bound.ok().and_then(|bound| Some(bound.as_link_addr()?.ifindex()));
+        index.is_some_and(|index| i32::try_from(index).is_err())
     }
 }
 
@@ -152,7 +173,7 @@ pub(crate) fn unbound() -> io::Result<Socket> {
     )
 }
 
-/// An address of the packet family to bind to; the interface 0 is any.
+/// A `sockaddr_ll` to bind to; `ifindex` 0 means all interfaces.
 pub(crate) fn address(ifindex: u32, protocol: u16) -> SockAddr {
     let address = libc::sockaddr_ll {
         sll_family: 17, // AF_PACKET
@@ -199,34 +220,52 @@ fn ethernet_header(source: [u8; 6]) -> [u8; ETHERNET_HEADER_LEN] {
 }
 
 /// Passes solicitations, and advertisements of others, that come to this host
-/// over this link itself. Fragments and extension headers do not have 58 as
-/// their first Next Header (RFC 6980); forwarded packets do not have 255 as
-/// their Hop Limit. A tagged frame belongs to a VLAN, not to this link.
+/// over this link itself; forwarded packets do not have 255 as their Hop Limit,
+/// which bulk packets are refused by. Behind one extension header that may stand
+/// there the message is looked for here; behind several it is the parser's to
+/// find. A fragment's header is none of those. A tagged frame belongs to a VLAN, not to this link.
 #[rustfmt::skip]
-fn filter(header_len: usize) -> [SockFilter; 16] {
+fn filter(header_len: usize) -> [SockFilter; 29] {
     const NEXT_HEADER: u32 = 6;
     const HOP_LIMIT_AT: u32 = 7;
-    const ICMPV6_TYPE: u32 = 40;
+    const MESSAGE: u32 = 40;
+    const HOP_BY_HOP: u32 = 0;
+    const ROUTING: u32 = 43;
+    const DESTINATION_OPTIONS: u32 = 60;
     const VLAN_ID: u32 = 0x0fff;
     const SKF_AD_VLAN_TAG: libc::c_int = 44;
 
-    let load_byte = |at| bpf::load_byte(if header_len == 0 { at } else { 14 + at });
+    let packet = if header_len == 0 { 0 } else { 14 };
+    let load_byte = |at| bpf::load_byte(packet + at);
     [
         /*  0 */ bpf::load_extension(libc::SKF_AD_PROTOCOL),
-        /*  1 */ bpf::if_equal(ETHERTYPE_IPV6.into(), 0, 12),          // → 2, 14
-        /*  2 */ load_byte(NEXT_HEADER),
-        /*  3 */ bpf::if_equal(NEXT_HEADER_ICMPV6.into(), 0, 10),      // → 4, 14
-        /*  4 */ load_byte(HOP_LIMIT_AT),
-        /*  5 */ bpf::if_equal(HOP_LIMIT.into(), 0, 8),                // → 6, 14
-        /*  6 */ load_byte(ICMPV6_TYPE),
-        /*  7 */ bpf::if_equal(ROUTER_SOLICITATION.into(), 1, 0),      // → 9
-        /*  8 */ bpf::if_equal(ROUTER_ADVERTISEMENT.into(), 0, 5),     // → 9, 14
-        /*  9 */ bpf::load_extension(libc::SKF_AD_PKTTYPE),
-        /* 10 */ bpf::if_equal(libc::PACKET_OTHERHOST.into(), 3, 0),   // → 14
-        /* 11 */ bpf::load_extension(SKF_AD_VLAN_TAG),
-        /* 12 */ bpf::and(VLAN_ID),                                    // priority tags have VLAN 0
-        /* 13 */ bpf::if_equal(0, 1, 0),                               // → 15, 14
-        /* 14 */ bpf::refuse(),
-        /* 15 */ bpf::accept(),
+        /*  1 */ bpf::if_equal(ETHERTYPE_IPV6.into(), 0, 25),          // → 2, 27
+        /*  2 */ load_byte(HOP_LIMIT_AT),
+        /*  3 */ bpf::if_equal(HOP_LIMIT.into(), 0, 23),               // → 4, 27
+        /*  4 */ load_byte(NEXT_HEADER),
+        /*  5 */ bpf::if_equal(NEXT_HEADER_ICMPV6.into(), 3, 0),       // → 9
+        /*  6 */ bpf::if_equal(HOP_BY_HOP, 4, 0),                      // → 11
+        /*  7 */ bpf::if_equal(ROUTING, 3, 0),                         // → 11
+        /*  8 */ bpf::if_equal(DESTINATION_OPTIONS, 2, 18),            // → 11, 27
+        /*  9 */ bpf::load_x_value(0),
+        /* 10 */ bpf::skip(8),                                         // → 19
+        /* 11 */ load_byte(MESSAGE),                                   // the header's own Next Header
+        /* 12 */ bpf::if_equal(ROUTING, 9, 0),                         // → 22
+        /* 13 */ bpf::if_equal(DESTINATION_OPTIONS, 8, 0),             // → 22
+        /* 14 */ bpf::if_equal(NEXT_HEADER_ICMPV6.into(), 0, 12),      // → 15, 27
+        /* 15 */ load_byte(MESSAGE + 1),                               // its length beyond 8 bytes, in units of 8
+        /* 16 */ bpf::add(1),
+        /* 17 */ bpf::shift_left(3),
+        /* 18 */ bpf::copy_to_x(),
+        /* 19 */ bpf::load_byte_indexed(packet + MESSAGE),
+        /* 20 */ bpf::if_equal(ROUTER_SOLICITATION.into(), 1, 0),      // → 22
+        /* 21 */ bpf::if_equal(ROUTER_ADVERTISEMENT.into(), 0, 5),     // → 22, 27
+        /* 22 */ bpf::load_extension(libc::SKF_AD_PKTTYPE),
+        /* 23 */ bpf::if_equal(libc::PACKET_OTHERHOST.into(), 3, 0),   // → 27
+        /* 24 */ bpf::load_extension(SKF_AD_VLAN_TAG),
+        /* 25 */ bpf::and(VLAN_ID),                                    // priority tags have VLAN 0
+        /* 26 */ bpf::if_equal(0, 1, 0),                               // → 28, 27
+        /* 27 */ bpf::refuse(),
+        /* 28 */ bpf::accept(),
     ]
 }

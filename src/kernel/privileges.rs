@@ -1,4 +1,4 @@
-//! Giving up what only the opening of sockets needs.
+//! Drops the privileges that only opening the sockets needs.
 
 use std::io;
 
@@ -7,25 +7,25 @@ use caps::{CapSet, Capability, CapsHashSet};
 use nix::sys::prctl::set_no_new_privs;
 use thiserror::Error;
 
-/// A privilege could not be given up.
+/// Why the privileges could not be dropped.
 #[derive(Debug, Error)]
 pub enum PrivilegeError {
     /// `no_new_privs` could not be set.
-    #[error("cannot bar new privileges (no_new_privs): {0}")]
+    #[error("cannot set no_new_privs: {0}")]
     NoNewPrivileges(io::Error),
     /// A capability set could not be emptied.
-    #[error("cannot give up its capabilities: {0}")]
+    #[error("cannot drop capabilities: {0}")]
     Capabilities(#[from] CapsError),
 }
 
-/// Empties every capability set and bars any way to new privileges.
+/// Empties the capability sets and sets `no_new_privs`.
 ///
-/// The bounding set can only be emptied by who has `CAP_SETPCAP`, as root by
-/// hand has; under systemd the unit bounds it to `CAP_NET_RAW`, which
-/// `no_new_privs` keeps out of reach.
+/// The bounding set is emptied only if the process has `CAP_SETPCAP`, as root
+/// has. Under systemd it holds `CAP_NET_RAW`, which `no_new_privs` makes
+/// unreachable.
 ///
 /// # Errors
-/// When a set cannot be emptied.
+/// If a set cannot be emptied.
 pub(crate) fn drop_all() -> Result<(), PrivilegeError> {
     set_no_new_privs().map_err(|errno| PrivilegeError::NoNewPrivileges(errno.into()))?;
     if caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP)? {

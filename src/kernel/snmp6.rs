@@ -8,27 +8,27 @@ use std::path::PathBuf;
 
 use autora_core::interface_name::IfName;
 
-/// Where the kernel shows the counters of each interface. No netlink message
-/// carries those of single types.
+/// The counters of each interface. No netlink message has those of a single
+/// `ICMPv6` type.
 const DIRECTORY: &str = "/proc/self/net/dev_snmp6";
-/// The line appears with the first one.
+/// The line appears when the first one is sent.
 const FIELD: &[u8] = b"Icmp6OutType134";
-/// Half of the file, of lines of 44 bytes.
+/// In bytes: half of the file, whose lines have 44.
 const CHUNK: usize = 2048;
 
-/// Reads how many Router Advertisements raw sockets of this host sent on an
-/// interface since it exists; packet sockets are not counted.
+/// Reads how many Router Advertisements other programs of this host sent on an
+/// interface since it was created. The kernel counts raw sockets, but not
+/// packet sockets such as ours.
 #[derive(Debug)]
 pub(crate) struct ForeignCount {
-    /// Kept, so that no reading takes memory.
+    /// Kept so that reading does not allocate.
     path: PathBuf,
-    /// The count that was found last, and how many `ICMPv6` messages in all had
-    /// been sent before it was read.
+    /// The last count, and the number of all `ICMPv6` messages sent before it was read.
     found: Option<(u64, u64)>,
 }
 
 impl ForeignCount {
-    /// For one interface, whatever its name.
+    /// A reader for one interface.
     #[must_use]
     pub(crate) fn new() -> Self {
         let mut path = PathBuf::from(DIRECTORY);
@@ -36,16 +36,16 @@ impl ForeignCount {
         Self { path, found: None }
     }
 
-    /// The present count for the interface, which is called `name`, and on
-    /// which so many `ICMPv6` messages in all were sent, as far as is known.
+    /// The current count for the interface, whose name is now `name`.
+    /// `icmpv6_sent` is the number of all `ICMPv6` messages sent on it, if known.
     ///
-    /// The kernel counts an advertisement in both. As long as no message was
-    /// sent none of them was an advertisement, and the file, which costs more
-    /// than everything else that is read, need not be.
+    /// The kernel counts an advertisement in both numbers, so the file is read
+    /// only if `icmpv6_sent` has changed. Reading it costs more than all other
+    /// state of the link.
     ///
     /// # Errors
-    /// When the file cannot be read, as while IPv6 does not run on the
-    /// interface, or is not understood (`InvalidData`).
+    /// If the file cannot be read, for example because IPv6 does not run on the
+    /// interface, or cannot be parsed (`InvalidData`).
     pub(crate) fn read(&mut self, name: &IfName, icmpv6_sent: Option<u64>) -> io::Result<u64> {
         if let Some((count, _)) = self.found.filter(|&(_, before)| icmpv6_sent == Some(before)) {
             return Ok(count);
@@ -60,9 +60,8 @@ impl ForeignCount {
     }
 }
 
-/// The field's value, 0 without such a line. Reads by small pieces, each of
-/// whole lines: a file as large as these come would cost every instance two
-/// pages for ever.
+/// The value of the field; 0 if there is no such line. Reads in chunks, since a
+/// buffer for the whole file would cost every instance two more pages.
 fn find(mut file: impl Read) -> io::Result<u64> {
     let mut chunk = [0; CHUNK];
     let mut filled = 0;
@@ -74,7 +73,7 @@ fn find(mut file: impl Read) -> io::Result<u64> {
         };
         filled += read;
         let text = chunk.get(..filled).unwrap_or_default();
-        // What follows the last newline is the beginning of a line, or at the end of the file nothing.
+        // After the last newline there is the start of a line, or nothing at the end of the file.
         let lines = text.iter().rposition(|&b| b == b'\n').map_or(0, |last| last + 1);
         let found = text.get(..lines).unwrap_or_default();
         let found = found
@@ -103,10 +102,10 @@ fn number(value: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// Gives a few bytes at a time.
-    struct Piecemeal<'a>(&'a [u8], usize);
+    /// A reader that returns at most this many bytes at a time.
+    struct ShortReads<'a>(&'a [u8], usize);
 
-    impl Read for Piecemeal<'_> {
+    impl Read for ShortReads<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             let most = self.1.min(buffer.len());
             self.0.read(&mut buffer[..most])
@@ -121,21 +120,21 @@ mod tests {
     }
 
     #[test]
-    fn the_line_is_found_however_the_file_is_cut() {
+    fn the_line_is_found_with_reads_of_any_length() {
         let with = file(&[
             "Icmp6OutType133     \t7",
             "Icmp6OutType134                 \t4711",
         ]);
         let without = file(&["Icmp6InType134     \t7", "Icmp6OutType1345   \t8"]);
         for piece in [1, 7, 44, 1000, 5000] {
-            assert_eq!(find(Piecemeal(with.as_bytes(), piece)).unwrap(), 4711);
-            assert!(find(Piecemeal(without.as_bytes(), piece)).is_err());
-            assert_eq!(find(Piecemeal(file(&[]).as_bytes(), piece)).unwrap(), 0);
+            assert_eq!(find(ShortReads(with.as_bytes(), piece)).unwrap(), 4711);
+            assert!(find(ShortReads(without.as_bytes(), piece)).is_err());
+            assert_eq!(find(ShortReads(file(&[]).as_bytes(), piece)).unwrap(), 0);
         }
     }
 
     #[test]
-    fn what_is_not_understood_is_an_error() {
+    fn a_file_that_cannot_be_parsed_is_an_error() {
         let endless = "x".repeat(3000);
         for text in [
             "Icmp6OutType134 -1\n",

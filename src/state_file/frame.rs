@@ -1,17 +1,17 @@
-//! The frame of a state file's text: a fixed length, and a checksum.
+//! The frame of a state file: a text of fixed length that ends with a checksum.
 
 use std::fmt::{self, Write};
 use std::io;
 
-/// The length of the text. Shorter ones are padded, so that a write never has
-/// to shorten the file; the longest explanations lose their end.
+/// The length of the text in bytes. Shorter texts are padded, so that a write
+/// never has to truncate the file; very long explanations are cut off.
 pub const LEN: usize = 2048;
-/// `checksum`, a space, 16 digits and the end of the line.
+/// `checksum`, a space, 16 digits and a newline.
 const CHECKSUM_LEN: usize = 9 + 16 + 1;
 const CONTENT_LEN: usize = LEN - CHECKSUM_LEN;
 const LAST_NEWLINE: usize = CONTENT_LEN - 1;
 
-/// A text of [`LEN`] bytes in the making. What does not fit is dropped.
+/// Buffer for a text of [`LEN`] bytes. What does not fit is cut off.
 #[derive(Debug)]
 pub struct Frame {
     bytes: [u8; LEN],
@@ -30,13 +30,13 @@ impl Default for Frame {
 }
 
 impl Frame {
-    /// What tells it from others.
+    /// The checksum of the content, after [`super::Record::format`].
     #[must_use]
     pub fn checksum(&self) -> u64 {
         self.checksum
     }
 
-    /// The whole text.
+    /// All [`LEN`] bytes, after [`super::Record::format`].
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
@@ -46,7 +46,7 @@ impl Frame {
         self.used = 0;
     }
 
-    /// Pads the content, and ends the text with the checksum of that.
+    /// Pads the content and appends its checksum.
     pub(super) fn finish(&mut self) {
         let (content, last_line) = self.bytes.split_at_mut(CONTENT_LEN);
         if let Some(padding) = content.get_mut(self.used..) {
@@ -59,7 +59,8 @@ impl Frame {
         last_line.copy_from_slice(&checksum_line(self.checksum));
     }
 
-    /// What a text that was read holds, unless it is torn or damaged.
+    /// The content of a text; `None` if the checksum is wrong, as when it was
+    /// read during a write.
     pub(super) fn content(text: &[u8]) -> Option<&str> {
         let (content, last_line) = text.split_at_checked(CONTENT_LEN)?;
         if last_line != checksum_line(checksum(content)) {
@@ -72,7 +73,7 @@ impl Frame {
 impl Write for Frame {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let room = self.bytes.get_mut(self.used..LAST_NEWLINE).unwrap_or_default();
-        // Only whole characters, so that what is cut off is text still.
+        // Only whole characters, so that the text stays valid UTF-8.
         let fits = (0..=text.len().min(room.len()))
             .rev()
             .find(|&end| text.is_char_boundary(end))
@@ -85,8 +86,8 @@ impl Write for Frame {
     }
 }
 
-/// FNV-1a in words of eight bytes. It tells a text that was read while it was
-/// being written; nobody forges what only its owner can write.
+/// FNV-1a over words of eight bytes. It detects a text that was read during a
+/// write. It need not resist forgery, since only the owner can write the file.
 fn checksum(content: &[u8]) -> u64 {
     content.chunks(8).fold(0xcbf2_9ce4_8422_2325, |sum, chunk| {
         let mut word = [0; 8];
@@ -99,7 +100,7 @@ fn checksum(content: &[u8]) -> u64 {
 
 fn checksum_line(sum: u64) -> [u8; CHECKSUM_LEN] {
     let mut line = [0; CHECKSUM_LEN];
-    // It has exactly the room that it needs.
+    // Cannot fail: the length is exact.
     let _ = io::Write::write_fmt(&mut line.as_mut_slice(), format_args!("checksum {sum:016x}\n"));
     line
 }

@@ -1,13 +1,13 @@
-//! What an instance tells of itself: to its successor, and to `autora status`.
+//! The state file of an instance, for `autora status` and for the next process
+//! on the same interface.
 //!
-//! A file per instance in the runtime directory holds both. A file, because it
-//! costs an idle instance nothing, because an instance that hangs cannot block
-//! who reads it, and because reading needs no privilege and wakes nobody. A
-//! socket would cost each instance a descriptor and a wake-up per question,
-//! and could be flooded.
+//! It is one file per instance in the runtime directory. A file costs an idle
+//! instance nothing, an instance that hangs cannot block its readers, and
+//! reading needs no privilege and wakes no process. A socket would cost each
+//! instance a descriptor and a wake-up per query, and could be flooded.
 //!
-//! The owner holds a write lock on its file for as long as it lives; who reads
-//! asks the kernel for that lock, so that no process id has to be guessed at.
+//! The owner holds a write lock on its file until it exits. Readers test for
+//! that lock, so they do not depend on process ids.
 
 mod frame;
 mod owner;
@@ -22,24 +22,25 @@ pub use owner::{StateFile, load_handover};
 pub use record::{Handover, Record, State};
 pub use running::{Running, running};
 
-/// Where instances publish that no service manager gave a directory to.
+/// The directory of state files if `$RUNTIME_DIRECTORY` is not set.
 pub const DIRECTORY: &str = "/run/autora";
 
-/// The first directory of `$RUNTIME_DIRECTORY`, which systemd separates by
-/// colons, if there is one.
-fn given_directory() -> Option<PathBuf> {
+/// The first directory in `$RUNTIME_DIRECTORY`, where systemd separates several
+/// by colons; `None` if it is not set or not absolute.
+fn runtime_directory() -> Option<PathBuf> {
     let all = env::var_os("RUNTIME_DIRECTORY")?;
     env::split_paths(&all).next().filter(|path| path.is_absolute())
 }
 
-/// Where the instances of this host publish.
+/// The directory of the state files of this host.
 #[must_use]
 pub fn directory() -> PathBuf {
-    given_directory().unwrap_or_else(|| DIRECTORY.into())
+    runtime_directory().unwrap_or_else(|| DIRECTORY.into())
 }
 
-/// Whether a service manager gave a directory, so that it should work.
+/// Whether `$RUNTIME_DIRECTORY` is set: a service manager made the directory, so
+/// an error there is worth a warning.
 #[must_use]
-pub fn is_given() -> bool {
-    given_directory().is_some()
+pub fn has_runtime_directory() -> bool {
+    runtime_directory().is_some()
 }

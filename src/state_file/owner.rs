@@ -1,4 +1,4 @@
-//! The owner's side: the file, the lock on it, and what changed.
+//! The owner's side: creates, locks and writes the file.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read};
@@ -14,36 +14,35 @@ use nix::libc;
 use super::frame::{Frame, LEN};
 use super::record::{Handover, Record};
 use super::running::whole_file_lock;
-use super::{DIRECTORY, directory, given_directory};
+use super::{DIRECTORY, directory, runtime_directory};
 
-/// For everybody to read, and the owner to write.
+/// Everybody may read, only the owner may write.
 const DIRECTORY_MODE: u32 = 0o755;
 const FILE_MODE: u32 = 0o644;
-/// Until the lock is held, so that nobody else can take one first.
+/// Until the lock is held, so that no other user can lock the file first.
 const UNPUBLISHED_MODE: u32 = 0o600;
 
-/// An instance's own file, locked for as long as this lives.
+/// The state file of this process, locked until it is dropped.
 #[derive(Debug)]
 pub struct StateFile {
     file: File,
     path: PathBuf,
-    /// The checksum of what it holds.
+    /// The checksum of its content.
     written: u64,
 }
 
 impl StateFile {
-    /// Makes the file of an instance with its `first` record, in which it puts
-    /// what an earlier process on the same interface left: its handover, and one
-    /// restart more than it had.
+    /// Creates the file with the record `first`. If an earlier process on the
+    /// same link left a file, its handover is put into `first`, and its number of
+    /// restarts plus one.
     ///
-    /// It is always a new file in the place of the old one: that may belong to
-    /// somebody else, as when root has served the interface by hand, or be
-    /// locked by somebody who was allowed to read it.
+    /// An existing file is always replaced: it may belong to another user, for
+    /// example if root served the interface by hand, or a reader may have locked it.
     ///
     /// # Errors
-    /// When no file can be had in the directory.
+    /// If the file cannot be created, locked or written.
     pub fn open(first: &mut Record) -> io::Result<Self> {
-        let directory = match given_directory() {
+        let directory = match runtime_directory() {
             Some(directory) => directory,
             None => default_directory()?,
         };
@@ -77,34 +76,35 @@ impl StateFile {
         })
     }
 
-    /// Publishes `record`, in one call, if anything in it is news.
+    /// Writes `record` in one call, unless the file already has this content.
     ///
     /// # Errors
-    /// What the file system says.
+    /// The file system's error.
     pub fn write(&mut self, record: &Record) -> io::Result<()> {
         let mut frame = Frame::default();
         record.format(&mut frame);
         if frame.checksum() == self.written {
             return Ok(());
         }
+        self.file.write_all_at(frame.as_bytes(), 0)?;
         self.written = frame.checksum();
-        self.file.write_all_at(frame.as_bytes(), 0)
+        Ok(())
     }
 
-    /// Forgets an interface that is gone.
+    /// Deletes the file, because the interface no longer exists.
     ///
     /// # Errors
-    /// What the file system says.
+    /// The file system's error.
     pub fn remove(self) -> io::Result<()> {
         fs::remove_file(self.path)
     }
 }
 
-/// What an instance on the link left for the next one, or will leave; nothing
-/// if none ever ran there.
+/// The handover of the last instance on the link, which may still run; empty if
+/// there was none.
 ///
 /// # Errors
-/// When it cannot be read.
+/// If the file exists but cannot be read.
 pub fn load_handover(link: &LinkIdentity, now: Instant) -> io::Result<Handover> {
     let before = read(&directory().join(file_name(link.namespace, link.ifindex)))?;
     let before = before.filter(|before| before.identity().is_same(link));
@@ -115,7 +115,7 @@ fn file_name(namespace: u64, ifindex: u32) -> String {
     format!("{namespace}.{ifindex}")
 }
 
-/// A file that is not there, or not ours to understand, is as good as none.
+/// The record in the file; `None` if there is no file, or no valid record in it.
 fn read(path: &Path) -> io::Result<Option<Record<'static>>> {
     let opened = OpenOptions::new()
         .read(true)
@@ -130,8 +130,7 @@ fn read(path: &Path) -> io::Result<Option<Record<'static>>> {
     Ok(Record::parse(&text))
 }
 
-/// The directory that systemd makes for its instances; one that is started by
-/// hand before them makes it the same way, if it can.
+/// Creates the directory, if it does not exist, with the mode that systemd uses.
 fn default_directory() -> io::Result<PathBuf> {
     match DirBuilder::new().mode(DIRECTORY_MODE).create(DIRECTORY) {
         Ok(()) => fs::set_permissions(DIRECTORY, Permissions::from_mode(DIRECTORY_MODE))?,

@@ -1,4 +1,4 @@
-//! The text of a state file: one `key value` a line, of a fixed length in all.
+//! The content of a state file: lines of the form `key value`.
 
 use std::borrow::Cow;
 use std::fmt::{self, Display, Write};
@@ -13,30 +13,31 @@ use autora_core::other_senders::Seen;
 use autora_core::prefix::Prefix64;
 use autora_core::router::{AdvertisedPrefix, AdvertisedState, MAX_PREFIXES, SentState};
 use autora_core::time::Instant;
+use autora_core::visible::Visible;
 use autora_core::wire::Rejection;
 
 use super::frame::Frame;
 
-/// Another first line is another version's.
+/// Any other first line means another version of the format.
 const FIRST_LINE: &str = "autora-state 1";
 
-/// What an instance does.
+/// The state of an instance.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
-    /// It has not looked at its interface yet.
+    /// It has not read the state of its interface yet.
     Starting,
     /// It advertises.
     Advertising,
-    /// It does not, for a reason.
+    /// It does not advertise; the record has the reason.
     Waiting,
-    /// It leaves the link to another daemon of this host.
+    /// It does not advertise because another daemon of this host does.
     Yielding,
-    /// It withdraws what it advertised, and ends.
+    /// It withdraws what it advertised, and then exits.
     Stopping,
 }
 
 impl State {
-    /// Every state.
+    /// All states.
     pub const ALL: [Self; 5] = [
         Self::Starting,
         Self::Advertising,
@@ -45,7 +46,7 @@ impl State {
         Self::Stopping,
     ];
 
-    /// Its stable name.
+    /// A stable name for the state file, metrics and scripts.
     #[must_use]
     pub fn key(self) -> &'static str {
         match self {
@@ -58,29 +59,29 @@ impl State {
     }
 }
 
-/// What the next process on the same interface has to know.
+/// What a process hands over to the next one on the same link.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Handover {
-    /// What was sent, and what hosts hold because of it.
+    /// When it last sent, and what hosts hold.
     pub sent: SentState,
-    /// Other daemons' advertisements.
+    /// The last change of the count of other daemons' advertisements.
     pub foreign: Option<Seen>,
 }
 
-/// One instance at one moment.
+/// The state of one instance at one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record<'a> {
-    /// The name of its interface.
+    /// The interface's current name.
     pub interface: Cow<'a, IfName>,
-    /// The index of that.
+    /// The interface's index.
     pub ifindex: u32,
-    /// The inode of the network namespace that it is in.
+    /// The inode of the network namespace.
     pub namespace: u64,
     /// [`LinkIdentity::namespace_cookie`]
     pub namespace_cookie: Option<u64>,
     /// [`LinkIdentity::link_id`]
     pub link_id: Option<u64>,
-    /// The instance's own process id, as it sees itself.
+    /// The process id, in the instance's own PID namespace.
     pub pid: u32,
     /// The version of the program.
     pub version: Cow<'a, str>,
@@ -88,28 +89,28 @@ pub struct Record<'a> {
     pub started: Instant,
     /// How many processes served this interface before.
     pub restarts: u64,
-    /// What it does.
+    /// The state.
     pub state: State,
-    /// Since when.
+    /// When it entered `state`.
     pub since: Instant,
-    /// The prefix that it advertises.
+    /// The prefix, while it advertises.
     pub prefix: Option<Prefix64>,
-    /// The address that it advertises from.
+    /// The source address, while it advertises.
     pub source: Option<Ipv6Addr>,
-    /// Why it does not advertise: [`autora_core::eligibility::Reason::key`], or nothing.
+    /// Why it does not advertise: [`autora_core::eligibility::Reason::key`], else empty.
     pub reason: Cow<'a, str>,
-    /// The same in sentences.
+    /// The reason in a sentence, else empty.
     pub explanation: Cow<'a, str>,
-    /// What it has counted.
+    /// Its counters since the start of the process.
     pub counters: Counters,
-    /// When the next advertisement is due, or was.
+    /// When the next advertisement is due; in the past if it is late.
     pub next_ra: Option<Instant>,
-    /// For the next process.
+    /// The handover to the next process.
     pub handover: Handover,
 }
 
 impl Record<'_> {
-    /// Which link it was about.
+    /// The identity of the link that the record is about.
     #[must_use]
     pub fn identity(&self) -> LinkIdentity {
         LinkIdentity {
@@ -121,10 +122,10 @@ impl Record<'_> {
         }
     }
 
-    /// Writes the text into a `frame`, without any other handover.
+    /// Replaces the content of `frame` with this record.
     pub fn format(&self, frame: &mut Frame) {
         frame.clear();
-        // A frame swallows what is too much for it: there is nothing to fail.
+        // Cannot fail: a frame cuts off what does not fit.
         let _ = self.lines(frame);
         frame.finish();
     }
@@ -153,15 +154,17 @@ impl Record<'_> {
             writeln!(frame, "rs_dropped_{} {count}", reason.key())?;
         }
         writeln!(frame, "send_errors {}", counters.send_errors)?;
-        writeln!(frame, "foreign_ra_seen {}", counters.ras_heard)?;
+        writeln!(frame, "foreign_ra_seen {}", counters.foreign_ras_received)?;
         optional(frame, "next_ra", self.next_ra.map(Nanoseconds))?;
         let sent = &handover.sent;
-        optional(frame, "last_ra", sent.last_ra.map(Nanoseconds))?;
+        let last_ra = if sent.is_sending { "sending_ra" } else { "last_ra" };
+        optional(frame, last_ra, sent.last_ra.map(Nanoseconds))?;
         optional(
             frame,
             "default_router_until",
             sent.advertised.router_until.map(Nanoseconds),
         )?;
+        optional(frame, "last_source", sent.advertised.source)?;
         optional(frame, "last_prefix", sent.advertised.last.map(Prefix64::network))?;
         for held in sent.advertised.all() {
             writeln!(
@@ -177,13 +180,14 @@ impl Record<'_> {
             writeln!(frame, "other_daemon_seen {}", Nanoseconds(at))?;
         }
         optional(frame, "reason", some_text(&self.reason))?;
-        // The last one, as it is the only one that may be cut off.
+        // The last line, since it may be cut off.
         optional(frame, "explanation", some_text(&self.explanation).map(OneLine))
     }
 }
 
 impl Record<'static> {
-    /// Reads a text back; `None` if it is torn, damaged or another version's.
+    /// Parses the text of a state file; `None` if the checksum is wrong, a value
+    /// is invalid, or the format has another version.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let lines = Frame::content(text)?.strip_prefix(FIRST_LINE)?;
@@ -191,16 +195,17 @@ impl Record<'static> {
         let number = |key: &str| text(key)?.parse().ok();
         let instant = |key: &str| number(key).map(|n| Instant::from_boot(Duration::from_nanos(n)));
         let prefix = |key: &str| text(key)?.parse().ok().map(Prefix64::of);
-        let plain = |key: &str| Cow::Owned(visible(text(key).unwrap_or_default()));
+        let plain = |key: &str| Cow::Owned(Visible(text(key).unwrap_or_default()).to_string());
 
         let dropped = |reason: Rejection| number(&format!("rs_dropped_{}", reason.key()));
         let counters = Counters {
             ras_sent: number("ra_sent")?,
             solicitations_answered: number("rs_answered")?,
             send_errors: number("send_errors")?,
-            ras_heard: number("foreign_ra_seen")?,
+            foreign_ras_received: number("foreign_ra_seen")?,
             dropped_by_reason: Rejection::ALL.map(|reason| dropped(reason).unwrap_or(0)),
         };
+        let sending = instant("sending_ra");
         let foreign = number("other_daemon_count").zip(instant("other_daemon_seen"));
         Some(Self {
             interface: Cow::Owned(IfName::new(&unescaped(text("interface")?)).ok()?),
@@ -224,8 +229,14 @@ impl Record<'static> {
             link_id: number("link_id"),
             handover: Handover {
                 sent: SentState {
-                    last_ra: instant("last_ra"),
-                    advertised: advertised(lines, instant("default_router_until"), prefix("last_prefix")),
+                    last_ra: instant("last_ra").or(sending),
+                    is_sending: sending.is_some(),
+                    advertised: AdvertisedState {
+                        router_until: instant("default_router_until"),
+                        source: text("last_source").and_then(|text| text.parse().ok()),
+                        last: prefix("last_prefix"),
+                        ..held(lines)
+                    },
                 },
                 foreign: foreign.map(|(count, at)| Seen { count, at }),
             },
@@ -234,13 +245,15 @@ impl Record<'static> {
 }
 
 impl Handover {
-    /// The same, with no time that lies after `now`. A time to come cannot
-    /// have been: counting from now is the safe side.
+    /// The same for a process that starts at `now`. A time of an event that is
+    /// after `now` is wrong, and `now` is the safe value: it causes the longest
+    /// wait. An advertisement that was being sent may have left as late as `now`.
     #[must_use]
     pub fn before(self, now: Instant) -> Self {
+        let sent = |at: Instant| if self.sent.is_sending { now } else { at.min(now) };
         Self {
             sent: SentState {
-                last_ra: self.sent.last_ra.map(|at| at.min(now)),
+                last_ra: self.sent.last_ra.map(sent),
                 ..self.sent
             },
             foreign: self.foreign.map(|seen| Seen {
@@ -251,13 +264,9 @@ impl Handover {
     }
 }
 
-/// The prefixes that hosts hold; lines that are malformed are left out.
-fn advertised(lines: &str, router_until: Option<Instant>, last: Option<Prefix64>) -> AdvertisedState {
-    let mut state = AdvertisedState {
-        router_until,
-        last,
-        ..AdvertisedState::default()
-    };
+/// What hosts hold; malformed lines are left out.
+fn held(lines: &str) -> AdvertisedState {
+    let mut state = AdvertisedState::default();
     let held = lines.lines().filter_map(|line| line.strip_prefix("held "));
     for line in held.take(MAX_PREFIXES) {
         let mut words = line.split(' ');
@@ -270,7 +279,7 @@ fn advertised(lines: &str, router_until: Option<Instant>, last: Option<Prefix64>
     state
 }
 
-/// Reads what [`End`] wrote.
+/// The reverse of [`End`].
 fn end(word: &str) -> Result<Option<Instant>, ParseIntError> {
     if word == NEVER {
         return Ok(None);
@@ -294,22 +303,10 @@ fn value<'a>(lines: &'a str, key: &str) -> Option<&'a str> {
     values.next()
 }
 
-/// Nothing in a text that was read may move a cursor or forge a line.
-fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
-}
-
-/// The end of a lifetime that has none.
+/// The end of an infinite lifetime.
 const NEVER: &str = "never";
 
+/// The end of a lifetime; `None` if it is infinite.
 struct End(Option<Instant>);
 
 impl Display for End {
@@ -321,6 +318,7 @@ impl Display for End {
     }
 }
 
+/// Formats a time as nanoseconds since boot.
 struct Nanoseconds(Instant);
 
 impl Display for Nanoseconds {
@@ -329,7 +327,7 @@ impl Display for Nanoseconds {
     }
 }
 
-/// A name of printable bytes, the others and the backslash as `\xNN`.
+/// Formats a name with `\xNN` for the backslash and for bytes that are not printable ASCII.
 struct Escaped<'a>(&'a [u8]);
 
 impl Display for Escaped<'_> {
@@ -362,7 +360,7 @@ fn unescaped(text: &str) -> Vec<u8> {
     name
 }
 
-/// A text without ends of lines in it.
+/// Formats a text with spaces instead of newlines.
 struct OneLine<'a>(&'a str);
 
 impl Display for OneLine<'_> {

@@ -1,4 +1,4 @@
-//! The reader's side: what the instances that live have published.
+//! The reader's side: reads the state files of running instances.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -14,25 +14,25 @@ use nix::libc;
 use super::frame::LEN;
 use super::record::Record;
 
-/// More files than any host has interfaces to serve are not looked at.
+/// At most this many directory entries are read; no host serves as many interfaces.
 const MAX_FILES: usize = 65_536;
-/// A text that is read while it is written is read again this often.
-const ATTEMPTS: u32 = 8;
+/// How often a file is read at most if it is being written at the same time.
+const MAX_ATTEMPTS: u32 = 8;
 
-/// What was found in a directory.
+/// The state files of running instances in a directory.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Running {
-    /// The instances that live, in no order.
+    /// Their records, in no particular order.
     pub instances: Vec<Record<'static>>,
-    /// Files whose owner lives but whose text cannot be read, as after an
-    /// upgrade that has not restarted its instance.
+    /// How many files of running instances cannot be parsed, for example because
+    /// an instance was not restarted after an upgrade.
     pub unreadable: usize,
 }
 
-/// Reads what the instances in `directory` publish. It waits for nobody.
+/// Reads the state files in `directory` without blocking.
 ///
 /// # Errors
-/// When the directory is there but cannot be read.
+/// If the directory exists but cannot be read.
 pub fn running(directory: &Path) -> io::Result<Running> {
     let mut found = Running::default();
     let entries = match fs::read_dir(directory) {
@@ -44,8 +44,8 @@ pub fn running(directory: &Path) -> io::Result<Running> {
         if !is_a_state_file(&entry.file_name()) {
             continue;
         }
-        // It may be gone by now, or be no file of an instance.
-        let Ok(Some(file)) = open_if_alive(&entry.path()) else {
+        // An error may mean that it was deleted meanwhile.
+        let Ok(Some(file)) = open_if_owned(&entry.path()) else {
             continue;
         };
         match read(file) {
@@ -56,7 +56,7 @@ pub fn running(directory: &Path) -> io::Result<Running> {
     Ok(found)
 }
 
-/// `NAMESPACE.IFINDEX`
+/// Whether the name has the form `NAMESPACE.IFINDEX`.
 fn is_a_state_file(name: &OsStr) -> bool {
     let is_number = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
     let mut parts = name.as_bytes().split(|&byte| byte == b'.');
@@ -64,26 +64,26 @@ fn is_a_state_file(name: &OsStr) -> bool {
     namespace.is_some_and(is_number) && ifindex.is_some_and(is_number) && parts.next().is_none()
 }
 
-/// The file, if it is one and its owner lives.
-fn open_if_alive(path: &Path) -> io::Result<Option<File>> {
+/// Opens the file if it is a regular file whose owner still runs.
+fn open_if_owned(path: &Path) -> io::Result<Option<File>> {
     let file = OpenOptions::new()
         .read(true)
-        // Whatever else may stand here: no link is followed, and no other end waited for.
+        // Does not follow a symbolic link, and does not wait for the other end of a FIFO.
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path)?;
     if !file.metadata()?.is_file() {
         return Ok(None);
     }
-    // Who may only read can only hold a read lock, which is in nobody's way here.
+    // Only the owner can hold a write lock; read locks of other users do not matter.
     let mut lock = whole_file_lock(libc::F_RDLCK);
     fcntl(file.as_fd(), FcntlArg::F_OFD_GETLK(&mut lock))?;
-    let is_alive = i32::from(lock.l_type) == libc::F_WRLCK;
-    Ok(is_alive.then_some(file))
+    let is_owned = i32::from(lock.l_type) == libc::F_WRLCK;
+    Ok(is_owned.then_some(file))
 }
 
 fn read(mut file: File) -> Option<Record<'static>> {
     let mut text = Vec::with_capacity(LEN);
-    for _ in 0..ATTEMPTS {
+    for _ in 0..MAX_ATTEMPTS {
         text.clear();
         file.rewind().ok()?;
         (&mut file).take(LEN as u64).read_to_end(&mut text).ok()?;
@@ -94,7 +94,7 @@ fn read(mut file: File) -> Option<Record<'static>> {
     None
 }
 
-/// A lock of all of a file, for an open file description.
+/// A lock of the whole file, for an open file description.
 pub(super) fn whole_file_lock(kind: libc::c_int) -> libc::flock {
     libc::flock {
         l_type: kind.try_into().expect("the kinds of locks are 0 to 2"),
@@ -120,8 +120,8 @@ mod tests {
     use autora_core::interface_name::IfName;
     use autora_core::time::Instant;
 
-    /// Says the same number again and again, in the first line and in the last.
-    fn saying(number: u64) -> Frame {
+    /// A text with the same number in several lines, the first and the last included.
+    fn frame_with(number: u64) -> Frame {
         let record = Record {
             interface: Cow::Owned(IfName::new(b"tap-vm-1").unwrap()),
             ifindex: 7,
@@ -151,12 +151,12 @@ mod tests {
         frame
     }
 
-    /// The kernel promises no more than that each byte was written some time.
+    /// The kernel may return parts of two writes.
     #[test]
-    fn who_reads_during_a_write_gets_one_record_whole() {
+    fn a_read_during_a_write_never_returns_a_mixture() {
         let path = std::env::temp_dir().join(format!("autora-torn-{}", std::process::id()));
         let owner = File::create(&path).unwrap();
-        let frames: Vec<_> = (1..=9).map(|digit| saying(digit * 1_111_111_111)).collect();
+        let frames: Vec<_> = (1..=9).map(|digit| frame_with(digit * 1_111_111_111)).collect();
         owner.write_all_at(frames[0].as_bytes(), 0).unwrap();
         let done = AtomicBool::new(false);
         thread::scope(|scope| {
@@ -173,13 +173,13 @@ mod tests {
                 let whole = found.is_none_or(|record| {
                     let number = record.namespace;
                     let counters = record.counters;
-                    let said = record.explanation.trim_end_matches('.').trim_end();
+                    let explained = record.explanation.trim_end_matches('.').trim_end();
                     (record.restarts, counters.ras_sent, counters.send_errors) == (number, number, number)
-                        && said == number.to_string()
+                        && explained == number.to_string()
                 });
                 if !whole {
                     done.store(true, Ordering::Relaxed);
-                    panic!("a mixture was taken for a record");
+                    panic!("a mixture of two texts was accepted");
                 }
             }
             done.store(true, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! The log: to the journal with fields, or readable lines on standard error.
+//! The logger: to the journal with fields, else to standard error as lines.
 
 use std::io::Write;
 use std::time::SystemTime;
@@ -7,14 +7,15 @@ use autora_core::interface_name::IfName;
 use log::{LevelFilter, Log, Metadata, Record};
 use systemd_journal_logger::JournalLog;
 
-/// Sends what is logged to the journal if standard error is connected to it,
-/// every record with the field `AUTORA_INTERFACE`; else to standard error.
+/// Sets the logger. It logs to the journal if standard error is connected to
+/// that, with the field `AUTORA_INTERFACE` in each record if `interface` is
+/// given; else to standard error.
 pub fn init(level: LevelFilter, interface: Option<&IfName>) {
     log::set_max_level(level);
     if libsystemd::logging::connected_to_journal() && to_journal(interface) {
         return;
     }
-    // Fails only where a logger was set before, as in a test.
+    // Fails only if a logger was set before, as in a test.
     let _ = log::set_boxed_logger(Box::new(Stderr));
 }
 
@@ -42,8 +43,8 @@ impl Log for Stderr {
     fn log(&self, record: &Record) {
         let now = humantime::format_rfc3339_millis(SystemTime::now());
         let level = record.level().as_str().to_ascii_lowercase();
-        // One call, so that lines of several processes do not mix; and where
-        // standard error is gone, nobody is left to tell.
+        // One call, so that lines of several processes are not mixed. If standard
+        // error is closed, the error cannot be reported.
         let line = format!("{now} {level}: {}\n", record.args());
         let _ = std::io::stderr().write_all(line.as_bytes());
     }

@@ -1,34 +1,34 @@
-//! The names under which the journal's tools know what happened.
+//! The message IDs of journal entries.
 //!
-//! `journalctl MESSAGE_ID=…` and alerts rest on them, so a number never changes and is never used again.
+//! `journalctl MESSAGE_ID=…` and alerts depend on them, so a number never changes and is never used again.
 //! `contrib/autora.catalog` explains each (`journalctl -x`), and autora(8) lists them.
 
 /// An event that operators look or alert for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MessageId {
-    /// It advertises from now on, or another prefix, or from another source.
+    /// It starts to advertise, or advertises another prefix or from another source.
     Advertising,
     /// It does not advertise; `AUTORA_REASON` says why.
     NotAdvertising,
-    /// It is silent because another program of this host advertises.
+    /// It does not advertise because another program of this host does.
     Yielding,
-    /// Somebody else on the link sends Router Advertisements.
+    /// Another router on the link sends Router Advertisements.
     ForeignAdvertisement,
     /// A Router Advertisement could not be sent.
     SendFailed,
     /// Sending works again.
     SendWorks,
-    /// Guests are told that the default route or the prefix ends.
+    /// It withdraws the default route, or announces that a prefix is retired.
     Withdrawing,
-    /// It was told to stop, and withdraws.
+    /// SIGTERM or SIGINT: it withdraws and exits.
     Stopping,
     /// SIGHUP: it exits for a restart, without a withdrawal.
     Leaving,
-    /// The interface was deleted, renamed or moved away.
+    /// The interface was deleted, renamed or moved to another network namespace.
     InterfaceGone,
     /// It did not start: there is no such interface (status 66).
     NoInterface,
-    /// It ended: the operating system failed (status 71).
+    /// It exited: an unrecoverable operating-system error (status 71).
     SystemFailed,
     /// It did not start: a privilege is missing (status 77).
     NoPermission,
@@ -37,7 +37,7 @@ pub enum MessageId {
 }
 
 impl MessageId {
-    /// All of them, in the order of the manual.
+    /// All message IDs, in the order of the manual.
     pub const ALL: [Self; 14] = [
         Self::Advertising,
         Self::NotAdvertising,
@@ -84,7 +84,7 @@ mod tests {
 
     const CATALOG: &str = include_str!("../../contrib/autora.catalog");
 
-    /// The entries of the catalogue: the number, the header's lines, the text.
+    /// The entries of the catalogue: number, header lines, text.
     fn entries() -> Vec<(&'static str, &'static str, &'static str)> {
         CATALOG
             .split("\n-- ")
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn each_is_a_number_of_its_own() {
+    fn the_numbers_are_unique_and_well_formed() {
         let ids: BTreeSet<_> = MessageId::ALL.iter().map(|message| message.id()).collect();
         assert_eq!(ids.len(), MessageId::ALL.len());
         for id in ids {
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn each_explanation_names_the_interface_and_leads_to_the_manual() {
+    fn each_explanation_names_the_interface_and_the_manual() {
         for (id, header, text) in entries() {
             for line in [
                 "Subject: ",
@@ -126,10 +126,10 @@ mod tests {
             ] {
                 assert!(header.lines().any(|l| l.starts_with(line)), "{id}: {line}");
             }
-            // What ends a start may come before the name is known.
-            let ended = ["autora did not start", "autora ended"];
-            let ended = ended.iter().any(|words| header.contains(words));
-            assert!(ended || header.contains("@AUTORA_INTERFACE@"), "{id}: {header}");
+            // At the start the name of the interface may be unknown.
+            let exited = ["autora did not start", "autora ended"];
+            let exited = exited.iter().any(|words| header.contains(words));
+            assert!(exited || header.contains("@AUTORA_INTERFACE@"), "{id}: {header}");
             assert!(text.trim().len() > 80, "{id}: {text}");
         }
     }

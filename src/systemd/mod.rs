@@ -1,4 +1,4 @@
-//! The service manager, its journal and its units.
+//! systemd: notification, journal, units and their names.
 
 pub mod journal;
 pub mod message_id;

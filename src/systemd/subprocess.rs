@@ -1,38 +1,39 @@
-//! Another program's answer, within a time limit.
+//! Runs another program with a time limit.
 
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use autora_core::visible::Visible;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use thiserror::Error;
 
-/// A program that takes longer is hung, or waits for one that is.
+/// A program that takes longer hangs, or waits for one that hangs.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// Why there is no answer.
+/// Why a program gave no answer.
 #[derive(Debug, Error)]
 pub(crate) enum NoAnswer {
-    /// It ended with another status than 0; the first line of its standard error.
-    #[error("{0} says: {1}")]
-    Complaint(String, String),
-    /// It is not there, or does not end in time.
+    /// The program exited with another status than 0; the first line of its standard error.
+    #[error("{0} failed: {1}")]
+    Failed(String, String),
+    /// The program could not be started, or did not exit in time.
     #[error("{0}: {1}")]
     NotRun(String, io::Error),
 }
 
-/// What `program` prints until its end. One that hangs is killed.
+/// The standard output of `program`. It is killed if it does not exit within 2 s.
 ///
 /// # Errors
-/// When it does not end well.
+/// If it does not exit in time with status 0.
 pub(crate) fn ask(program: &str, arguments: &[&str]) -> Result<Vec<u8>, NoAnswer> {
     let (status, stdout, stderr) =
         run(program, arguments).map_err(|error| NoAnswer::NotRun(program.to_owned(), error))?;
     if status.success() {
         Ok(stdout)
     } else {
-        Err(NoAnswer::Complaint(program.to_owned(), one_line(&stderr)))
+        Err(NoAnswer::Failed(program.to_owned(), one_line(&stderr)))
     }
 }
 
@@ -40,7 +41,7 @@ fn run(program: &str, arguments: &[&str]) -> io::Result<(ExitStatus, Vec<u8>, Ve
     let mut child = Command::new(program)
         .args(arguments)
         .env("LC_ALL", "C.UTF-8")
-        // What is asked for is for a program, not for a screen.
+        // The output must not go to a pager.
         .env("SYSTEMD_PAGER", "")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -48,7 +49,7 @@ fn run(program: &str, arguments: &[&str]) -> io::Result<(ExitStatus, Vec<u8>, Ve
         .spawn()?;
     let answer = read(&mut child, Instant::now() + TIME_LIMIT);
     if answer.is_err() {
-        // It may have ended meanwhile.
+        // It may have exited meanwhile.
         let _ = child.kill();
     }
     let status = child.wait()?;
@@ -56,7 +57,7 @@ fn run(program: &str, arguments: &[&str]) -> io::Result<(ExitStatus, Vec<u8>, Ve
     Ok((status, stdout, stderr))
 }
 
-/// Both pipes until both are closed, which a program does at its end.
+/// Reads standard output and standard error until both are closed.
 fn read(child: &mut Child, deadline: Instant) -> io::Result<(Vec<u8>, Vec<u8>)> {
     let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
@@ -87,7 +88,7 @@ fn read(child: &mut Child, deadline: Instant) -> io::Result<(Vec<u8>, Vec<u8>)> 
     Ok((stdout, stderr))
 }
 
-/// Takes what is there; true at the end.
+/// Reads once and appends to `into`; true at the end of the stream.
 fn take(pipe: Option<&mut impl Read>, into: &mut Vec<u8>) -> io::Result<bool> {
     let Some(pipe) = pipe else {
         return Ok(true);
@@ -100,11 +101,8 @@ fn take(pipe: Option<&mut impl Read>, into: &mut Vec<u8>) -> io::Result<bool> {
 
 fn one_line(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
-    text.lines()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
+    let line = text.lines().find(|line| !line.trim().is_empty());
+    Visible(line.unwrap_or_default().trim()).to_string()
 }
 
 #[cfg(test)]
@@ -112,16 +110,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_streams_and_the_status_come_back() {
+    fn both_streams_and_the_status_are_returned() {
         let error = ask("sh", &["-c", "echo out; echo >&2; echo err >&2; exit 3"]).unwrap_err();
-        assert_eq!(error.to_string(), "sh says: err");
-        // More than a pipe holds.
+        assert_eq!(error.to_string(), "sh failed: err");
+        // More than the capacity of a pipe.
         let answer = ask("sh", &["-c", "head -c 300000 /dev/zero | tee /dev/stderr"]).unwrap();
         assert_eq!(answer.len(), 300_000);
     }
 
     #[test]
-    fn what_hangs_is_ended() {
+    fn a_program_that_hangs_is_killed() {
         let begin = Instant::now();
         let error = ask("sleep", &["1000"]).unwrap_err();
         assert_eq!(error.to_string(), "sleep: no answer within 2 s");
@@ -129,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_an_error() {
+    fn a_program_that_does_not_exist_is_an_error() {
         let error = ask("no-such-program-of-ours", &[]).unwrap_err();
         assert!(matches!(error, NoAnswer::NotRun(_, error) if error.kind() == io::ErrorKind::NotFound));
     }

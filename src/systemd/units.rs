@@ -1,18 +1,20 @@
-//! What systemd says of autora's units.
+//! The state of autora's units.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use autora_core::visible::Visible;
+
 use super::subprocess::{NoAnswer, ask};
 
-/// The unit that is the switch: while it is active, udev starts instances.
+/// The switch: udev starts instances while this unit is active.
 pub(crate) const SWITCH: &str = "autora.service";
-/// What it makes while it is active, and the udev rule asks for.
+/// The file that exists while the switch is on. The udev rule tests for it.
 const FLAG: &str = "/run/autora-enabled";
-/// systemd makes this when it is PID 1 (`sd_booted(3)`).
+/// The directory that exists if systemd is PID 1 (`sd_booted(3)`).
 const BOOTED: &str = "/run/systemd/system";
 
-/// One unit's properties, as `systemctl show` writes them; empty where it says nothing.
+/// The properties of a unit as `systemctl show` prints them; empty if it does not.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Unit {
     /// `LoadState`
@@ -23,7 +25,7 @@ pub(crate) struct Unit {
     pub sub: String,
     /// `UnitFileState`
     pub file: String,
-    /// `Result`, of its last process
+    /// `Result` of the last process
     pub result: String,
     /// `ExecMainStatus`
     pub status: String,
@@ -31,31 +33,24 @@ pub(crate) struct Unit {
     pub text: String,
 }
 
-/// What becomes of a unit.
+/// The state of a unit, from `LoadState`, `ActiveState` and `SubState`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Condition {
-    /// Somebody turned it off for good.
     Masked,
-    /// There is no such unit.
     NotFound,
-    /// It ended badly, and is not started again.
+    /// It failed and will not be restarted.
     Failed,
-    /// It ended badly, and is started again in a moment.
+    /// It failed and will be restarted after a delay.
     Restarting,
-    /// It is being started.
     Starting,
-    /// It is being stopped.
     Stopping,
-    /// It runs.
     Running,
-    /// It does not run.
     Stopped,
-    /// systemd said nothing.
+    /// systemd reported no state, or one that is not known here.
     Unknown,
 }
 
 impl Unit {
-    /// Its properties in a word.
     #[must_use]
     pub(crate) fn condition(&self) -> Condition {
         match (self.load.as_str(), self.active.as_str()) {
@@ -72,22 +67,22 @@ impl Unit {
     }
 }
 
-/// Whether it is this host's manager.
+/// Whether systemd is the service manager of this host.
 #[must_use]
 pub(crate) fn is_booted() -> bool {
     Path::new(BOOTED).is_dir()
 }
 
-/// Whether udev starts instances.
+/// Whether the switch is on, so that udev starts instances.
 #[must_use]
 pub(crate) fn switch_is_on() -> bool {
     Path::new(FLAG).exists()
 }
 
-/// Asks for all of these units at once.
+/// Queries the units `ids` with one call. The result is by unit name.
 ///
 /// # Errors
-/// Why there is no answer.
+/// If `systemctl` fails or does not answer in time.
 pub(crate) fn units(ids: &[String]) -> Result<BTreeMap<String, Unit>, NoAnswer> {
     let mut arguments = vec![
         "show",
@@ -99,14 +94,15 @@ pub(crate) fn units(ids: &[String]) -> Result<BTreeMap<String, Unit>, NoAnswer> 
     Ok(parse(&String::from_utf8_lossy(&answer)))
 }
 
-/// Paragraphs of `Property=value`, by their `Id`.
+/// Parses paragraphs of lines `Property=value`. The result is by `Id`.
 pub(crate) fn parse(text: &str) -> BTreeMap<String, Unit> {
     let mut units = BTreeMap::new();
     for paragraph in text.split("\n\n") {
         let mut unit = Unit::default();
         let mut id = None;
         for (property, value) in paragraph.lines().filter_map(|line| line.split_once('=')) {
-            let value = value.to_owned();
+            // A program chooses its StatusText.
+            let value = Visible(value).to_string();
             match property {
                 "Id" => id = Some(value),
                 "LoadState" => unit.load = value,
@@ -133,7 +129,7 @@ mod tests {
     use super::super::unit_name::service;
     use super::*;
 
-    /// As systemd 252 and 257 write it.
+    /// As systemd 252 and 257 print it.
     const SHOWN: &str = "\
 Result=exit-code
 ExecMainStatus=78
@@ -169,14 +165,20 @@ SubState=running
     }
 
     #[test]
-    fn nonsense_is_no_unit() {
+    fn a_status_text_cannot_direct_the_terminal() {
+        let units = parse("Id=a.service\nStatusText=fine\u{1b}[2J\u{202e}\u{9b}\n");
+        assert_eq!(units["a.service"].text, r"fine\u{1b}[2J\u{202e}\u{9b}");
+    }
+
+    #[test]
+    fn text_without_a_unit_gives_none() {
         for text in ["", "\n\n", "Id\n", "LoadState=loaded\n", "\u{0}=\n\n=="] {
             assert!(parse(text).is_empty(), "{text:?}");
         }
     }
 
     #[test]
-    fn the_properties_in_a_word() {
+    fn the_condition_for_each_state() {
         for (load, active, sub, expected) in [
             ("", "", "", Condition::Unknown),
             ("loaded", "maintenance", "", Condition::Unknown),

@@ -15,11 +15,6 @@ class Autora(Adapter):
     # The first advertisement goes out as soon as the link-local address is valid.
     first = 2.0
 
-    not_applicable = {
-        "rs-accept-extension-header": "by design its kernel filter sees a solicitation only right behind the IPv6 "
-        "header, where every known client puts it: so fragments and hiding places cost nothing (RFC 6980)",
-    }
-
     def __init__(self):
         self.binary = os.environ.get("AUTORA") or os.path.join(TREE, "target", "release", "autora")
 

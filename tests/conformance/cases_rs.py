@@ -150,6 +150,21 @@ accepts(
     lambda b: b.solicit(extension=(EXT_HOP_BY_HOP, options_header(ICMPV6))),
 )
 
+accepts(
+    "extension-destination",
+    "RFC 8200 4",
+    "behind a destination options header",
+    lambda b: b.solicit(extension=(EXT_DEST, options_header(ICMPV6))),
+)
+accepts(
+    "extension-chain",
+    "RFC 8200 4",
+    "behind a hop-by-hop and two destination options headers",
+    lambda b: b.solicit(
+        extension=(EXT_HOP_BY_HOP, options_header(EXT_DEST) + options_header(EXT_DEST) + options_header(ICMPV6))
+    ),
+)
+
 # RFC 6980 5 ------------------------------------------------------------------------------------------
 
 

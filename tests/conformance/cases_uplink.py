@@ -63,6 +63,21 @@ ROUTES = {
         ["rule add from 2001:db8:f::/48 table 100", "route add default via {gateway} dev {name} table 100"],
         ["route del default table 100"],
     ),
+    "orphan": (
+        "the default route of a table that no rule leads to",
+        ["route add default via {gateway} dev {name} table 100"],
+        ["route del default table 100"],
+    ),
+    "world": (
+        "a route for all of 2000::/3",
+        ["route add 2000::/3 via {gateway} dev {name}"],
+        ["route del 2000::/3"],
+    ),
+    "moved": (
+        "a default route whose next hop object was moved there, without an event of a route,",
+        ["nexthop add id 7 via fe80::98 dev lan0", "route add default nhid 7", "nexthop replace id 7 via {gateway} dev {name}"],
+        ["route del default", "nexthop del id 7"],
+    ),
     "source": (
         "a default route for some sources only, as DHCPv6 clients make it,",
         ["route add default from 2001:db8:f::/56 via {gateway} dev {name}"],

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "tests", "conformance"))
+sys.path.insert(0, os.path.join(HERE, "..", "conformance"))
 
 import wire  # noqa: E402
 
@@ -32,12 +32,15 @@ def write(target, seeds):
 def solicitations():
     host, mac = "fe80::5054:ff:fe12:3456", "52:54:00:12:34:56"
 
-    def packet(src, rest, kind=wire.ND_RS, code=0, extension=b""):
+    def packet(src, rest, kind=wire.ND_RS, code=0, extension=(wire.ICMPV6, b"")):
         message = wire.icmp(src, wire.ALL_ROUTERS, kind, code, rest)
-        next_header = wire.EXT_FRAGMENT if extension else wire.ICMPV6
-        return wire.ipv6(src, wire.ALL_ROUTERS, extension + message, next_header)
+        next_header, headers = extension
+        return wire.ipv6(src, wire.ALL_ROUTERS, headers + message, next_header)
 
     reserved = bytes(4)
+    routing = struct.pack("!BBBB4x", wire.EXT_DEST, 0, 0, 0)
+    all_headers = wire.options_header(43) + routing + wire.options_header(wire.ICMPV6)
+    hidden_fragment = wire.options_header(wire.EXT_FRAGMENT) + wire.fragment_header(wire.ICMPV6)
     nonce = wire.option(wire.OPT_NONCE, bytes(6))
     plain = {
         "plain": packet(host, reserved),
@@ -51,7 +54,10 @@ def solicitations():
         "option-past-the-end": packet(host, reserved + b"\x01\x02" + bytes(6)),
         "left-over": packet(host, reserved + b"\x01"),
         "code-1": packet(host, reserved, code=1),
-        "fragment": packet(host, reserved, extension=wire.fragment_header(wire.ICMPV6)),
+        "fragment": packet(host, reserved, extension=(wire.EXT_FRAGMENT, wire.fragment_header(wire.ICMPV6))),
+        "hop-by-hop": packet(host, reserved, extension=(wire.EXT_HOP_BY_HOP, wire.options_header(wire.ICMPV6))),
+        "all-headers": packet(host, reserved, extension=(wire.EXT_HOP_BY_HOP, all_headers)),
+        "hidden-fragment": packet(host, reserved, extension=(wire.EXT_DEST, hidden_fragment)),
         "neighbour": packet(host, reserved + wire.ip_bytes(host), kind=wire.ND_NS),
         "advertisement": wire.ipv6(host, wire.ALL_NODES, wire.ra_packet(host, 1800, "2001:db8:1::")),
     }

@@ -8,7 +8,7 @@ set -eu
 
 cd "$(dirname "$0")"
 seconds=${AUTORA_FUZZ_SECONDS:-20}
-[ $# -gt 0 ] || set -- solicitation rtnetlink environment_file
+[ $# -gt 0 ] || set -- solicitation rtnetlink environment_file life
 
 # With a target given, flags do not reach build scripts and macros.
 host=$(rustc -vV | sed -n 's/^host: //p')

@@ -3,6 +3,7 @@
 use autora::advice::explain;
 use autora_core::eligibility::Reason;
 use autora_core::interface_name::IfName;
+use autora_core::link::UplinkRoute;
 use autora_core::prefix::Prefix64;
 
 use super::read;
@@ -11,17 +12,26 @@ fn one_of_each() -> Vec<Reason> {
     let link_local = "fe80::1".parse().unwrap();
     let prefix = |text: &str| Prefix64::of(text.parse().unwrap());
     let one = prefix("2001:db8:1::");
+    let route = UplinkRoute {
+        prefix: one.network(),
+        prefix_len: 64,
+        table: 254,
+    };
     vec![
         Reason::Unreadable("link: Input/output error".to_owned()),
         Reason::Loopback,
         Reason::LinkType(512),
+        Reason::Port(7),
         Reason::Down,
         Reason::NoCarrier,
         Reason::NoMulticast,
+        Reason::NoNeighbourDiscovery,
         Reason::NoIpv6,
         Reason::Ipv6Disabled,
         Reason::AcceptsRas(2),
-        Reason::DefaultRoute,
+        Reason::UplinkRoute(route),
+        Reason::RouteFromRa(route),
+        Reason::AddressFromRa("2001:db8:1::1".parse().unwrap()),
         Reason::OtherDaemon,
         Reason::NoLinkLocal,
         Reason::LinkLocalTentative(link_local),
@@ -40,13 +50,17 @@ const fn count(reason: &Reason) -> usize {
         Reason::Unreadable(_)
         | Reason::Loopback
         | Reason::LinkType(_)
+        | Reason::Port(_)
         | Reason::Down
         | Reason::NoCarrier
         | Reason::NoMulticast
+        | Reason::NoNeighbourDiscovery
         | Reason::NoIpv6
         | Reason::Ipv6Disabled
         | Reason::AcceptsRas(_)
-        | Reason::DefaultRoute
+        | Reason::UplinkRoute(_)
+        | Reason::RouteFromRa(_)
+        | Reason::AddressFromRa(_)
         | Reason::OtherDaemon
         | Reason::NoLinkLocal
         | Reason::LinkLocalTentative(_)
@@ -55,7 +69,7 @@ const fn count(reason: &Reason) -> usize {
         | Reason::NotForwarding(_)
         | Reason::NoPrefix
         | Reason::PrefixTentative(_)
-        | Reason::PrefixDuplicate(_) => 19,
+        | Reason::PrefixDuplicate(_) => 23,
     }
 }
 

@@ -1,4 +1,4 @@
-//! One daemon for an interface, and nobody else in its way.
+//! Only one daemon serves an interface, and no other program can prevent it.
 
 use nix::sys::signal::Signal;
 
@@ -6,7 +6,7 @@ use crate::harness::daemon::text_of;
 use crate::harness::{Agent, Autora, Capture, Daemon, GUEST, Lab, SOON, TAP, secs};
 
 #[test]
-fn of_several_that_start_at_once_one_serves() {
+fn only_one_of_several_that_start_at_once_serves() {
     let lab = Lab::new();
     let mut capture = lab.capture();
     let mut daemons: Vec<_> = (0..5).map(|_| Autora::slow().start(&lab.router)).collect();
@@ -24,7 +24,7 @@ fn of_several_that_start_at_once_one_serves() {
 }
 
 #[test]
-fn second_daemon_says_so_and_ends() {
+fn second_daemon_logs_it_and_exits() {
     let lab = Lab::new();
     let (mut daemon, mut capture) = lab.serve(&Autora::fast());
     let second = Autora::fast().output(&lab.router);
@@ -34,7 +34,7 @@ fn second_daemon_says_so_and_ends() {
     let _ = capture.ra_within(SOON);
     assert!(daemon.is_running());
 
-    // Its claim dies with it, however it ends.
+    // The claim is released however the process ends.
     daemon.signal(Signal::SIGKILL);
     assert!(daemon.log.wait_closed(SOON));
     let _third = Autora::fast().start(&lab.router);
@@ -42,7 +42,7 @@ fn second_daemon_says_so_and_ends() {
 }
 
 #[test]
-fn second_daemon_for_another_interface_is_welcome() {
+fn second_daemon_for_another_interface_serves() {
     let lab = Lab::new();
     let (mut daemon, _capture) = lab.serve(&Autora::fast());
     lab.router.run(
@@ -79,7 +79,7 @@ fn same_name_in_another_namespace_is_another_interface() {
 #[test]
 fn unprivileged_user_cannot_keep_it_from_serving() {
     let lab = Lab::new();
-    // What a serving daemon claims is there for everyone to see.
+    // Every user can see what a serving daemon claims.
     let daemon = Autora::fast().start(&lab.router);
     let mut first = lab.capture();
     let _ = first.ra_within(SOON);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::harness::daemon::{BINARY, Finished, text_of};
 use crate::harness::{Autora, Daemon, Lab, SOON, TAP};
 
-/// These need no namespace: what is refused is refused before anything else.
+/// These need no namespace: invalid options are refused before anything else.
 fn run(autora: &Autora) -> Output {
     let mut command = Command::new(BINARY);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AUTORA_")) {
@@ -22,7 +22,7 @@ fn status(autora: &Autora) -> i32 {
     output.status.code().unwrap_or_else(|| panic!("a signal: {text}"))
 }
 
-/// `lo` is everywhere, and is never advertised on.
+/// `lo` always exists, and is never served.
 fn on_loopback() -> Autora {
     Autora::fast()
         .set("interface", "lo")
@@ -129,7 +129,7 @@ fn values_at_the_bounds_are_accepted() {
 }
 
 #[test]
-fn command_line_wins_over_the_environment() {
+fn command_line_takes_precedence_over_the_environment() {
     let lab = Lab::new();
     let variables = [
         ("AUTORA_INTERFACE", TAP),
@@ -156,7 +156,7 @@ fn command_line_wins_over_the_environment() {
     assert_eq!(capture.ras()[0].router_lifetime, 222);
 }
 
-/// A refused variable is named too.
+/// The message names the variable.
 #[test]
 fn bad_variable_is_refused() {
     for (name, value) in [

@@ -1,4 +1,4 @@
-//! `--dry-run`: everything but the sending, without any privilege.
+//! `--dry-run`: everything except sending, without any privilege.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn squeezed(text: &str) -> String {
 }
 
 #[test]
-fn one_report_of_every_interface_and_then_the_end() {
+fn without_an_interface_it_reports_on_each_and_exits() {
     let lab = Lab::new();
     lab.router.run("ip link add tap-vm-2 type veth peer name eth9");
     let autora = Autora::for_taps().arg("--dry-run");
@@ -29,14 +29,14 @@ fn one_report_of_every_interface_and_then_the_end() {
     assert!(squeezed(&text).contains(PREFIX_IN_HEX), "the packet: {text}");
     assert!(text.contains("down"), "why tap-vm-2 is not served: {text}");
 
-    // What it would send is what is sent.
+    // The daemon sends the same packet.
     let (_daemon, capture) = lab.serve(&Autora::fast());
     let sent = &capture.ras()[0].message;
     assert!(squeezed(&text).contains(&to_hex(sent)), "{sent:02x?}: {text}");
 }
 
 #[test]
-fn with_an_interface_it_logs_what_it_would_send_and_sends_nothing() {
+fn with_an_interface_it_logs_its_packets_and_sends_none() {
     let lab = Lab::new();
     let mut capture = lab.capture();
     let autora = Autora::fast().arg("--dry-run");
@@ -65,7 +65,7 @@ fn from_the_environment() {
     assert!(text_of(&output).contains("2001:db8:1:1::"));
 }
 
-/// No interface named: the one that matches, or a list to choose from.
+/// If several match, the message lists a command for each.
 #[test]
 fn without_a_name_the_only_match_is_served() {
     let lab = Lab::new();

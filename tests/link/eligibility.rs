@@ -1,11 +1,11 @@
-//! Every reason for not advertising, over its real cause.
+//! Every reason for not advertising, by its real cause.
 
 use crate::harness::lab::PREFIX;
 use crate::harness::{Autora, Daemon, GUEST, Lab, NOISE, Rs, SOON, TAP};
 use crate::harness::{Capture, ms, secs};
 
-/// Breaks what the lab has right, sees the daemon say why it waits and stay
-/// silent even when asked, fixes it, and sees it advertise at once.
+/// Runs `broken`; expects that the daemon logs `words` and sends nothing, even
+/// when solicited. Runs `fixed`; expects an advertisement at once.
 pub fn waits(broken: &str, words: &[&str], fixed: &str) -> (Lab, Daemon, Capture) {
     let lab = Lab::new();
     let mut capture = lab.capture();
@@ -13,8 +13,8 @@ pub fn waits(broken: &str, words: &[&str], fixed: &str) -> (Lab, Daemon, Capture
     lab.router.run(broken);
     let mut daemon = Autora::slow().start(&lab.router);
     daemon.expect_log(words, SOON);
-    // It has never advertised: nothing but the reason holds the answer back,
-    // which otherwise takes half a second at the most.
+    // It has never advertised, so without the reason it would answer within half
+    // a second.
     let _ = lab.guest.try_run(&format!("ip link set {GUEST} up"));
     agent.send(&Rs::default());
     capture.assert_silent_for(ms(800));
@@ -66,7 +66,7 @@ fn no_carrier() {
     lab.guest.run(&format!("ip link set {GUEST} down"));
     let mut daemon = Autora::slow().start(&lab.router);
     daemon.expect_log(&["carrier"], SOON);
-    // A capture on a link that is down sees nothing: it begins with the fixing.
+    // A capture on a link that is down receives nothing, so it starts with the fix.
     let mut capture = lab.capture();
     capture.assert_silent_for(ms(500));
     lab.guest.run(&format!("ip link set {GUEST} up"));
@@ -93,7 +93,7 @@ fn ipv6_is_disabled() {
     waits(&sysctl("disable_ipv6", 1), &["disable_ipv6"], &fixed);
 }
 
-/// IPv6 needs 1280 bytes: the kernel takes it off such an interface.
+/// IPv6 needs 1280 bytes: the kernel stops it on such an interface.
 #[test]
 fn mtu_is_too_small_for_ipv6() {
     let fixed = format!(
@@ -114,7 +114,7 @@ fn no_link_local_address() {
     waits(&broken, &["link-local"], &on_tap("add", "fe80::5/64 nodad"));
 }
 
-/// Duplicate address detection that takes as long as the test lets it.
+/// Makes duplicate address detection last until the test ends it.
 fn endless_dad() -> String {
     format!("{}; {}", sysctl("accept_dad", 1), sysctl("dad_transmits", 100))
 }
@@ -205,13 +205,12 @@ fn loopback() {
     assert!(daemon.is_running());
 }
 
-/// The kernel sends no event when `accept_ra` changes: this is what the
-/// resynchronisation is for.
+/// With frequent resyncs, since the kernel sends no event when `accept_ra` changes.
 pub fn resyncing() -> Autora {
     Autora::slow().set("forwarding-resync-interval", "1s")
 }
 
-/// Each change is told, and each once.
+/// Each change is logged exactly once.
 #[test]
 fn reasons_follow_each_other_in_the_log() {
     let lab = Lab::new();
@@ -224,15 +223,14 @@ fn reasons_follow_each_other_in_the_log() {
     }
     lab.router.run(&sysctl("forwarding", 0));
     daemon.expect_log(&["forwarding is 0"], SOON);
-    // Events that change no reason, and some resynchronisations.
+    // Events that do not change the reason, and some resyncs.
     lab.router.run(&on_tap("add", "2001:db8:1:1::9/64 nodad"));
     std::thread::sleep(secs(2));
     assert_eq!(daemon.log_count(&["accept_ra is 2"]), 2, "{}", daemon.text());
     assert_eq!(daemon.log_count(&["forwarding is 0"]), 1, "{}", daemon.text());
 }
 
-/// What the kernel says of such an interface fills no page of its own: its
-/// record by the names, its addresses by their number.
+/// Neither the record with all names nor the addresses fit in the initial buffer.
 #[test]
 fn many_names_and_addresses_are_read_whole() {
     let lab = Lab::new();
@@ -243,13 +241,13 @@ fn many_names_and_addresses_are_read_whole() {
          done"
     ));
     let (mut daemon, _capture) = lab.serve(&Autora::slow());
-    // The last address comes in a later part of the answer than the first.
+    // The last address is in a later part of the answer than the first.
     lab.router.run(&on_tap("add", "2001:db8:1:2::1/64 nodad"));
     daemon.expect_log(&["2 usable /64 prefixes"], SOON);
 }
 
 #[test]
-fn many_routes_and_rules_of_the_host_do_not_hinder() {
+fn many_routes_and_rules_of_the_host_do_not_matter() {
     let lab = Lab::new();
     lab.router.run(
         "for n in $(seq 200); do
@@ -258,4 +256,89 @@ fn many_routes_and_rules_of_the_host_do_not_hinder() {
          done",
     );
     let (_daemon, _capture) = lab.serve(&Autora::slow());
+}
+
+/// A bridge takes what arrives on its ports: nobody would answer there.
+#[test]
+fn it_is_a_port_of_a_bridge() {
+    waits(
+        &format!("ip link add br0 type bridge; ip link set br0 up; ip link set {TAP} master br0"),
+        &["a port of the interface", &format!("ip link set {TAP} nomaster")],
+        &format!("ip link set {TAP} nomaster"),
+    );
+}
+
+#[test]
+fn it_becomes_a_port_of_a_bridge() {
+    let lab = Lab::new();
+    let (mut daemon, mut capture) = lab.serve(&Autora::fast());
+    lab.router.run(&format!(
+        "ip link add br0 type bridge; ip link set {TAP} master br0"
+    ));
+    daemon.expect_log(&["a port of the interface"], NOISE);
+    capture.skip();
+    capture.assert_silent_for(secs(5));
+    assert!(!finds_its_router(&lab));
+    lab.router.run(&format!("ip link set {TAP} nomaster"));
+    let _ = capture.ra_within(SOON);
+}
+
+/// Asking anew, as after its entry for the router went stale.
+fn finds_its_router(lab: &Lab) -> bool {
+    let script = format!("ip -6 neighbour flush dev {GUEST}; ping -6 -c 1 -W 1 -I {GUEST} fe80::ff:fe00:1");
+    lab.guest.try_run(&script).status.success()
+}
+
+/// The guest would ask in vain for its router's link-layer address.
+#[test]
+fn no_neighbour_discovery() {
+    let lab = Lab::new();
+    assert!(finds_its_router(&lab));
+    lab.router.run(&format!("ip link set {TAP} arp off"));
+    assert!(!finds_its_router(&lab));
+    waits(
+        &format!("ip link set {TAP} arp off"),
+        &["neighbour discovery", &format!("ip link set {TAP} arp on")],
+        &format!("ip link set {TAP} arp on"),
+    );
+}
+
+/// Guests know their router by this address too.
+#[test]
+fn link_layer_address_that_changes_is_announced_at_once() {
+    let lab = Lab::new();
+    let (_daemon, mut capture) = lab.serve(&Autora::slow());
+    std::thread::sleep(crate::harness::MIN_DELAY_BETWEEN_RAS);
+    capture.skip();
+    lab.router
+        .run(&format!("ip link set {TAP} address 02:00:00:00:00:09"));
+    let _ = capture.ra_within(NOISE);
+    let frames = capture.frames();
+    let last = frames.iter().rfind(|frame| frame.is_ra()).unwrap();
+    assert_eq!(last.bytes[6..12], [2, 0, 0, 0, 0, 9]);
+}
+
+/// It advertises, as its own setting says, and tells that nothing is forwarded.
+#[test]
+fn host_that_does_not_forward_is_reported() {
+    let lab = Lab::new();
+    let forwards = |value| {
+        format!(
+            "echo {value} >/proc/sys/net/ipv6/conf/all/forwarding; {}",
+            sysctl("forwarding", 1)
+        )
+    };
+    lab.router.run(&forwards(0));
+    let (mut daemon, _capture) = lab.serve(&resyncing());
+    let words = [
+        "advertising 2001:db8:1:1::/64",
+        "all.forwarding is 0",
+        "autora check tap-vm-1",
+    ];
+    daemon.expect_log(&words, SOON);
+    let reason = |lab: &Lab| crate::status::instance(lab)["reason"].clone();
+    lab.eventually("its state", SOON, |lab| reason(lab) == "host-not-forwarding");
+    lab.router.run(&forwards(1));
+    lab.eventually("its state", SOON, |lab| reason(lab).is_null());
+    assert_eq!(daemon.log_count(&words), 1, "{}", daemon.text());
 }

@@ -1,4 +1,4 @@
-//! What goes wrong and does not end it.
+//! Failures that the daemon survives.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -13,8 +13,8 @@ fn wake_ups(daemon: &Daemon) -> u64 {
     count.parse().unwrap()
 }
 
-/// Makes sends fail with ENOBUFS, by the only firewall hook that sees what a
-/// packet socket sends (package nftables).
+/// Makes sends fail with ENOBUFS, by a rule in the egress hook, which packets of
+/// a packet socket pass (package nftables).
 pub fn drop_egress() -> String {
     format!(
         "nft 'add table netdev t
@@ -23,7 +23,7 @@ pub fn drop_egress() -> String {
 }
 
 #[test]
-fn failing_sends_are_told_once_and_retried_without_a_spin() {
+fn failing_sends_are_logged_once_and_retried_with_back_off() {
     let lab = Lab::new();
     let (mut daemon, mut capture) = lab.serve(&Autora::fast());
     lab.router.run(&drop_egress());
@@ -70,7 +70,7 @@ fn overflow_of_kernel_events_loses_nothing() {
     assert_eq!(capture.ra_within(SOON).router_lifetime, 0);
 }
 
-/// A thousand daemons must not all wake for each other's interfaces.
+/// A thousand daemons must not wake up for each other's interfaces.
 #[test]
 fn events_of_other_interfaces_do_not_wake_it() {
     let lab = Lab::new();
@@ -87,7 +87,7 @@ fn events_of_other_interfaces_do_not_wake_it() {
 }
 
 #[test]
-fn idle_daemon_hardly_wakes() {
+fn idle_daemon_rarely_wakes_up() {
     let lab = Lab::new();
     let (daemon, _capture) = lab.serve(&Autora::slow());
     let before = wake_ups(&daemon);

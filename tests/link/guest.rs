@@ -1,4 +1,4 @@
-//! What a Linux guest makes of the advertisements.
+//! How a Linux guest configures itself by the advertisements.
 
 use serde_json::Value;
 
@@ -6,8 +6,8 @@ use crate::harness::capture::wall_clock;
 use crate::harness::lab::{GUEST_LL, PREFIX, ROUTER_LL};
 use crate::harness::{Autora, GUEST, Lab, MIN_DELAY_BETWEEN_RAS, NOISE, SOON, TAP};
 
-/// The guest's route to any prefix of 64 bits: there must be none but that of
-/// its link-local addresses, for the prefix is not on the link (L=0).
+/// The guest's routes to prefixes of 64 bits, without the link-local one. There
+/// must be none, because the prefix is not on-link (L=0).
 fn on_link_routes(lab: &Lab) -> Vec<Value> {
     let mut routes = lab.guest_routes();
     routes.retain(|route| {
@@ -109,7 +109,7 @@ fn unique_local_prefix_and_several_addresses_in_it() {
     lab.eventually("the address", SOON, |lab| lab.guest_address(prefix).is_some());
 }
 
-/// A guest's kernel asks for itself when its link comes up.
+/// A guest's kernel sends a solicitation when its link comes up.
 #[test]
 fn that_boots_later_solicits_and_is_configured() {
     let lab = Lab::new();
@@ -130,7 +130,7 @@ fn that_restarts_is_served_when_its_carrier_returns() {
     let (mut daemon, mut capture) = lab.serve(&Autora::slow());
     lab.guest.run(&format!("ip link set {GUEST} down"));
     daemon.expect_log(&["carrier"], SOON);
-    // So long after the first RA that the 3 s do not hold the next one back.
+    // More than 3 s after the first RA, so that the next one need not wait.
     std::thread::sleep(MIN_DELAY_BETWEEN_RAS);
     capture.skip();
     lab.guest.run(&format!("ip link set {GUEST} up"));

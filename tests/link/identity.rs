@@ -1,4 +1,4 @@
-//! Whose interface it is: this one, and no namesake.
+//! The daemon serves its own interface, and never another one with the same name or index.
 
 use std::time::{Duration, Instant};
 
@@ -9,14 +9,14 @@ use crate::harness::daemon::{BINARY, text_of};
 use crate::harness::lab::TAP_INDEX;
 use crate::harness::{Autora, Capture, Daemon, GUEST, Lab, NOISE, SOON, TAP, ms, secs};
 
-/// What the daemon promises. Other tests make and delete interfaces at the same
-/// time, which holds up everybody who asks the kernel for one: the best of some
-/// attempts counts, and every one must end with status 0.
+/// How soon the daemon exits. Other tests create and delete interfaces at the
+/// same time, which delays every netlink request: only the best of some attempts
+/// has to meet it, and every one must exit with status 0.
 const PROMPTLY: Duration = ms(100);
 
-/// Takes the interface away from a serving daemon, by a script for the router's
-/// namespace; then `after` sees to it that nothing more was sent.
-fn ends_promptly(script: impl Fn(&Lab) -> String, after: impl Fn(&Lab, &mut Capture)) {
+/// Removes the interface of a serving daemon with a script in the router's
+/// namespace; then `after` checks that nothing more was sent.
+fn assert_prompt_exit(script: impl Fn(&Lab) -> String, after: impl Fn(&Lab, &mut Capture)) {
     let mut delays = Vec::new();
     for _ in 0..5 {
         let lab = Lab::new();
@@ -35,7 +35,7 @@ fn ends_promptly(script: impl Fn(&Lab) -> String, after: impl Fn(&Lab, &mut Capt
 
 #[test]
 fn renamed() {
-    ends_promptly(
+    assert_prompt_exit(
         |_| format!("ip link set {TAP} down; ip link set {TAP} name tap-vm-9"),
         |lab, capture| {
             lab.router.run("ip link set tap-vm-9 up");
@@ -46,12 +46,12 @@ fn renamed() {
 
 #[test]
 fn deleted() {
-    ends_promptly(|_| format!("ip link delete {TAP}"), |_, _| {});
+    assert_prompt_exit(|_| format!("ip link delete {TAP}"), |_, _| {});
 }
 
 #[test]
 fn moved_to_another_namespace() {
-    ends_promptly(
+    assert_prompt_exit(
         |lab| {
             let pid = lab.guest.pid();
             format!("ip link set {TAP} netns {pid}; nsenter --target={pid} --net ip link set {TAP} up")
@@ -60,8 +60,8 @@ fn moved_to_another_namespace() {
     );
 }
 
-/// The daemon sleeps through it all, so that it finds the namesake.
-fn replaced_while_it_slept(lab: &Lab, daemon: &mut Daemon, replace: &str) -> (i32, Capture) {
+/// Stops the process meanwhile, so that it finds the replacement.
+fn replace_while_stopped(lab: &Lab, daemon: &mut Daemon, replace: &str) -> (i32, Capture) {
     daemon.signal(Signal::SIGSTOP);
     lab.router.run(replace);
     lab.guest.run(&format!("ip link set {GUEST} up"));
@@ -76,21 +76,21 @@ fn other_index(lab: &Lab) -> String {
 }
 
 #[test]
-fn replaced_by_a_namesake() {
+fn replaced_by_one_of_the_same_name() {
     let lab = Lab::new();
     let (mut daemon, _) = lab.serve(&Autora::fast());
-    let (status, mut capture) = replaced_while_it_slept(&lab, &mut daemon, &other_index(&lab));
+    let (status, mut capture) = replace_while_stopped(&lab, &mut daemon, &other_index(&lab));
     assert_eq!(status, 75);
     capture.assert_silent_for(ms(300));
 }
 
 #[test]
-fn replaced_before_its_eyes() {
+fn replaced_while_it_runs() {
     let lab = Lab::new();
     let (mut daemon, _capture) = lab.serve(&Autora::fast());
     lab.router.run(&format!("ip link delete {TAP}; {}", lab.plug()));
     let status = daemon.exit_within(secs(1));
-    // It may have gone before the namesake came.
+    // The daemon may have exited before the replacement existed.
     assert!([0, 75].contains(&status), "{status}");
 }
 
@@ -100,7 +100,7 @@ fn reused_index_under_another_name_never_gets_a_packet() {
     let (mut daemon, _) = lab.serve(&Autora::fast());
     let plug = lab.plug().replace(TAP, "tap-vm-2");
     let replace = format!("ip link delete {TAP}; {plug}");
-    let (status, mut capture) = replaced_while_it_slept(&lab, &mut daemon, &replace);
+    let (status, mut capture) = replace_while_stopped(&lab, &mut daemon, &replace);
     assert_eq!(status, 0);
     capture.assert_silent_for(secs(1));
 }
@@ -110,13 +110,12 @@ fn reused_index_under_the_same_name_never_gets_a_packet() {
     let lab = Lab::new();
     let (mut daemon, _) = lab.serve(&Autora::fast());
     let replace = format!("ip link delete {TAP}; {}", lab.plug());
-    let (status, mut capture) = replaced_while_it_slept(&lab, &mut daemon, &replace);
+    let (status, mut capture) = replace_while_stopped(&lab, &mut daemon, &replace);
     assert_eq!(status, 75);
     capture.assert_silent_for(secs(1));
 }
 
-/// No event tells of it, and what is read looks the same: only the socket
-/// knows.
+/// The event is lost, and the state is the same: only the socket notices.
 #[test]
 fn reused_index_after_an_overflow_of_events_never_gets_a_packet() {
     let lab = Lab::new();
@@ -130,9 +129,24 @@ fn reused_index_after_an_overflow_of_events_never_gets_a_packet() {
     capture.assert_silent_for(ms(300));
 }
 
-/// Much of what an interface name may hold.
+/// Nothing is due to be sent, so no failed send reveals it.
 #[test]
-fn odd_names_are_served() {
+fn reused_index_after_an_overflow_of_events_is_noticed_where_nothing_is_sent() {
+    let lab = Lab::new();
+    let (mut daemon, _) = lab.serve(&Autora::fast());
+    daemon.signal(Signal::SIGSTOP);
+    overflow(&lab);
+    lab.router.run(&format!(
+        "ip link delete {TAP}; {}; echo 2 >/proc/sys/net/ipv6/conf/{TAP}/accept_ra",
+        lab.plug()
+    ));
+    daemon.signal(Signal::SIGCONT);
+    assert_eq!(daemon.exit_within(SOON), 75);
+}
+
+/// Names with many of the characters that are allowed.
+#[test]
+fn names_with_unusual_characters_are_served() {
     let lab = Lab::new();
     for name in ["t;$1\"&|*", "-x", "a--b.c@d", "\u{fc}ber"] {
         lab.router.run(&format!(
@@ -165,14 +179,14 @@ fn name_that_does_not_match_is_refused() {
     let said = text_of(&output);
     assert_eq!(output.status.code(), Some(78), "{said}");
     assert!(said.contains(TAP) && said.contains("^vnet"), "{said}");
-    // The default serves nothing.
+    // The default pattern matches nothing.
     let output = Autora::fast().unset("interface-regex").output(&lab.router);
     assert_eq!(output.status.code(), Some(78), "{}", text_of(&output));
     capture.assert_silent_for(NOISE);
 }
 
 #[test]
-fn without_the_capability_it_says_so() {
+fn missing_capability_is_reported() {
     let lab = Lab::new();
     let output = Autora::fast().unprivileged_output(&lab.router);
     let said = text_of(&output);

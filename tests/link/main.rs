@@ -1,8 +1,8 @@
-//! Link tests: autora on a real veth pair in private namespaces, where the
-//! Linux kernel is the guest and its own addresses and routes are the judge.
+//! Link tests: autora on a real veth pair in private namespaces. The guest is
+//! the Linux kernel, and its addresses and routes show the result.
 //!
 //! They need no root, only user namespaces, iproute2, nftables, and radvd for
-//! the test with another daemon. What is missing fails the test.
+//! the test with another daemon. A test fails if a tool is missing.
 #![expect(
     clippy::panic,
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What systemd sees: notifications, the runtime directory, the privileges.
+//! The interface to systemd: notifications, the runtime directory, privileges.
 
 use nix::sys::signal::Signal;
 
@@ -35,7 +35,7 @@ fn ready_status_and_stopping() {
 }
 
 #[test]
-fn ready_when_it_has_to_wait_too() {
+fn ready_even_if_it_has_to_wait() {
     let lab = Lab::new();
     let mut notify = Notify::new("waiting");
     lab.router.run(&format!("ip link set {TAP} down"));
@@ -49,10 +49,10 @@ fn ready_when_it_has_to_wait_too() {
     );
 }
 
-/// systemd must know that the service is stopping before it sees an interface
-/// of that name again, or it takes the start request for a running unit.
+/// systemd must know that the service is stopping before an interface of that
+/// name appears again, or it ignores the start request for a running unit.
 #[test]
-fn stopping_and_a_barrier_when_the_interface_goes() {
+fn stopping_and_a_barrier_when_the_interface_is_deleted() {
     let lab = Lab::new();
     let mut notify = Notify::new("barrier");
     let (mut daemon, _capture) = lab.serve(&notifying(Autora::slow(), &notify));
@@ -76,15 +76,15 @@ fn watchdog_at_least_every_half_of_its_time() {
         assert!(at - last <= ms(500) + ms(100), "{:?}", at - last);
         last = at;
     }
-    // From the loop alone: a process that hangs does not send it.
+    // Only the loop sends it, so a process that hangs does not.
     daemon.signal(Signal::SIGSTOP);
     let count = notify.all().len();
     std::thread::sleep(secs(1));
     assert!(notify.all().len() <= count + 1);
 }
 
-/// It proves that guests are served, not merely that a process lives; one that
-/// has nothing to advertise is well.
+/// The watchdog proves that guests are served, not only that the process runs.
+/// It is also fed while there is nothing to advertise.
 #[test]
 fn watchdog_stops_while_an_advertisement_is_overdue_and_not_while_waiting() {
     let lab = Lab::new();
@@ -92,7 +92,7 @@ fn watchdog_stops_while_an_advertisement_is_overdue_and_not_while_waiting() {
     let autora = notifying(Autora::fast(), &notify).env("WATCHDOG_USEC", "1000000");
     let (_daemon, mut capture) = lab.serve(&autora);
     lab.router.run(&drop_egress());
-    // The longest interval, and the 3 s that the next one may be held back.
+    // The longest interval, plus the 3 s by which the next one may be delayed.
     std::thread::sleep(secs(4) + MIN_DELAY_BETWEEN_RAS + NOISE);
     let overdue = notify.all().len();
     std::thread::sleep(ms(1500));
@@ -114,7 +114,7 @@ fn watchdog_stops_while_an_advertisement_is_overdue_and_not_while_waiting() {
 
 /// `WATCHDOG_PID` names another process: the watchdog is not ours.
 #[test]
-fn watchdog_of_another_process_is_left_alone() {
+fn watchdog_of_another_process_is_ignored() {
     let lab = Lab::new();
     let notify = Notify::new("watchdog-pid");
     let autora = notifying(Autora::slow(), &notify)
@@ -147,9 +147,9 @@ fn restart_keeps_the_three_seconds() {
     std::fs::remove_dir_all(directory).unwrap();
 }
 
-/// Garbage, or a time that lies in the future: never a reason for silence.
+/// Neither garbage nor a time in the future prevents advertisements.
 #[test]
-fn kept_time_that_makes_no_sense_is_ignored() {
+fn invalid_handed_over_time_is_ignored() {
     let lab = Lab::new();
     let directory = scratch("garbage");
     let autora = Autora::slow().env("RUNTIME_DIRECTORY", directory.to_str().unwrap());

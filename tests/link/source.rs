@@ -1,13 +1,13 @@
-//! The source address, which is the router's identity to its guest.
+//! The source address, by which the guest identifies the router.
 
 use crate::harness::lab::ROUTER_LL;
 use crate::harness::{Autora, Lab, SOON, TAP};
 
 #[test]
-fn stays_when_a_second_appears_and_moves_when_it_goes() {
+fn stays_when_a_second_is_added_and_changes_when_it_is_removed() {
     let lab = Lab::new();
     let (_daemon, mut capture) = lab.serve(&Autora::fast());
-    // The kernel's own choice would now be the new one.
+    // The kernel would now choose the new one.
     lab.router
         .run(&format!("ip address add fe80::1/64 dev {TAP} nodad"));
     for _ in 0..2 {
@@ -17,7 +17,7 @@ fn stays_when_a_second_appears_and_moves_when_it_goes() {
         .run(&format!("ip address del {ROUTER_LL}/64 dev {TAP}"));
     let moved = capture.ra_within(SOON);
     assert_eq!(moved.source.to_string(), "fe80::1");
-    // It comes back: the one in use stays.
+    // It is added again: the one in use stays.
     lab.router
         .run(&format!("ip address add {ROUTER_LL}/64 dev {TAP} nodad"));
     let ra = capture.ra_within(SOON);

@@ -1,10 +1,10 @@
-//! When advertisements are sent without being asked for.
+//! When unsolicited advertisements are sent.
 
 use std::time::Duration;
 
 use crate::harness::{Autora, Capture, Lab, MIN_DELAY_BETWEEN_RAS, NOISE, Ra, SOON, TAP, ms, secs};
 
-/// The 3 s, less what may pass between a send and its capture.
+/// The 3 s, less the time that may pass between a send and its capture.
 const AT_LEAST: Duration = ms(2980);
 
 /// The gaps between RAs.
@@ -26,7 +26,7 @@ fn first_advertisement_is_sent_at_start() {
     let lab = Lab::new();
     let mut capture = lab.capture();
     let _daemon = Autora::slow().start(&lab.router);
-    // The start of a process in a namespace counts here too.
+    // This includes the start of a process in a namespace.
     let _ = capture.ra_within(ms(1000));
 }
 
@@ -51,8 +51,8 @@ fn intervals_lie_between_min_and_max() {
     );
 }
 
-/// `MAX_INITIAL_RTR_ADVERT_INTERVAL` (RFC 4861, 6.2.4); with simulated time the
-/// unit tests look at the third one and those after it.
+/// `MAX_INITIAL_RTR_ADVERT_INTERVAL` (RFC 4861, 6.2.4). The unit tests check the
+/// third one and later ones in simulated time.
 #[test]
 fn second_advertisement_comes_within_16_seconds_at_the_longest_interval() {
     let lab = Lab::new();
@@ -63,7 +63,7 @@ fn second_advertisement_comes_within_16_seconds_at_the_longest_interval() {
 }
 
 #[test]
-fn change_of_what_is_advertised_is_announced_at_once() {
+fn change_of_a_lifetime_is_announced_at_once() {
     let lab = Lab::new();
     let (_daemon, mut capture) = lab.serve(&Autora::slow());
     std::thread::sleep(MIN_DELAY_BETWEEN_RAS);
@@ -76,9 +76,9 @@ fn change_of_what_is_advertised_is_announced_at_once() {
     assert_rate_limit(&capture);
 }
 
-/// DHCPv6-PD hands out prefixes whose lifetimes run (RFC 9096, 3.4).
+/// The lifetimes of prefixes from DHCPv6-PD count down (RFC 9096, 3.4).
 #[test]
-fn lifetimes_never_exceed_what_remains_of_the_address() {
+fn lifetimes_never_exceed_those_of_the_address() {
     let lab = Lab::new();
     lab.router.run(&format!(
         "ip address change 2001:db8:1:1::1/64 dev {TAP} valid_lft 600 preferred_lft 300"

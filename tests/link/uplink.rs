@@ -1,14 +1,14 @@
-//! An interface that is this host's own way out, or another daemon's.
+//! Uplinks of this host, and interfaces that another daemon serves.
 
 use std::process::Stdio;
 
 use crate::eligibility::{resyncing, sysctl, waits};
 use crate::harness::capture::{Frame, wall_clock};
 use crate::harness::lab::{GUEST_LL, PREFIX, scratch};
-use crate::harness::{Autora, Lab, MIN_DELAY_BETWEEN_RAS, NOISE, Rs, SOON, TAP, ms, secs};
+use crate::harness::{Autora, GUEST, Lab, MIN_DELAY_BETWEEN_RAS, NOISE, Rs, SOON, TAP, ms, secs};
 use crate::status::instance;
 
-/// Another interface, which a default route may well go out of.
+/// Another interface, which may have a default route.
 const UP0: &str = "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up";
 
 #[test]
@@ -18,11 +18,11 @@ fn interface_accepts_advertisements_itself() {
     let mut agent = lab.agent();
     lab.router.run(&sysctl("accept_ra", 2));
     let mut daemon = resyncing().start(&lab.router);
-    let words = ["accept_ra is 2", &format!("net.ipv6.conf.{TAP}.accept_ra=")];
+    let words = ["accept_ra is 2", "net/ipv6/conf/INTERFACE/accept_ra=0"];
     daemon.expect_log(&words, SOON);
     agent.send(&Rs::default());
     capture.assert_silent_for(ms(1500));
-    assert_eq!(daemon.log_count(&words), 1, "said once:\n{}", daemon.text());
+    assert_eq!(daemon.log_count(&words), 1, "logged once:\n{}", daemon.text());
     lab.router.run(&sysctl("accept_ra", 1));
     let _ = capture.ra_within(secs(1) + NOISE);
 }
@@ -66,8 +66,170 @@ fn next_hop_object_of_the_default_route_goes_out_of_it() {
     );
 }
 
+/// No rule leads to the table yet: that may follow without an event.
 #[test]
-fn default_route_out_of_another_interface_is_no_obstacle() {
+fn default_route_in_a_table_of_no_rule_goes_out_of_it() {
+    let route = format!("default via {GUEST_LL} dev {TAP} table 100");
+    waits(
+        &format!("ip -6 route add {route}"),
+        &["default table 100"],
+        &format!("ip -6 route del {route}"),
+    );
+}
+
+#[test]
+fn global_unicast_as_a_whole_goes_out_of_it() {
+    let route = format!("2000::/3 via {GUEST_LL} dev {TAP}");
+    waits(
+        &format!("ip -6 route add {route}"),
+        &["2000::/3"],
+        &format!("ip -6 route del {route}"),
+    );
+}
+
+#[test]
+fn half_of_all_addresses_goes_out_of_it() {
+    let (low, high) = (format!("::/1 dev {TAP}"), "8000::/1 dev up0");
+    waits(
+        &format!("{UP0}; ip -6 route add {low}; ip -6 route add {high}"),
+        &["::/1"],
+        &format!("ip -6 route del {low}"),
+    );
+}
+
+/// Without `RTA_OIF`, only a number stands in the route.
+#[test]
+fn next_hop_object_that_shows_no_interface() {
+    waits(
+        &format!(
+            "echo 0 >/proc/sys/net/ipv4/nexthop_compat_mode
+             ip nexthop add id 7 via {GUEST_LL} dev {TAP}; ip -6 route add default nhid 7"
+        ),
+        &["default table main"],
+        "ip -6 route del default nhid 7",
+    );
+}
+
+/// Serves, sees the change make it an uplink and fall silent, and the other
+/// change end that. The longest it may be silent is what an unnoticed change takes.
+fn becomes_uplink_and_ends(before: &str, becomes: &str, ends: &str) {
+    let lab = Lab::new();
+    lab.router.run(&format!("{UP0}; {before}"));
+    let (mut daemon, mut capture) = lab.serve(&Autora::fast());
+    lab.router.run(becomes);
+    daemon.expect_log(&["so it is an uplink of this host"], ms(500));
+    capture.assert_silent_for(secs(5));
+    lab.router.run(ends);
+    let _ = capture.ra_within(secs(5) + MIN_DELAY_BETWEEN_RAS + NOISE);
+}
+
+#[test]
+fn next_hop_object_is_moved_to_it() {
+    for compat_mode in [0, 1] {
+        becomes_uplink_and_ends(
+            &format!(
+                "echo {compat_mode} >/proc/sys/net/ipv4/nexthop_compat_mode
+                 ip nexthop add id 7 via fe80::9 dev up0; ip -6 route add default nhid 7"
+            ),
+            &format!("ip nexthop replace id 7 via {GUEST_LL} dev {TAP}"),
+            "ip nexthop replace id 7 via fe80::9 dev up0",
+        );
+    }
+}
+
+#[test]
+fn group_of_next_hops_takes_it_in() {
+    becomes_uplink_and_ends(
+        &format!(
+            "echo 0 >/proc/sys/net/ipv4/nexthop_compat_mode
+             ip nexthop add id 7 via fe80::9 dev up0; ip nexthop add id 8 via {GUEST_LL} dev {TAP}
+             ip nexthop add id 10 group 7; ip -6 route add default nhid 10"
+        ),
+        "ip nexthop replace id 10 group 7/8",
+        "ip nexthop replace id 10 group 7",
+    );
+}
+
+/// The event of such a change carries the other interface.
+#[test]
+fn default_route_is_replaced_by_one_elsewhere() {
+    becomes_uplink_and_ends(
+        "",
+        &format!("ip -6 route add default via {GUEST_LL} dev {TAP}"),
+        "ip -6 route replace default via fe80::9 dev up0",
+    );
+}
+
+/// A host that lives on its provider's advertisements, and something turns
+/// forwarding on: the kernel drops the default route and keeps the address.
+#[test]
+fn address_from_an_advertisement_of_another_router() {
+    let lab = Lab::new();
+    lab.router.run(&format!(
+        "ip address del 2001:db8:1:1::1/64 dev {TAP}; {}; {}",
+        sysctl("forwarding", 0),
+        sysctl("accept_ra", 1)
+    ));
+    lab.guest.run(&format!(
+        "echo 1 >/proc/sys/net/ipv6/conf/{GUEST}/forwarding
+         ip address add 2001:db8:78::1/64 dev {GUEST} nodad"
+    ));
+    let provider = Autora::fast()
+        .set("interface", GUEST)
+        .set("interface-regex", ".*")
+        .start(&lab.guest);
+    lab.eventually("an address from the provider", SOON, |lab| {
+        let routes = lab.router.run("ip -6 address; ip -6 route show default");
+        routes.contains("inet6 2001:db8:78:") && routes.contains("proto ra")
+    });
+    lab.router.run(&sysctl("forwarding", 1));
+    assert_eq!(lab.router.run("ip -6 route show default"), "");
+    let capture = lab.capture();
+    let mut daemon = Autora::fast().start(&lab.router);
+    daemon.expect_log(&["2001:db8:78::ff:fe00:1", "Router Advertisement"], SOON);
+    drop(provider);
+    let is_ours = |frame: &Frame| frame.is_ra() && frame.bytes[6..12] == [2, 0, 0, 0, 0, 1];
+    assert!(capture.frame_within(secs(6), is_ours).is_none());
+}
+
+/// As systemd-networkd 252 and dhcpcd 9.4 write them, who tell the kernel not
+/// where they have them from.
+#[test]
+fn address_from_an_advertisement_that_a_program_read() {
+    let address = format!("2001:db8:78::5/64 dev {TAP}");
+    waits(
+        &format!("ip address add {address} nodad mngtmpaddr noprefixroute valid_lft 3600 preferred_lft 1800"),
+        &["2001:db8:78::5", "Router Advertisement"],
+        &format!("ip address del {address}"),
+    );
+}
+
+/// As `NetworkManager` leaves it, whose addresses carry no mark.
+#[test]
+fn prefix_from_an_advertisement_that_a_program_read() {
+    let route = format!("2001:db8:78::/64 dev {TAP} proto ra");
+    waits(
+        &format!("ip -6 route add {route}"),
+        &["2001:db8:78::/64", "Router Advertisement"],
+        &format!("ip -6 route del {route}"),
+    );
+}
+
+/// As dhcpcd and systemd-networkd hand out what was delegated to them, and an operator may.
+#[test]
+fn addresses_with_lifetimes_are_no_obstacle() {
+    for flags in ["", "mngtmpaddr", "noprefixroute"] {
+        let lab = Lab::new();
+        lab.router.run(&format!(
+            "ip address del 2001:db8:1:1::1/64 dev {TAP}
+             ip address add 2001:db8:1:1::1/64 dev {TAP} nodad {flags} valid_lft 3600 preferred_lft 1800"
+        ));
+        let _ = lab.serve(&Autora::slow());
+    }
+}
+
+#[test]
+fn default_route_out_of_another_interface_does_not_matter() {
     let lab = Lab::new();
     lab.router.run(&format!(
         "{UP0}
@@ -76,19 +238,23 @@ fn default_route_out_of_another_interface_is_no_obstacle() {
          ip -6 route add default via fe80::9 dev up0 table 100
          ip -6 rule add pref 100 lookup 100
          ip -6 route add unreachable default metric 4096
+         ip -6 route add 2000::/3 via fe80::9 dev up0
+         ip nexthop add id 7 via fe80::9 dev up0
+         ip -6 route add default nhid 7 table 101
+         ip -6 route add local default dev {TAP} table 102
          ip -6 route add 2001:db8:77::/48 via {GUEST_LL} dev {TAP}"
     ));
     let _ = lab.serve(&Autora::slow());
 }
 
 #[test]
-fn default_route_that_comes_and_goes_while_it_advertises() {
+fn default_route_added_and_removed_while_it_advertises() {
     let lab = Lab::new();
     let (mut daemon, mut capture) = lab.serve(&Autora::fast());
     lab.eventually("default route", SOON, |lab| lab.default_route().is_some());
     lab.router
         .run(&format!("ip -6 route add default via {GUEST_LL} dev {TAP}"));
-    // Checked before each send; an uplink is silence, not a withdrawal.
+    // Checked before each send. On an uplink nothing is sent, not even a withdrawal.
     daemon.expect_log(&["default route"], secs(5));
     capture.assert_silent_for(secs(5));
     assert!(lab.default_route().is_some());
@@ -98,7 +264,7 @@ fn default_route_that_comes_and_goes_while_it_advertises() {
     assert_eq!(ra.router_lifetime, 180);
 }
 
-/// It is one way out among others, and not even the preferred one.
+/// It is one of several default routes, and not the preferred one.
 #[test]
 fn worse_default_route_beside_another_goes_out_of_it() {
     let route = format!("default via {GUEST_LL} dev {TAP} metric 4000");
@@ -109,7 +275,7 @@ fn worse_default_route_beside_another_goes_out_of_it() {
     );
 }
 
-/// As multihoming installs them.
+/// Routes of this kind are used for multihoming.
 #[test]
 fn default_route_for_one_source_goes_out_of_it() {
     let route = format!("default from 2001:db8:1::/48 via {GUEST_LL} dev {TAP}");
@@ -120,11 +286,10 @@ fn default_route_for_one_source_goes_out_of_it() {
     );
 }
 
-/// Another daemon's advertisements show in the kernel's counters (package
-/// radvd). It yields until that one has been silent for three of its own
-/// longest intervals.
+/// The kernel counts another daemon's advertisements (package radvd). autora
+/// yields until that one has sent none for three of autora's maximum intervals.
 #[test]
-fn yields_to_another_daemon_until_that_is_silent() {
+fn yields_to_another_daemon_until_that_stops() {
     let lab = Lab::new();
     let directory = scratch("radvd");
     let config = directory.join("radvd.conf");

@@ -1,4 +1,4 @@
-//! What is taken back, and what is not.
+//! What is withdrawn, and what is not.
 
 use nix::sys::signal::Signal;
 
@@ -46,7 +46,7 @@ fn stop_before_the_first_advertisement_sends_nothing() {
 }
 
 #[test]
-fn sighup_ends_it_and_leaves_the_default_route() {
+fn sighup_exits_without_withdrawing_the_default_route() {
     let lab = Lab::new();
     let (mut daemon, mut capture) = lab.serve(&Autora::fast());
     lab.eventually("default route", SOON, |lab| lab.default_route().is_some());
@@ -56,7 +56,7 @@ fn sighup_ends_it_and_leaves_the_default_route() {
     assert!(lab.default_route().is_some());
 }
 
-/// RFC 4861, 6.2.5: a MUST.
+/// Required by RFC 4861, 6.2.5.
 #[test]
 fn forwarding_turned_off_withdraws_and_turned_on_advertises_again() {
     let lab = Lab::new();
@@ -67,7 +67,7 @@ fn forwarding_turned_off_withdraws_and_turned_on_advertises_again() {
     let sysctl = format!("net.ipv6.conf.{TAP}.forwarding=1");
     daemon.expect_log(&["forwarding is 0", &sysctl], SOON);
     lab.eventually("no default route", SOON, |lab| lab.default_route().is_none());
-    // At most three of them in all (RFC 4861, 6.2.5), and then silence.
+    // At most three (RFC 4861, 6.2.5), and then nothing.
     let mut finals = 1;
     while let Some(ra) = capture.try_ra_within(secs(5)) {
         assert_eq!(ra.router_lifetime, 0, "{ra:?}");
@@ -82,7 +82,7 @@ fn forwarding_turned_off_withdraws_and_turned_on_advertises_again() {
 }
 
 #[test]
-fn rude_renumbering_deprecates_the_old_prefix_beside_the_new_one() {
+fn renumbering_without_notice_deprecates_the_old_prefix_beside_the_new_one() {
     let lab = Lab::new();
     let (_daemon, mut capture) = lab.serve(&Autora::fast());
     lab.eventually("the old address", SOON, |lab| lab.guest_address(PREFIX).is_some());
@@ -114,7 +114,7 @@ fn rude_renumbering_deprecates_the_old_prefix_beside_the_new_one() {
 }
 
 #[test]
-fn removed_prefix_is_deprecated_and_then_there_is_silence() {
+fn removed_prefix_is_deprecated_and_then_nothing_is_sent() {
     let lab = Lab::new();
     let (mut daemon, mut capture) = lab.serve(&Autora::fast());
     lab.eventually("the address", SOON, |lab| lab.guest_address(PREFIX).is_some());
@@ -130,7 +130,7 @@ fn removed_prefix_is_deprecated_and_then_there_is_silence() {
     });
 }
 
-/// RFC 4192: both at once, the old one deprecated.
+/// RFC 4192: both prefixes together, the old one deprecated.
 #[test]
 fn graceful_renumbering_loses_nothing() {
     let lab = Lab::new();
@@ -163,7 +163,7 @@ fn graceful_renumbering_loses_nothing() {
     assert!(lab.guest_address(OTHER_PREFIX).unwrap().2 > 14_000);
 }
 
-/// RFC 4862, 5.5.4: connections from a deprecated address go on, so the router stays one.
+/// Connections from a deprecated address continue (RFC 4862, 5.5.4) and need the default route.
 #[test]
 fn deprecated_prefix_keeps_the_default_route() {
     let lab = Lab::new();
@@ -185,7 +185,7 @@ fn deprecated_prefix_keeps_the_default_route() {
 }
 
 #[test]
-fn second_prefix_silences_without_a_withdrawal() {
+fn second_prefix_stops_advertisements_without_a_withdrawal() {
     let lab = Lab::new();
     let (mut daemon, mut capture) = lab.serve(&Autora::fast());
     lab.eventually("default route", SOON, |lab| lab.default_route().is_some());

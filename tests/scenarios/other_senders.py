@@ -119,9 +119,9 @@ def guest_ra():
     check(not host.addresses("tap-vm-1", "2001:db8:bad::"), "the host took an address from the guest's prefix")
     check(radvd.alive(), "radvd ended")
     radvd.stop()
-    wait("the first heartbeat", lambda: daemon.count("foreign RAs heard"), 16)
+    wait("the first heartbeat", lambda: daemon.count("foreign RAs received"), 16)
     # A guest that floods, each time from another address. The kernel would make a neighbour of each, in a
-    # table of 1024 that all namespaces share: other scenarios could send nothing. autora hears them all the same.
+    # table of 1024 that all namespaces share: other scenarios could send nothing. autora receives them all the same.
     host.run("nft", "add table inet guard")
     host.run("nft", "add chain inet guard input { type filter hook input priority 0; }")
     host.run("nft", "add rule inet guard input icmpv6 type nd-router-advert drop")
@@ -132,17 +132,17 @@ def guest_ra():
         packet = wire.ipv6(address, wire.ALL_NODES, wire.ra_packet(address, 1800, "2001:db8:bad::"))
         sender.send(wire.frame("02:00:5e:00:02:02", wire.ALL_NODES_MAC, packet))
     say(f"  5000 advertisements from as many addresses in {time.time() - began:.1f} s")
-    beats = daemon.count("foreign RAs heard")
+    beats = daemon.count("foreign RAs received")
     neighbours = len(host.run("ip", "-6", "neigh", "show", "nud", "all").splitlines())
     check(neighbours < 10, f"{neighbours} neighbours")
-    wait("the next heartbeat", lambda: daemon.count("foreign RAs heard") > beats, 16)
+    wait("the next heartbeat", lambda: daemon.count("foreign RAs received") > beats, 16)
     sent = len(ours(dump))
     wait("two more of ours", lambda: len(ours(dump)) >= sent + 2, 10)
     more = daemon.count("\n") - lines
     check(more <= 40, f"{more} lines of log for the flood:\n{daemon.text()[-2000:]}")
-    heard = [int(n) for n in re.findall(r"(\d+) foreign RAs heard", daemon.text())]
-    say(f"  {more} lines of log; foreign RAs heard at each heartbeat: {heard}")
-    check(heard[0] >= 1 and heard[-1] > heard[0], f"they are not counted: {heard}")
+    received = [int(n) for n in re.findall(r"(\d+) foreign RAs received", daemon.text())]
+    say(f"  {more} lines of log; foreign RAs received at each heartbeat: {received}")
+    check(received[0] >= 1 and received[-1] > received[0], f"they are not counted: {received}")
     check(daemon.alive(), "autora ended")
 
 

@@ -4,6 +4,7 @@ import json
 import socket
 import time
 
+from clients import dhcpcd, networkd
 from stage import (
     BINARY,
     MAX_INTERVAL,
@@ -133,7 +134,7 @@ def uplink_static_route():
     hosting = Hosting(accept_ra=0)
     hosting.host.ip(f"route add default via {UPSTREAM} dev eth0")
     daemons = hosting.serve_everything()
-    daemons["eth0"].says("an IPv6 default route goes out of it, so it is an uplink of this host")
+    daemons["eth0"].says("an IPv6 default route goes out of it (default table main), so it is an uplink of this host")
     status = hosting.status()
     check("an IPv6 default route goes out of it" in str(status), f"the status is {status}")
     hosting.listen(2)
@@ -153,3 +154,48 @@ def uplink_late_route():
     hosting.upstream.run("rdisc6", "-q", "-m", "-r", "1", "-w", f"{2000 * MAX_INTERVAL}", "down0", check=False)
     check(len(hosting.leaked()) == seen, f"{len(hosting.leaked()) - seen} advertisements after the route came")
     check(daemons["eth0"].stop() == 0 and len(hosting.leaked()) == seen, "a stop advertised on an uplink")
+
+
+def address_alone(name, start):
+    """All that is left of an upstream router is the address that somebody made of its advertisements."""
+
+    @scenario(f"uplink-address-{name}", 5, f"{name} made an address of advertisements, and the default route is gone", 30)
+    def uplink_address():
+        hosting = Hosting(accept_ra=0)
+        host = hosting.host
+        host.ip(f"addr del {STATIC}/64 dev eth0")
+        hosting.radvd()
+        client = start(host)
+        (address,) = wait("the host has an address", lambda: host.slaac("eth0", "2001:db8:ff::"), 15)
+        wait("and its default route", host.default_routes, 8)
+        if client:
+            client.process.kill()
+            host.sysctl("conf/eth0/accept_ra", 1)
+        # Forwarding is on from here: the kernel is deaf, and what it or a client had learned stands.
+        host.sysctl("conf/eth0/forwarding", 1)
+        for route in host.default_routes():
+            host.ip(f"route del default via {route['gateway']} dev eth0")
+        say(host.run("ip", "-6", "route", "show", "table", "all", "dev", "eth0"))
+        while "proto ra" in (routes := host.run("ip", "-6", "route", "show", "dev", "eth0")):
+            host.ip(f"route del {next(r for r in routes.splitlines() if 'proto ra' in r).split()[0]} dev eth0")
+        daemons = hosting.serve_everything()
+        daemons["eth0"].says(f"its address {address['local']} comes from a Router Advertisement", 3)
+        hosting.listen(2)
+
+
+def by_kernel(host):
+    host.sysctl("conf/eth0/forwarding", 0)
+    host.sysctl("conf/eth0/accept_ra", 1)
+
+
+def by_networkd(host):
+    write("networkd/eth0.network", "[Match]\nName=eth0\n[Network]\nIPv6AcceptRA=yes\nLinkLocalAddressing=ipv6\n")
+    return networkd(host, f"{WORK}/networkd")
+
+
+def by_dhcpcd(host):
+    return dhcpcd(host, write("dhcpcd.conf", "duid\npersistent\nslaac hwaddr\nnoipv4\n"), "eth0")
+
+
+for name, start in (("kernel", by_kernel), ("networkd", by_networkd), ("dhcpcd", by_dhcpcd)):
+    address_alone(name, start)

@@ -34,17 +34,17 @@ PATTERN = "^tap-vm-[0-9]+$"
 # What is typed, and what is waited for before the next: a command that succeeds.
 ADVERTISED = f"ip -n {GUEST} -6 route show default | grep -q via"
 SESSION = [
-    ("# What a tool for guests does: the guest's link, with a routed /64", None),
+    ("# A tool for guests creates the guest's link with a routed /64", None),
     (f"ip link add {TAP} type veth peer name eth0 netns {GUEST}", None),
     (f"ip address add 2001:db8:1::1/64 dev {TAP}", None),
     (f"ip link set {TAP} up; ip -n {GUEST} link set eth0 up", f"! ip -6 address show dev {TAP} tentative | grep -q ."),
-    ("# What udev and systemd do", None),
+    ("# udev and systemd start autora", None),
     (f"autora --interface {TAP} &", ADVERTISED),
-    ("# What the guest made of it", None),
+    ("# The result in the guest", None),
     (f"ip -n {GUEST} -6 -br address show dev eth0", None),
     (f"ip -n {GUEST} -6 route show default", None),
     ("autora status", None),
-    ("# Somebody breaks it, somebody else asks why the guest has no IPv6", None),
+    ("# Forwarding is turned off, and autora check shows why the guest has no IPv6", None),
     (f"sysctl -qw net.ipv6.conf.{TAP}.forwarding=0", f"! {ADVERTISED}"),
     ("autora check", None),
     (f"sysctl -w net.ipv6.conf.{TAP}.forwarding=1", ADVERTISED),

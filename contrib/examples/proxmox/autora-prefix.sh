@@ -6,21 +6,20 @@
 #
 # and in /etc/default/autora: AUTORA_INTERFACE_REGEX='^tap[0-9]+i0$'
 #
-# Proxmox makes every tap a port of a bridge, and a port is no routed interface: an address on it is of no use, and
-# autora would rightly be silent. There are two honest ways:
+# Proxmox makes every tap a port of a bridge. A port is not a routed interface: an address on it has no effect. There
+# are two solutions:
 #
-# - This script takes the tap off its bridge. Until then, for a moment, the guest sits on that bridge: let it be one
-#   without any other port, made for the purpose (in /etc/network/interfaces: iface vmbr9 inet manual, with
-#   bridge-ports none), and set net0 to bridge=vmbr9,firewall=0. The script refuses anything else. With firewall=1
-#   the tap is behind a bridge of its own (fwbr100i0), and Proxmox's rules would miss it. A change of net0 while the
-#   guest runs makes it a port again.
+# - This script removes the tap from its bridge. For a moment before that, the guest is on the bridge: use a bridge
+#   without any other port (in /etc/network/interfaces: iface vmbr9 inet manual, with bridge-ports none), and set net0
+#   to bridge=vmbr9,firewall=0. The script refuses anything else. With firewall=1 the tap is on its own bridge
+#   (fwbr100i0), and Proxmox's rules would not apply. A change of net0 while the guest runs makes it a port again.
 # - Or no script: a bridge for each guest (vmbr100, with the address 2001:db8:1:100::1/64, bridge-ports none), and a
-#   pattern that names the bridges. That keeps Proxmox's firewall and needs a bridge for each guest.
+#   pattern for the bridges. This keeps Proxmox's firewall but needs a bridge for each guest.
 #
-# Proxmox calls it with the VM's id and the phase. An error in pre-start keeps the guest from starting.
+# Proxmox calls it with the VM's id and the phase. If it fails in pre-start, the guest does not start.
 set -eu
 
-# The /48 of this cluster. VM 100 gets the subnet that is written so: 2001:db8:1:100::/64.
+# The /48 of this cluster. The subnet is the VM's id, read as hexadecimal digits: VM 100 gets 2001:db8:1:100::/64.
 NETWORK=2001:db8:1
 
 vmid=$1
@@ -32,7 +31,7 @@ refuse() {
     exit 1
 }
 
-# conf INTERFACE NAME [VALUE] reads or sets what sysctl calls net.ipv6.conf.INTERFACE.NAME.
+# conf INTERFACE NAME [VALUE] reads or sets the sysctl net.ipv6.conf.INTERFACE.NAME.
 conf() {
     if [ $# -eq 3 ]; then
         echo "$3" >"/proc/sys/net/ipv6/conf/$1/$2"
@@ -41,7 +40,7 @@ conf() {
     fi
 }
 
-take_off_the_bridge() {
+remove_from_bridge() {
     [ -e "/sys/class/net/$tap/master" ] || return 0
     bridge=$(basename "$(readlink "/sys/class/net/$tap/master")")
     case $bridge in
@@ -63,11 +62,11 @@ pre-start)
     ;;
 post-start)
     [ -d "/sys/class/net/$tap" ] || refuse "there is no $tap: net0 needs a bridge"
-    take_off_the_bridge
-    # A guest's advertisements are not for this host. Proxmox turns IPv6 off on its taps.
+    remove_from_bridge
+    # Ignore a guest's advertisements. Proxmox turns IPv6 off on its taps.
     conf "$tap" accept_ra 0
     conf "$tap" disable_ipv6 0
-    # 1 makes no link-local address.
+    # With 1 there is no link-local address.
     [ "$(conf "$tap" addr_gen_mode)" != 1 ] || conf "$tap" addr_gen_mode 0
     conf "$tap" forwarding 1
     ip link set dev "$tap" promisc off up

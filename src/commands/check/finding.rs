@@ -1,48 +1,48 @@
-//! What a check found: one line of the answer.
+//! The result of one check.
 
-/// One requirement, and how it stands with it.
+/// A requirement and whether it is met.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Finding {
-    /// How it stands.
+    /// Whether it is met.
     pub mark: Mark,
-    /// A word or two for what is required.
+    /// The requirement in one to three words.
     pub requirement: &'static str,
-    /// What was found.
+    /// What was found, without a full stop.
     pub found: String,
-    /// A command that fixes it. Words in capitals are the operator's to fill in.
+    /// A command that fixes it. The operator replaces words in capitals.
     pub fix: Option<String>,
 }
 
-/// How it stands with a requirement.
+/// Whether a requirement is met.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Mark {
     /// It is met.
     Met,
-    /// It is not: the guest gets no advertisement.
+    /// It is not met: the guest gets no advertisement.
     Missed,
-    /// The guest gets its advertisement, and something else is in its way, or may be.
+    /// The guest gets advertisements, but its IPv6 does not work otherwise, or may not.
     Warning,
-    /// It cannot be known: a privilege, a tool or something above is missing.
+    /// Unknown: a privilege, a tool or a requirement before it is missing.
     Unknown,
 }
 
 impl Finding {
-    /// A tick.
+    /// A finding with [`Mark::Met`].
     pub(super) fn met(requirement: &'static str, found: impl Into<String>) -> Self {
         Self::new(Mark::Met, requirement, found)
     }
 
-    /// A cross.
+    /// A finding with [`Mark::Missed`].
     pub(super) fn missed(requirement: &'static str, found: impl Into<String>) -> Self {
         Self::new(Mark::Missed, requirement, found)
     }
 
-    /// A warning.
+    /// A finding with [`Mark::Warning`].
     pub(super) fn warning(requirement: &'static str, found: impl Into<String>) -> Self {
         Self::new(Mark::Warning, requirement, found)
     }
 
-    /// Not to be known.
+    /// A finding with [`Mark::Unknown`].
     pub(super) fn unknown(requirement: &'static str, found: impl Into<String>) -> Self {
         Self::new(Mark::Unknown, requirement, found)
     }
@@ -56,7 +56,7 @@ impl Finding {
         }
     }
 
-    /// The same with the command that fixes it.
+    /// Adds the command that fixes it.
     #[must_use]
     pub(super) fn fixed_by(self, command: impl Into<String>) -> Self {
         Self {
@@ -66,7 +66,7 @@ impl Finding {
     }
 }
 
-/// Whether nothing among `findings` keeps the guest from its advertisement.
+/// Whether the guest gets advertisements according to `findings`.
 #[must_use]
 pub(super) fn all_met(findings: &[Finding]) -> bool {
     findings.iter().all(|finding| finding.mark != Mark::Missed)

@@ -1,4 +1,4 @@
-//! The command that fixes a reason for not advertising, with the addresses of the link in it.
+//! The command that fixes a reason for not advertising, with the link's addresses filled in.
 
 use autora_core::eligibility::Reason;
 use autora_core::link::{Address, Link};
@@ -6,14 +6,14 @@ use autora_core::prefix::Prefix64;
 
 use crate::advice::{self, ADDRESS};
 
-/// [`advice::fix`], once for each address that it concerns.
+/// The commands of [`advice::fix`], one for each affected address.
 pub(super) fn fix(reason: &Reason, link: &Link) -> Option<String> {
     let command = advice::fix(reason, &link.name)?;
-    let concerned: Vec<_> = match reason {
+    let affected: Vec<_> = match reason {
         Reason::SeveralPrefixes(prefixes) => superfluous(prefixes, link).collect(),
         _ => return Some(command),
     };
-    let commands: Vec<_> = concerned
+    let commands: Vec<_> = affected
         .iter()
         .map(|address| command.replacen(ADDRESS, &address.local.to_string(), 1))
         .collect();
@@ -22,11 +22,11 @@ pub(super) fn fix(reason: &Reason, link: &Link) -> Option<String> {
 
 fn inside(link: &Link, prefix: Prefix64) -> impl Iterator<Item = &Address> {
     let inside =
-        move |address: &&Address| address.prefix_len == 64 && Prefix64::of(address.on_link) == prefix;
+        move |address: &&Address| address.prefix_len == 64 && Prefix64::of(address.prefix_address) == prefix;
     link.addresses.iter().filter(inside)
 }
 
-/// All addresses of `prefixes` but those of the /64 that has been there longest.
+/// All addresses in `prefixes` except those in the oldest /64.
 fn superfluous<'a>(prefixes: &'a [Prefix64], link: &'a Link) -> impl Iterator<Item = &'a Address> {
     let since = move |prefix: &Prefix64| inside(link, *prefix).map(|address| address.created).min();
     let kept = prefixes.iter().copied().min_by_key(since);

@@ -1,4 +1,4 @@
-//! What all interfaces of this host share: forwarding, and the default route.
+//! What all interfaces of this host share: forwarding and the default route.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,115 +11,122 @@ use autora_core::interface_name::IfName;
 use autora_core::link::Ipv6Settings;
 
 use super::finding::Finding;
-use crate::advice::shell;
 use crate::kernel::interfaces;
 use crate::kernel::rtnetlink::Reader;
 use crate::kernel::rtnetlink::lookup::{Route, route_to};
+use crate::kernel::rtnetlink::message::RTPROT_RA;
 
-/// `RTPROT_RA`: made from a Router Advertisement, by whoever reads those.
-const RTPROT_RA: u8 = 9;
-
-/// What was read of the host.
+/// The state of the host.
 #[derive(Clone, Debug)]
 pub(super) struct Host {
     /// `net.ipv6.conf.all.forwarding`; `None` without IPv6.
     pub forwarding: Option<i32>,
-    /// The interface of its IPv6 default route.
+    /// The interface of the IPv6 default route.
     pub uplink: Option<Uplink>,
-    /// Without a default route: interfaces that are no guests', hear Router
-    /// Advertisements and would take a default route from them.
-    pub lost: Vec<Uplink>,
+    /// If there is no default route: interfaces other than guests' that receive
+    /// Router Advertisements which the kernel ignores.
+    pub ignoring_ras: Vec<Uplink>,
 }
 
-/// An interface that a default route may go out of.
+/// An interface that may have a default route.
 #[derive(Clone, Debug)]
 pub(super) struct Uplink {
-    /// Its name.
     pub name: IfName,
     /// Whether the default route comes from a Router Advertisement.
     pub by_advertisement: bool,
-    /// Its settings, if IPv6 runs on it.
+    /// The settings; `None` if the kernel does not run IPv6 on it.
     pub ipv6: Option<Ipv6Settings>,
 }
 
 impl Uplink {
-    /// Whether the kernel disregards the advertisements that it was told to
-    /// take, because it forwards. Who reads them in user space, as
-    /// systemd-networkd does, sets `accept_ra` to 0.
-    fn goes_deaf(&self, forwarding: i32) -> bool {
+    /// Whether the kernel ignores Router Advertisements with this value of
+    /// `forwarding`, although `accept_ra` is 1. A program that handles them
+    /// itself, such as systemd-networkd, sets `accept_ra` to 0.
+    fn ignores_ras_with(&self, forwarding: i32) -> bool {
         forwarding != 0 && self.ipv6.is_some_and(|ipv6| ipv6.accept_ra == 1)
     }
 
-    fn is_deaf(&self) -> bool {
-        self.goes_deaf(self.ipv6.map_or(0, |ipv6| ipv6.forwarding))
-    }
-
-    fn accept(&self) -> String {
-        format!("{}=2", shell::sysctl_key(&self.name, "accept_ra"))
+    fn ignores_ras(&self) -> bool {
+        self.ignores_ras_with(self.ipv6.map_or(0, |ipv6| ipv6.forwarding))
     }
 }
 
+/// Keeps a host that forwards from ignoring advertisements. Where they come from is for
+/// the operator to know: a guest that sends them would become this host's router.
+const ACCEPT: &str = "net/ipv6/conf/UPLINK/accept_ra=2";
+
 impl Host {
-    /// Reads it; `is_guests` tells the interfaces that cannot be uplinks.
+    /// Reads the state of the host. Interfaces for which `is_guest_interface`
+    /// is true cannot be uplinks.
     ///
     /// # Errors
-    /// When the kernel cannot be asked.
-    pub(super) fn read(is_guests: impl Fn(&IfName) -> bool) -> io::Result<Self> {
+    /// If the kernel cannot be queried.
+    pub(super) fn read(is_guest_interface: impl Fn(&IfName) -> bool) -> io::Result<Self> {
         let all = fs::read_to_string("/proc/sys/net/ipv6/conf/all/forwarding");
         let uplink = route_to(Ipv6Addr::UNSPECIFIED)?.as_ref().and_then(uplink);
-        let lost = match uplink {
+        let ignoring_ras = match uplink {
             Some(_) => Vec::new(),
             None => interfaces::all()
                 .unwrap_or_default()
                 .into_iter()
-                .filter(|(_, name)| !is_guests(name) && heard_advertisements(name))
-                .filter_map(|(ifindex, _)| described(ifindex, true))
-                .filter(Uplink::is_deaf)
+                .filter(|(_, name)| !is_guest_interface(name) && has_received_ras(name))
+                .filter_map(|(ifindex, _)| read_uplink(ifindex, true))
+                .filter(Uplink::ignores_ras)
                 .collect(),
         };
         Ok(Self {
             forwarding: all.ok().and_then(|text| text.trim().parse().ok()),
             uplink,
-            lost,
+            ignoring_ras,
         })
     }
 
-    /// How it stands with the host.
     #[must_use]
-    pub(super) fn findings(&self) -> Vec<Finding> {
-        vec![self.forwards(), self.default_route()]
+    pub(super) fn findings(&self, is_forwarded: bool) -> Vec<Finding> {
+        vec![self.forwarding_finding(is_forwarded), self.default_route()]
     }
 
-    fn forwards(&self) -> Finding {
-        const FORWARDS: &str = "forwarding";
+    fn forwarding_finding(&self, is_forwarded: bool) -> Finding {
+        const FORWARDING: &str = "forwarding";
         match self.forwarding {
-            None => Finding::missed(FORWARDS, "the kernel runs no IPv6 (no /proc/sys/net/ipv6)"),
+            None => Finding::missed(FORWARDING, "the kernel does not run IPv6 (no /proc/sys/net/ipv6)"),
+            Some(0) if is_forwarded => Finding::met(
+                FORWARDING,
+                "force_forwarding is 1 on these interfaces and the uplink",
+            ),
             Some(0) => {
                 let found = "net.ipv6.conf.all.forwarding is 0: guests get addresses and a default route, \
-                             and this host drops what they send";
-                // In this order: what comes first keeps the default route alive.
-                let deaf = self
+                             and this host drops their packets";
+                // accept_ra has to come first, or the default route is lost.
+                let losing_route = self
                     .uplink
                     .as_ref()
-                    .filter(|up| up.by_advertisement && up.goes_deaf(1));
-                let first = deaf.map_or_else(String::new, |up| format!("{} ", up.accept()));
-                Finding::warning(FORWARDS, found)
-                    .fixed_by(format!("sysctl -w {first}net.ipv6.conf.all.forwarding=1"))
+                    .filter(|up| up.by_advertisement && up.ignores_ras_with(1));
+                let Some(up) = losing_route else {
+                    return Finding::warning(FORWARDING, found)
+                        .fixed_by("sysctl -w net.ipv6.conf.all.forwarding=1");
+                };
+                let name = &up.name;
+                let found = format!(
+                    "{found}; its default route comes from Router Advertisements on {name}, and is kept if that is the uplink"
+                );
+                Finding::warning(FORWARDING, found)
+                    .fixed_by(format!("sysctl -w {ACCEPT} net.ipv6.conf.all.forwarding=1"))
             }
-            Some(value) => Finding::met(FORWARDS, format!("net.ipv6.conf.all.forwarding is {value}")),
+            Some(value) => Finding::met(FORWARDING, format!("net.ipv6.conf.all.forwarding is {value}")),
         }
     }
 
     fn default_route(&self) -> Finding {
         const DEFAULT_ROUTE: &str = "default route";
-        match (&self.uplink, &self.lost[..]) {
-            (Some(up), _) if up.by_advertisement && up.is_deaf() => {
+        match (&self.uplink, &self.ignoring_ras[..]) {
+            (Some(up), _) if up.by_advertisement && up.ignores_ras() => {
                 let found = format!(
                     "the default route out of {} comes from Router Advertisements, and accept_ra is 1, which \
-                     a host that forwards takes for 0: it will lose that route",
+                     has no effect on a host that forwards: the route will expire",
                     up.name
                 );
-                Finding::warning(DEFAULT_ROUTE, found).fixed_by(format!("sysctl -w {}", up.accept()))
+                Finding::warning(DEFAULT_ROUTE, found).fixed_by(format!("sysctl -w {ACCEPT}"))
             }
             (Some(up), _) => Finding::met(
                 DEFAULT_ROUTE,
@@ -127,16 +134,16 @@ impl Host {
             ),
             (None, []) => Finding::warning(
                 DEFAULT_ROUTE,
-                "the host has no IPv6 default route: guests reach nothing beyond it",
+                "the host has no IPv6 default route: guests reach nothing beyond this host",
             )
             .fixed_by("ip -6 route add default via GATEWAY dev UPLINK"),
-            (None, [lost, ..]) => {
+            (None, [up, ..]) => {
                 let found = format!(
-                    "the host has no IPv6 default route; {} hears Router Advertisements, and accept_ra is 1, \
-                     which a host that forwards takes for 0",
-                    lost.name
+                    "the host has no IPv6 default route; {} receives Router Advertisements, and accept_ra is 1, \
+                     which has no effect on a host that forwards",
+                    up.name
                 );
-                Finding::warning(DEFAULT_ROUTE, found).fixed_by(format!("sysctl -w {}", lost.accept()))
+                Finding::warning(DEFAULT_ROUTE, found).fixed_by(format!("sysctl -w {ACCEPT}"))
             }
         }
     }
@@ -144,10 +151,10 @@ impl Host {
 
 fn uplink(route: &Route) -> Option<Uplink> {
     let is_default = route.prefix_len == 0;
-    is_default.then(|| described(route.ifindex, route.protocol == RTPROT_RA))?
+    is_default.then(|| read_uplink(route.ifindex, route.protocol == RTPROT_RA))?
 }
 
-fn described(ifindex: u32, by_advertisement: bool) -> Option<Uplink> {
+fn read_uplink(ifindex: u32, by_advertisement: bool) -> Option<Uplink> {
     let record = Reader::new(ifindex).ok()?.record().ok()?;
     Some(Uplink {
         name: record.name,
@@ -156,8 +163,9 @@ fn described(ifindex: u32, by_advertisement: bool) -> Option<Uplink> {
     })
 }
 
-/// Whether any arrived since the interface exists; the line appears with the first.
-fn heard_advertisements(name: &IfName) -> bool {
+/// Whether a Router Advertisement has been received since the interface was
+/// created. The line appears with the first.
+fn has_received_ras(name: &IfName) -> bool {
     let path = Path::new("/proc/self/net/dev_snmp6").join(OsStr::from_bytes(name.as_bytes()));
     fs::read_to_string(path).is_ok_and(|counters| counters.contains("Icmp6InType134"))
 }
@@ -183,16 +191,16 @@ mod tests {
         Host {
             forwarding: Some(forwarding),
             uplink,
-            lost: Vec::new(),
+            ignoring_ras: Vec::new(),
         }
     }
 
     #[test]
-    fn only_an_uplink_that_goes_deaf_is_at_fault() {
+    fn only_an_uplink_that_ignores_advertisements_is_a_warning() {
         for (uplink, mark) in [
             (up0(true, 1, 1), Mark::Warning),
             (up0(true, 2, 1), Mark::Met),
-            // Somebody else reads the advertisements.
+            // Another program handles the advertisements.
             (up0(true, 0, 1), Mark::Met),
             (up0(true, 1, 0), Mark::Met),
             (up0(false, 1, 1), Mark::Met),
@@ -203,25 +211,25 @@ mod tests {
     }
 
     #[test]
-    fn forwarding_is_turned_on_after_what_keeps_the_default_route() {
-        let fix = |uplink| host(0, uplink).forwards().fix.unwrap();
+    fn accept_ra_is_set_before_forwarding_is_turned_on() {
+        let fix = |uplink| host(0, uplink).forwarding_finding(false).fix.unwrap();
         assert_eq!(fix(None), "sysctl -w net.ipv6.conf.all.forwarding=1");
         assert_eq!(
             fix(Some(up0(true, 1, 0))),
-            "sysctl -w net.ipv6.conf.up0.accept_ra=2 net.ipv6.conf.all.forwarding=1"
+            "sysctl -w net/ipv6/conf/UPLINK/accept_ra=2 net.ipv6.conf.all.forwarding=1"
         );
         assert_eq!(fix(Some(up0(true, 0, 0))), fix(None));
     }
 
     #[test]
-    fn a_lost_default_route_names_who_heard_of_it() {
-        let lost = Host {
-            lost: vec![up0(true, 1, 1)],
+    fn without_a_default_route_the_uplink_that_receives_advertisements_is_named() {
+        let without_route = Host {
+            ignoring_ras: vec![up0(true, 1, 1)],
             ..host(1, None)
         };
         assert_eq!(
-            lost.default_route().fix.unwrap(),
-            "sysctl -w net.ipv6.conf.up0.accept_ra=2"
+            without_route.default_route().fix.unwrap(),
+            "sysctl -w net/ipv6/conf/UPLINK/accept_ra=2"
         );
         assert_eq!(host(1, None).default_route().mark, Mark::Warning);
     }

@@ -1,7 +1,7 @@
 //! `autora check`: why a guest has no IPv6, and what fixes it.
 //!
-//! Facts are read here and in the modules for each subject; what follows from
-//! them is decided by functions that get them as arguments.
+//! Reading and evaluating are separate functions, so that the evaluation can be
+//! tested without a host in that state.
 
 mod finding;
 mod firewall;
@@ -28,9 +28,9 @@ use crate::commands::{Answer, CommandError, all_interfaces, named, terminal};
 use crate::config::SERVES_NOTHING;
 use crate::config::files;
 use crate::config::instance::{self, InstanceSettings, RefusedInstance};
-use crate::kernel::clock;
 use crate::kernel::rtnetlink::Reader;
-use crate::kernel::rtnetlink::lookup::{Bridging, bridging};
+use crate::kernel::rtnetlink::lookup::is_bridge;
+use crate::kernel::{clock, interfaces};
 use finding::{Finding, Mark, all_met};
 use firewall::{Firewall, Subject};
 use host::Host;
@@ -40,11 +40,11 @@ use services::Services;
 /// The command that changes the settings of all instances.
 const EDIT_SETTINGS: &str = "editor /etc/default/autora && systemctl reload autora";
 
-/// Checks the interfaces `names`, or without any all that match the pattern,
-/// and prints what was found. The answer is yes only if all would advertise.
+/// Checks the interfaces `names`, or if it is empty all that match the pattern,
+/// and prints the findings. The answer is yes only if all would advertise.
 ///
 /// # Errors
-/// If a name is invalid, or nothing can be read or printed.
+/// If a name is invalid, or the host cannot be read, or nothing can be printed.
 pub fn run(names: &[OsString], pattern: &str) -> Result<Answer, CommandError> {
     let subjects = if names.is_empty() {
         matching(pattern)?
@@ -54,8 +54,8 @@ pub fn run(names: &[OsString], pattern: &str) -> Result<Answer, CommandError> {
             .map(|name| named(name))
             .collect::<Result<Vec<_>, _>>()?
     };
-    let is_guests = |name: &IfName| matches!(matches(name, pattern), Ok(true));
-    let host = Host::read(is_guests).map_err(CommandError::os("cannot read the routes"))?;
+    let is_guest_interface = |name: &IfName| matches!(matches(name, pattern), Ok(true));
+    let host = Host::read(is_guest_interface).map_err(CommandError::os("cannot read the routes"))?;
     let services = Services::ask(subjects.iter());
     let firewall = Firewall::read();
 
@@ -67,7 +67,7 @@ pub fn run(names: &[OsString], pattern: &str) -> Result<Answer, CommandError> {
         reports.push(none_matches(pattern)?);
     }
     let shared: Vec<Finding> = host
-        .findings()
+        .findings(is_forwarded(&subjects, &host))
         .into_iter()
         .chain(neighbours::finding())
         .chain(services.shared())
@@ -76,7 +76,7 @@ pub fn run(names: &[OsString], pattern: &str) -> Result<Answer, CommandError> {
     let is_fine = shared.iter().all(|finding| finding.mark == Mark::Met);
     reports.push(Report {
         title: if is_fine {
-            "this host: all is well"
+            "this host: no problem found"
         } else {
             "this host"
         }
@@ -90,8 +90,15 @@ pub fn run(names: &[OsString], pattern: &str) -> Result<Answer, CommandError> {
     Ok(advertises.into())
 }
 
-/// The interfaces that would be served, by the settings of each, and those
-/// whose own settings are refused.
+/// Whether the host forwards both what the guests send and what comes back for them.
+fn is_forwarded(subjects: &[IfName], host: &Host) -> bool {
+    let uplink = host.uplink.as_ref().map(|uplink| &uplink.name);
+    let forwards = |name| read(name).is_ok_and(|link| link.host_forwards);
+    !subjects.is_empty() && subjects.iter().chain(uplink).all(forwards)
+}
+
+/// The interfaces that would be served according to their settings, and those
+/// whose settings are refused.
 fn matching(pattern: &str) -> Result<Vec<IfName>, CommandError> {
     let all = all_interfaces()?;
     let (mut names, mut refused) = (Vec::new(), Vec::new());
@@ -105,7 +112,7 @@ fn matching(pattern: &str) -> Result<Vec<IfName>, CommandError> {
             }
         }
     }
-    // What is wrong for all stands in what they share.
+    // If all are refused, the fault is in the shared settings.
     match refused.pop() {
         Some(line) if refused.len() + 1 == all.len() => Err(CommandError::Instances(line.to_string())),
         _ => Ok(names),
@@ -116,7 +123,7 @@ fn matches(name: &IfName, pattern: &str) -> Result<bool, RefusedInstance> {
     instance::of(name, pattern).map(|settings| settings.config.pattern.matches(name))
 }
 
-/// What to do when there is nothing to check.
+/// The report when there is nothing to check.
 fn none_matches(pattern: &str) -> Result<Report, CommandError> {
     const SHOWN: usize = 10;
     let mut names: Vec<String> = all_interfaces()?
@@ -136,16 +143,16 @@ fn none_matches(pattern: &str) -> Result<Report, CommandError> {
         0 => names.join(", "),
         more => format!("{} and {more} more", names.join(", ")),
     };
-    let there = match &list[..] {
+    let existing = match &list[..] {
         "" => Finding::unknown(
             "interfaces",
-            "there is none but lo: is this the right network namespace?",
+            "only lo exists: is this the right network namespace?",
         ),
-        list => Finding::unknown("interfaces", format!("there are {list}")),
+        list => Finding::unknown("interfaces", format!("these exist: {list}")),
     };
     Ok(Report {
         title: "no interface to advertise on".to_owned(),
-        findings: vec![finding, there],
+        findings: vec![finding, existing],
     })
 }
 
@@ -168,6 +175,7 @@ fn of_interface(
                 format!("it exists, with index {}", link.ifindex),
             ));
             findings.extend(requirements::requirements(&link));
+            findings.extend(requirements::takes_advertisements(&link));
             let intervals = settings.map(|settings| settings.config.ra.max_interval());
             let interval = intervals.unwrap_or(MAX_RTR_ADV_INTERVAL_BOUNDS.1);
             findings.push(other_daemons::finding(&link, interval, clock::now()));
@@ -175,7 +183,7 @@ fn of_interface(
                 prefix = Some(offer.prefix);
                 findings.push(route::finding(offer.prefix, link.ifindex, name));
             }
-            findings.extend(in_the_way(&link, prefix, host, firewall));
+            findings.extend(of_packets(&link, prefix, host, firewall));
             findings.extend(services.instance(name));
         }
     }
@@ -183,13 +191,13 @@ fn of_interface(
         .iter()
         .filter(|finding| finding.mark == Mark::Warning)
         .count();
-    let but = match warnings {
+    let see_warnings = match warnings {
         0 => String::new(),
         1 => ", but see the warning".to_owned(),
         more => format!(", but see the {more} warnings"),
     };
     let title = match prefix {
-        Some(prefix) if all_met(&findings) => format!("{name}: would advertise {prefix}{but}"),
+        Some(prefix) if all_met(&findings) => format!("{name}: would advertise {prefix}{see_warnings}"),
         _ => format!("{name}: would not advertise"),
     };
     Report { title, findings }
@@ -222,40 +230,36 @@ fn of_settings(name: &IfName, settings: &Result<InstanceSettings, RefusedInstanc
 fn read(name: &IfName) -> Result<Link, Finding> {
     let missing = |found: String| Finding::missed("interface", found);
     let ifindex = if_nametoindex(name.as_bytes()).map_err(|_| {
-        missing("there is none of this name in this network namespace".to_owned()).fixed_by("ip link")
+        missing("no interface of this name exists in this network namespace".to_owned()).fixed_by("ip link")
     })?;
     let mut reader =
-        Reader::new(ifindex).map_err(|error| missing(format!("the kernel cannot be asked: {error}")))?;
+        Reader::new(ifindex).map_err(|error| missing(format!("cannot query the kernel: {error}")))?;
     let link = reader.read().map_err(|error| missing(error.to_string()))?;
     if link.name == *name {
         Ok(link.clone())
     } else {
         let real = &link.name;
-        Err(missing(format!("that is another name of {real}"))
+        Err(missing(format!("this is an alternative name of {real}"))
             .fixed_by(format!("autora check {}", shell::interface(real))))
     }
 }
 
-/// What may keep packets from the guest on a link that is fit.
-fn in_the_way(link: &Link, prefix: Option<Prefix64>, host: &Host, firewall: &Firewall) -> Vec<Finding> {
-    let bridging = bridging(link.ifindex).unwrap_or(Bridging::None);
-    let port = match bridging {
-        Bridging::Port(master) => {
-            let bridge = route::shell_name(master);
-            let found =
-                format!("it is a port of {bridge}, which takes what the guest sends: serve {bridge} instead");
-            Some(
-                Finding::warning("bridge", found)
-                    .fixed_by(format!("ip link set {} nomaster", shell::interface(&link.name))),
-            )
-        }
-        Bridging::Bridge | Bridging::None => None,
-    };
+/// What may drop packets to or from the guest, apart from the requirements on the link.
+fn of_packets(link: &Link, prefix: Option<Prefix64>, host: &Host, firewall: &Firewall) -> Vec<Finding> {
+    let is_bridge = is_bridge(link.ifindex).unwrap_or(false);
     let subject = Subject {
         name: &link.name,
-        is_bridge: bridging == Bridging::Bridge,
-        guest: prefix.map(route::a_guest_in),
+        is_bridge,
+        guest: prefix.map(route::guest_address),
         uplink: host.uplink.as_ref().map(|uplink| &uplink.name),
     };
-    port.into_iter().chain(firewall.findings(&subject)).collect()
+    let changing = is_bridge && interfaces::has_fixed_address(&link.name, link.ifindex) == Some(false);
+    let address = changing.then(|| {
+        let dev = shell::interface(&link.name);
+        let found = "a bridge takes another MAC address when its ports change, and guests lose their router for a minute";
+        Finding::warning("MAC address", found).fixed_by(format!(
+            "ip link set {dev} address \"$(cat /sys/class/net/{dev}/address)\""
+        ))
+    });
+    address.into_iter().chain(firewall.findings(&subject)).collect()
 }

@@ -1,7 +1,6 @@
-//! Room in the kernel's table of IPv6 neighbours, which all links share.
+//! The size of the kernel's IPv6 neighbour table, which all links share.
 //!
-//! When it is full, the host cannot reach a guest that it has not spoken to
-//! for a while, whatever the guest was advertised.
+//! When it is full, the host cannot reach a guest whose entry has expired.
 
 use std::fs;
 
@@ -9,24 +8,24 @@ use super::finding::Finding;
 
 const NEIGHBOURS: &str = "neighbours";
 
-/// How the table stands; `None` where the kernel does not show it, which is
-/// everywhere but in its first network namespace.
+/// Whether the table has room; `None` if the kernel does not show it, which it
+/// only does in the initial network namespace.
 pub(super) fn finding() -> Option<Finding> {
     let limit = fs::read_to_string("/proc/sys/net/ipv6/neigh/default/gc_thresh3").ok()?;
     let statistics = fs::read_to_string("/proc/self/net/stat/ndisc_cache").ok()?;
-    of_table(limit.trim().parse::<u32>().ok()?.into(), &statistics)
+    evaluate(limit.trim().parse::<u32>().ok()?.into(), &statistics)
 }
 
-/// `limit`: `gc_thresh3`, the most entries.
-fn of_table(limit: u64, statistics: &str) -> Option<Finding> {
+/// `limit`: `gc_thresh3`, the maximum number of entries.
+fn evaluate(limit: u64, statistics: &str) -> Option<Finding> {
     let entries = column(statistics, "entries")?.next()?;
     let refused: u64 = column(statistics, "table_fulls")?.sum();
-    let past = match refused {
+    let refused = match refused {
         0 => String::new(),
-        some => format!(" ({some} had no room since the boot)"),
+        some => format!(" ({some} refused since boot)"),
     };
-    let found = format!("{entries} of {limit} entries in the kernel's table{past}");
-    // What is in use is not thrown out, and what was added less than 5 s ago is not either.
+    let found = format!("{entries} of {limit} entries in the kernel's table{refused}");
+    // The kernel removes neither entries in use nor those added less than 5 s ago.
     if entries < limit * 9 / 10 {
         return Some(Finding::met(NEIGHBOURS, found));
     }
@@ -35,13 +34,13 @@ fn of_table(limit: u64, statistics: &str) -> Option<Finding> {
     Some(
         Finding::warning(
             NEIGHBOURS,
-            format!("{found}: when it is full, the host does not find its guests"),
+            format!("{found}: when it is full, the host cannot reach its guests"),
         )
         .fixed_by(fix),
     )
 }
 
-/// One column of the statistics: a line of names, then one of hexadecimal
+/// One column of the statistics: a line of names, then a line of hexadecimal
 /// numbers for each processor.
 fn column<'a>(statistics: &'a str, name: &str) -> Option<impl Iterator<Item = u64> + 'a> {
     let mut lines = statistics.lines();
@@ -70,17 +69,17 @@ mod tests {
 
     #[test]
     fn a_table_that_is_nearly_full_is_a_warning() {
-        let found = |entries, fulls| of_table(1024, &statistics(entries, fulls)).unwrap();
+        let found = |entries, fulls| evaluate(1024, &statistics(entries, fulls)).unwrap();
         assert_eq!(
             found(17, [0, 0]).found,
             "17 of 1024 entries in the kernel's table"
         );
         assert_eq!(found(917, [0, 0]).mark, Mark::Met);
-        let past = found(17, [0xff, 1]);
-        assert_eq!(past.mark, Mark::Met);
+        let refused = found(17, [0xff, 1]);
+        assert_eq!(refused.mark, Mark::Met);
         assert!(
-            past.found.ends_with(" (256 had no room since the boot)"),
-            "{past:?}"
+            refused.found.ends_with(" (256 refused since boot)"),
+            "{refused:?}"
         );
         let full = found(1024, [0, 0]);
         assert_eq!(full.mark, Mark::Warning);
@@ -91,14 +90,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_left_out() {
+    fn statistics_that_cannot_be_parsed_give_no_finding() {
         for text in [
             "",
             "entries\n",
             "allocs table_fulls\n1 2\n",
             "entries table_fulls\nx 1\n",
         ] {
-            assert_eq!(of_table(1024, text), None, "{text}");
+            assert_eq!(evaluate(1024, text), None, "{text}");
         }
     }
 }

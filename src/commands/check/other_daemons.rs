@@ -16,7 +16,7 @@ use crate::state_file;
 
 const REQUIREMENT: &str = "no other daemon";
 
-/// Programs that can send Router Advertisements, as `/proc/PID/comm` has them.
+/// Programs that can send Router Advertisements, by their name in `/proc/PID/comm`.
 const DAEMONS: [&str; 10] = [
     "radvd",
     "dnsmasq",
@@ -30,16 +30,16 @@ const DAEMONS: [&str; 10] = [
     "systemd-network",
 ];
 
-/// Judges by the kernel's counter, and by when an instance last saw it grow.
+/// Evaluates the kernel's counter and the time at which an instance last saw it change.
 pub(super) fn finding(link: &Link, max_ra_interval: Duration, now: Instant) -> Finding {
     if link.foreign_ras == 0 {
-        return Finding::met(REQUIREMENT, "none has advertised on it");
+        return Finding::met(REQUIREMENT, "no other daemon has advertised on it");
     }
     let identity = interfaces::identity(link.name, link.ifindex);
     let handover = state_file::load_handover(&identity, now);
     let Ok(handover) = handover else {
         let found = format!(
-            "others have sent {} advertisements since it exists; root can see whether that is over",
+            "others have sent {} advertisements since it was created; root can see whether they still do",
             link.foreign_ras
         );
         return Finding::unknown(REQUIREMENT, found)
@@ -51,7 +51,7 @@ pub(super) fn finding(link: &Link, max_ra_interval: Duration, now: Instant) -> F
     if !yields {
         return Finding::met(
             REQUIREMENT,
-            "none has advertised on it for three maximum intervals",
+            "no other daemon has advertised on it for three maximum intervals",
         );
     }
     let running = running();
@@ -63,7 +63,7 @@ pub(super) fn finding(link: &Link, max_ra_interval: Duration, now: Instant) -> F
             format!("{explained}; running here: {}", some.join(", ")),
         ),
     };
-    // The only one that does nothing else.
+    // radvd has no other purpose; the others may be needed.
     if running.iter().any(|name| name == "radvd") {
         finding.fixed_by("systemctl stop radvd")
     } else {
@@ -71,8 +71,8 @@ pub(super) fn finding(link: &Link, max_ra_interval: Duration, now: Instant) -> F
     }
 }
 
-/// Those of [`DAEMONS`] that run in this network namespace, as far as that can
-/// be seen. A hint only: most of them have other things to do as well.
+/// Those of [`DAEMONS`] that run in this network namespace, or in one that
+/// cannot be read. A hint only: most of them have other purposes as well.
 fn running() -> Vec<String> {
     let namespace = |process: &Path| fs::read_link(process.join("ns/net")).ok();
     let ours = namespace(Path::new("/proc/self"));

@@ -1,4 +1,4 @@
-//! The findings as lines for a terminal, a pipe, a ticket.
+//! Formats the findings as text.
 
 use std::env;
 use std::fmt::Write as _;
@@ -6,27 +6,26 @@ use std::fmt::Write as _;
 use super::finding::{Finding, Mark};
 use crate::commands::terminal::{Colour, wants_colour};
 
-/// The findings about one thing.
+/// The findings on one interface, or on the host.
 pub(super) struct Report {
-    /// What they are about, and what follows from them.
+    /// What they are about, and the conclusion.
     pub title: String,
-    /// The findings, in the order in which they are shown.
     pub findings: Vec<Finding>,
 }
 
-/// How it is written.
+/// The style of the text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Style {
-    /// Ticks and crosses, or their likes in ASCII.
+    /// Marks in Unicode instead of ASCII.
     pub unicode: bool,
     /// Colours for the marks.
     pub colour: bool,
-    /// Also what is in order.
+    /// Also the requirements that are met.
     pub all: bool,
 }
 
 impl Style {
-    /// As the environment wants it (locale(7)).
+    /// The style for the environment's locale (locale(7)) and terminal.
     #[must_use]
     pub(super) fn of_environment(all: bool) -> Self {
         let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_aligned_and_the_command_stands_alone() {
+    fn lines_are_aligned_and_the_command_has_its_own_line() {
         let expected = "tap-vm-1: would not advertise\n  \
                           + up          it is up\n  \
                           x forwarding  0\n                \

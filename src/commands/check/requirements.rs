@@ -1,15 +1,16 @@
-//! The daemon's own requirements of a link, each on a line of its own.
+//! The daemon's requirements on a link, each with its own finding.
 //!
-//! There is no second opinion here: each requirement is put to
-//! [`judge`] alone, on a copy of the link on which all others are met. So
-//! there is a cross exactly if the daemon would not advertise.
+//! No requirement is implemented twice: each is evaluated by [`judge`], on a
+//! copy of the link on which all others are met. So a requirement is missed
+//! exactly if the daemon would not advertise.
 
 use std::net::Ipv6Addr;
 
 use autora_core::eligibility::{Verdict, judge};
 use autora_core::lifetime::Lifetime;
 use autora_core::link::{
-    Address, Hardware, IFA_F_PERMANENT, IFF_LOOPBACK, IFF_MULTICAST, IFF_RUNNING, IFF_UP, Ipv6Settings, Link,
+    Address, Hardware, IFA_F_PERMANENT, IFF_LOOPBACK, IFF_MULTICAST, IFF_NOARP, IFF_RUNNING, IFF_UP,
+    Ipv6Settings, Link,
 };
 
 use super::finding::Finding;
@@ -18,24 +19,25 @@ use autora_core::prefix::Prefix64;
 
 use crate::advice::{explain, shell};
 
-/// One thing that [`judge`] looks at.
+/// One of the requirements of [`judge`].
 struct Requirement {
     name: &'static str,
-    /// Whether it can be told at all from the link as it stands.
+    /// Fails with an explanation if the link's state does not show whether it is met.
     known: fn(&Link) -> Result<(), &'static str>,
-    /// Takes it over from the link to one that is fit.
-    take: fn(&mut Link, &Link),
-    /// What is said when it is met.
+    /// Copies to the first link, which is eligible, what the requirement
+    /// concerns in the second.
+    copy: fn(&mut Link, &Link),
+    /// The text if it is met.
     met: fn(&Link, &Verdict) -> String,
 }
 
-const REQUIREMENTS: [Requirement; 10] = [
+const REQUIREMENTS: [Requirement; 13] = [
     Requirement {
         name: "link type",
         known: |_| Ok(()),
-        take: |fit, link| {
-            copy_flag(fit, link, IFF_LOOPBACK);
-            fit.hardware = link.hardware;
+        copy: |to, link| {
+            copy_flag(to, link, IFF_LOOPBACK);
+            to.hardware = link.hardware;
         },
         met: |link, _| match link.hardware {
             Hardware::Bare => "bare IP, as on a tun".to_owned(),
@@ -43,78 +45,105 @@ const REQUIREMENTS: [Requirement; 10] = [
         },
     },
     Requirement {
+        name: "no port",
+        known: |_| Ok(()),
+        copy: |to, link| to.port_of = link.port_of,
+        met: |_, _| "of no bridge or bond".to_owned(),
+    },
+    Requirement {
         name: "up",
         known: |_| Ok(()),
-        take: |fit, link| copy_flag(fit, link, IFF_UP),
+        copy: |to, link| copy_flag(to, link, IFF_UP),
         met: |_, _| "it is up".to_owned(),
     },
     Requirement {
         name: "carrier",
         known: is_up,
-        take: |fit, link| copy_flag(fit, link, IFF_RUNNING),
+        copy: |to, link| copy_flag(to, link, IFF_RUNNING),
         met: |_, _| "the guest's end is connected".to_owned(),
     },
     Requirement {
         name: "multicast",
         known: |_| Ok(()),
-        take: |fit, link| copy_flag(fit, link, IFF_MULTICAST),
+        copy: |to, link| copy_flag(to, link, IFF_MULTICAST),
         met: |_, _| "on".to_owned(),
+    },
+    Requirement {
+        name: "neighbours",
+        known: |_| Ok(()),
+        copy: |to, link| {
+            copy_flag(to, link, IFF_NOARP);
+            if has(link, IFF_NOARP) && link.hardware != Hardware::Bare {
+                to.hardware = Hardware::Ethernet([0; 6]);
+            }
+        },
+        met: |_, _| "the kernel finds and is found".to_owned(),
     },
     Requirement {
         name: "IPv6",
         known: |_| Ok(()),
-        take: |fit, link| match link.ipv6 {
-            Some(found) => settings(fit, |fit| fit.disable_ipv6 = found.disable_ipv6),
-            None => fit.ipv6 = None,
+        copy: |to, link| match link.ipv6 {
+            Some(found) => settings(to, |ipv6| ipv6.disable_ipv6 = found.disable_ipv6),
+            None => to.ipv6 = None,
         },
         met: |_, _| "enabled".to_owned(),
     },
     Requirement {
         name: "accept_ra",
         known: has_settings,
-        take: |fit, link| {
+        copy: |to, link| {
             let found = link.ipv6.map_or(0, |ipv6| ipv6.accept_ra);
-            settings(fit, |fit| fit.accept_ra = found);
+            settings(to, |ipv6| ipv6.accept_ra = found);
         },
         met: |link, _| {
             let value = link.ipv6.map_or(0, |ipv6| ipv6.accept_ra);
-            format!("{value}: no uplink that takes others' advertisements")
+            format!("{value}: not an uplink that accepts Router Advertisements")
         },
     },
     Requirement {
         name: "no default route",
         known: |_| Ok(()),
-        take: |fit, link| fit.default_route = link.default_route,
-        met: |_, _| "none goes out of it".to_owned(),
+        copy: |to, link| to.uplink_route = link.uplink_route,
+        met: |_, _| "no default route goes out of it".to_owned(),
+    },
+    Requirement {
+        name: "no other router",
+        known: |_| Ok(()),
+        copy: |to, link| {
+            let learned = link.addresses.iter().find(|address| address.is_from_ra());
+            to.addresses.extend(learned);
+        },
+        met: |_, _| "no address comes from a Router Advertisement".to_owned(),
     },
     Requirement {
         name: "link-local",
-        known: has_come_up,
-        take: |fit, link| {
-            fit.addresses
+        known: assigns_link_local,
+        copy: |to, link| {
+            to.addresses
                 .retain(|address| !address.local.is_unicast_link_local());
             let sources = link
                 .addresses
                 .iter()
-                .filter(|address| address.local.is_unicast_link_local());
-            // A peer's prefix is another requirement's.
-            fit.addresses.extend(sources.map(|&address| Address {
-                on_link: address.local,
+                .filter(|address| address.local.is_unicast_link_local() && !address.is_from_ra());
+            // A peer's prefix belongs to the requirement on the /64.
+            to.addresses.extend(sources.map(|&address| Address {
+                prefix_address: address.local,
                 ..address
             }));
         },
         met: |_, verdict| match verdict {
-            Verdict::Advertise(basis, _) => format!("{}, the source", basis.source),
+            Verdict::Advertise(basis, _) => format!("{} is the source", basis.source),
             _ => String::new(),
         },
     },
     Requirement {
         name: "one /64",
         known: |link| has_settings(link).and_then(|()| is_enabled(link)),
-        take: |fit, link| {
-            fit.addresses
+        copy: |to, link| {
+            to.addresses
                 .retain(|address| address.local.is_unicast_link_local());
-            fit.addresses.extend(&link.addresses);
+            let own = link.addresses.iter().filter(|address| !address.is_from_ra());
+            to.addresses.extend(own);
         },
         met: |_, verdict| match verdict {
             Verdict::Advertise(_, prefix) => prefix.prefix.to_string(),
@@ -124,18 +153,32 @@ const REQUIREMENTS: [Requirement; 10] = [
     Requirement {
         name: "forwarding",
         known: has_settings,
-        take: |fit, link| {
+        copy: |to, link| {
             let found = link.ipv6.map_or(0, |ipv6| ipv6.forwarding);
-            settings(fit, |fit| fit.forwarding = found);
+            settings(to, |ipv6| ipv6.forwarding = found);
         },
         met: |_, _| "1".to_owned(),
     },
 ];
 
-/// How each requirement of the `link` stands, in the order in which the
-/// daemon asks; the one on other daemons is [`super::other_daemons`]'s.
+/// The finding on each requirement, in the order of the list; the one on other
+/// daemons is in [`super::other_daemons`].
 pub(super) fn requirements(link: &Link) -> Vec<Finding> {
     REQUIREMENTS.iter().map(|one| one.evaluate_alone(link)).collect()
+}
+
+/// Whether a guest could make itself this host's router: a link that does not
+/// forward takes advertisements, if `accept_ra` is not 0.
+pub(super) fn takes_advertisements(link: &Link) -> Option<Finding> {
+    let ipv6 = link.ipv6?;
+    let is_deaf = ipv6.forwarding != 0 || ipv6.accept_ra != 1 || ipv6.disable_ipv6 != 0;
+    // On an uplink they are wanted.
+    let is_uplink = link.uplink_route.is_some() || link.addresses.iter().any(Address::is_from_ra);
+    (!is_deaf && !is_uplink).then(|| {
+        let found = "while it does not forward, a guest's advertisement gives this host an address and a default route";
+        let key = shell::sysctl_key(&link.name, "accept_ra");
+        Finding::warning("guest's RAs", found).fixed_by(format!("sysctl -w {key}=0"))
+    })
 }
 
 impl Requirement {
@@ -143,11 +186,11 @@ impl Requirement {
         if let Err(why) = (self.known)(link) {
             return Finding::unknown(self.name, why);
         }
-        let mut alone = fit(link);
-        (self.take)(&mut alone, link);
+        let mut alone = eligible(link);
+        (self.copy)(&mut alone, link);
         let verdict = judge(&alone, false, None);
         let reason = match &verdict {
-            // Only the link's own prefix can be one, so this is the requirement on that.
+            // On the eligible link no prefix is deprecated: this is the requirement on the /64.
             Verdict::Advertise(_, offer) if offer.preferred == Lifetime::ZERO => {
                 return deprecated(self.name, link, offer.prefix);
             }
@@ -157,7 +200,7 @@ impl Requirement {
         let explained = explain(reason, &link.name).to_string();
         match fix(reason, link) {
             None => Finding::missed(self.name, explained),
-            // The command has a line of its own.
+            // The command is printed on its own line.
             Some(command) => {
                 let found = explained.strip_suffix(&command).unwrap_or(&explained);
                 Finding::missed(self.name, found.trim_end().trim_end_matches(':')).fixed_by(command)
@@ -166,42 +209,48 @@ impl Requirement {
     }
 }
 
-/// The guest keeps its address, and makes no new connections from it.
+/// A guest may use a deprecated address only for existing connections (RFC 4862, 5.5.4).
 fn deprecated(requirement: &'static str, link: &Link, prefix: Prefix64) -> Finding {
-    let found = format!("its only /64, {prefix}, is deprecated: guests make no new connections from it");
+    let found = format!("its only /64, {prefix}, is deprecated: guests open no new connections from it");
     let dev = shell::interface(&link.name);
     Finding::warning(requirement, found).fixed_by(format!("ip -6 address add NEW-PREFIX::1/64 dev {dev}"))
 }
 
-/// A link of the same name on which everything is as it should be.
-fn fit(link: &Link) -> Link {
+/// A link of the same name that meets all requirements.
+fn eligible(link: &Link) -> Link {
     Link {
         ifindex: link.ifindex,
         name: link.name,
         flags: IFF_UP | IFF_RUNNING | IFF_MULTICAST,
         hardware: Hardware::Bare,
+        port_of: None,
         carrier_ups: link.carrier_ups,
         ipv6: Some(Ipv6Settings {
             forwarding: 1,
             accept_ra: 0,
             disable_ipv6: 0,
         }),
-        addresses: vec![fit_address([0xfe80, 0, 0, 0]), fit_address([0x2001, 0xdb8, 0, 0])],
-        default_route: false,
+        addresses: vec![
+            permanent_address([0xfe80, 0, 0, 0]),
+            permanent_address([0x2001, 0xdb8, 0, 0]),
+        ],
+        host_forwards: true,
+        uplink_route: None,
         foreign_ras: 0,
     }
 }
 
-fn fit_address([a, b, c, d]: [u16; 4]) -> Address {
+fn permanent_address([a, b, c, d]: [u16; 4]) -> Address {
     let local = Ipv6Addr::new(a, b, c, d, 0, 0, 0, 1);
     Address {
         local,
-        on_link: local,
+        prefix_address: local,
         prefix_len: 64,
         flags: IFA_F_PERMANENT,
         valid: Lifetime::INFINITE,
         preferred: Lifetime::INFINITE,
         created: 0,
+        protocol: 0,
     }
 }
 
@@ -209,12 +258,12 @@ fn has(link: &Link, flag: u32) -> bool {
     link.flags & flag != 0
 }
 
-fn copy_flag(fit: &mut Link, link: &Link, flag: u32) {
-    fit.flags = fit.flags & !flag | link.flags & flag;
+fn copy_flag(to: &mut Link, link: &Link, flag: u32) {
+    to.flags = to.flags & !flag | link.flags & flag;
 }
 
-fn settings(fit: &mut Link, change: impl FnOnce(&mut Ipv6Settings)) {
-    if let Some(ipv6) = &mut fit.ipv6 {
+fn settings(to: &mut Link, change: impl FnOnce(&mut Ipv6Settings)) {
+    if let Some(ipv6) = &mut to.ipv6 {
         change(ipv6);
     }
 }
@@ -230,7 +279,7 @@ fn is_up(link: &Link) -> Result<(), &'static str> {
 fn has_settings(link: &Link) -> Result<(), &'static str> {
     match link.ipv6 {
         Some(_) => Ok(()),
-        None => Err("unknown while IPv6 does not run on it"),
+        None => Err("unknown while the kernel does not run IPv6 on it"),
     }
 }
 
@@ -241,8 +290,8 @@ fn is_enabled(link: &Link) -> Result<(), &'static str> {
     }
 }
 
-/// The kernel makes the link-local address when all of this is there.
-fn has_come_up(link: &Link) -> Result<(), &'static str> {
+/// The conditions under which the kernel assigns a link-local address.
+fn assigns_link_local(link: &Link) -> Result<(), &'static str> {
     is_up(link)?;
     has_settings(link)?;
     is_enabled(link)?;

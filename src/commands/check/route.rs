@@ -1,6 +1,5 @@
-//! Whether packets for the guest find the way to it.
+//! Whether packets to the guest are routed to its interface.
 
-use std::io;
 use std::net::Ipv6Addr;
 
 use autora_core::interface_name::IfName;
@@ -13,23 +12,23 @@ use crate::kernel::rtnetlink::lookup::{Route, route_to};
 
 const REQUIREMENT: &str = "route to the /64";
 
-/// An address as a guest makes it (of a documentation MAC address, RFC 7042,
-/// 2.1.2), which the host has not.
+/// An address that a guest may form in `prefix`, from a MAC address for
+/// documentation (RFC 7042, 2.1.2). The host does not have it.
 #[must_use]
-pub(super) fn a_guest_in(prefix: Prefix64) -> Ipv6Addr {
+pub(super) fn guest_address(prefix: Prefix64) -> Ipv6Addr {
     let [a, b, c, d, ..] = prefix.network().segments();
     Ipv6Addr::new(a, b, c, d, 0x0200, 0x5eff, 0xfe00, 0x5301)
 }
 
-/// Looks where packets to a guest in `prefix` behind the interface go.
+/// Looks up where packets to a guest in `prefix` go, and compares with the interface.
 pub(super) fn finding(prefix: Prefix64, ifindex: u32, name: &IfName) -> Finding {
-    match route_to(a_guest_in(prefix)) {
-        Ok(route) => judged(prefix, name, ifindex, route, &shell_name),
-        Err(error) => Finding::unknown(REQUIREMENT, unreadable(&error)),
+    match route_to(guest_address(prefix)) {
+        Ok(route) => evaluate(prefix, name, ifindex, route, &shell_name),
+        Err(error) => Finding::unknown(REQUIREMENT, format!("cannot query the kernel: {error}")),
     }
 }
 
-fn judged(
+fn evaluate(
     prefix: Prefix64,
     name: &IfName,
     ifindex: u32,
@@ -41,11 +40,9 @@ fn judged(
         Some(route) if route.ifindex == ifindex => {
             Finding::met(REQUIREMENT, format!("packets to {prefix} go out of it"))
         }
-        None => Finding::warning(
-            REQUIREMENT,
-            format!("packets to {prefix} go nowhere: there is no route"),
-        )
-        .fixed_by(add),
+        None => {
+            Finding::warning(REQUIREMENT, format!("there is no route for packets to {prefix}")).fixed_by(add)
+        }
         Some(route) => {
             let other = name_of(route.ifindex);
             let via = format!("{}/{}", route.destination, route.prefix_len);
@@ -64,8 +61,4 @@ fn judged(
 pub(super) fn shell_name(ifindex: u32) -> String {
     let name = interfaces::name_of(ifindex);
     name.map_or_else(|| format!("interface {ifindex}"), |name| shell::interface(&name))
-}
-
-fn unreadable(error: &io::Error) -> String {
-    format!("the kernel did not answer: {error}")
 }

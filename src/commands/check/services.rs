@@ -1,4 +1,4 @@
-//! systemd's and udev's part: the switch, the rule, the instances.
+//! The units and the udev rule: the switch, the rule, the instances.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::systemd::unit_name;
 use crate::systemd::units::{self, Condition, SWITCH, Unit};
 
 const RULE: &str = "60-autora.rules";
-/// Where udev looks for rules; of files of one name the first counts.
+/// Where udev looks for rules; of several files with the same name the first is used.
 const RULES: [&str; 4] = [
     "/etc/udev/rules.d",
     "/run/udev/rules.d",
@@ -22,10 +22,10 @@ const RULES: [&str; 4] = [
     "/lib/udev/rules.d",
 ];
 
-/// What systemd says of the units, or why it says nothing.
+/// The units as systemd reports them, or why it does not.
 pub(super) struct Services(Result<BTreeMap<String, Unit>, NoAnswer>);
 
-/// Why nothing is known of a unit.
+/// Why the state of a unit is unknown.
 #[derive(Debug, Error)]
 enum NotChecked<'a> {
     #[error("not checked: {0}")]
@@ -35,7 +35,7 @@ enum NotChecked<'a> {
 }
 
 impl Services {
-    /// Asks for the switch and the instances of `names`.
+    /// Queries systemd for the switch and the instances of `names`.
     pub(super) fn ask<'a>(names: impl Iterator<Item = &'a IfName>) -> Self {
         let ids: Vec<_> = std::iter::once(SWITCH.to_owned())
             .chain(names.map(unit_name::service))
@@ -43,7 +43,7 @@ impl Services {
         Self(units::units(&ids))
     }
 
-    /// How it stands with what all instances share.
+    /// The findings on what all instances share.
     pub(super) fn shared(&self) -> Vec<Finding> {
         match self.unit(SWITCH) {
             Err(why) => vec![Finding::unknown("systemd", why.to_string())],
@@ -51,8 +51,8 @@ impl Services {
         }
     }
 
-    /// How it stands with the instance of `name`; nothing if systemd knows of
-    /// none of them, which [`Services::shared`] has said.
+    /// The finding on the instance of `name`; `None` if systemd does not know
+    /// autora's units, which [`Services::shared`] reports.
     pub(super) fn instance(&self, name: &IfName) -> Option<Finding> {
         let unit = self.unit(&unit_name::service(name)).ok()?;
         Some(instance_finding(name, unit))
@@ -71,15 +71,16 @@ fn switch_finding(unit: &Unit, flag: bool) -> Finding {
     const REQUIREMENT: &str = "switch";
     let on = unit.condition() == Condition::Running && flag;
     match unit.file.as_str() {
-        "masked" | "masked-runtime" => {
-            Finding::warning(REQUIREMENT, format!("{SWITCH} is masked: udev starts none"))
-                .fixed_by("systemctl unmask autora && systemctl enable --now autora")
-        }
-        _ if !on => Finding::warning(REQUIREMENT, format!("{SWITCH} is off: udev starts none"))
+        "masked" | "masked-runtime" => Finding::warning(
+            REQUIREMENT,
+            format!("{SWITCH} is masked: udev starts no instances"),
+        )
+        .fixed_by("systemctl unmask autora && systemctl enable --now autora"),
+        _ if !on => Finding::warning(REQUIREMENT, format!("{SWITCH} is off: udev starts no instances"))
             .fixed_by("systemctl enable --now autora"),
         "disabled" => Finding::warning(
             REQUIREMENT,
-            format!("{SWITCH} is on, but not after the next boot"),
+            format!("{SWITCH} is on, but will be off after the next boot"),
         )
         .fixed_by("systemctl enable autora"),
         _ => Finding::met(REQUIREMENT, format!("{SWITCH} is on")),
@@ -96,12 +97,12 @@ fn rule_finding() -> Finding {
     match file {
         None => Finding::warning(
             REQUIREMENT,
-            format!("there is no {RULE}: new interfaces are not noticed"),
+            format!("there is no {RULE}: new interfaces get no instance"),
         )
         .fixed_by(reinstall),
         Some(path) if fs::read(&path).is_ok_and(|rules| rules.is_empty()) => {
             let found = format!(
-                "{} is empty, which turns it off: new interfaces are not noticed",
+                "{} is empty, which turns the rule off: new interfaces get no instance",
                 path.display()
             );
             Finding::warning(REQUIREMENT, found)
@@ -117,17 +118,17 @@ fn instance_finding(name: &IfName, unit: &Unit) -> Finding {
     let shell = shell::unit(name);
     let missed = |found: String| Finding::missed(REQUIREMENT, found);
     match unit.condition() {
-        Condition::Masked => missed(format!("{id} is masked: somebody turned it off for good"))
+        Condition::Masked => missed(format!("{id} is masked: it cannot be started"))
             .fixed_by(format!("systemctl unmask {shell} && systemctl start {shell}")),
         Condition::Running if unit.text.is_empty() => Finding::met(REQUIREMENT, format!("{id} runs")),
         Condition::Running => Finding::met(REQUIREMENT, format!("{id} runs: {}", unit.text)),
         Condition::Failed | Condition::Restarting => missed(format!(
-            "{id} fails ({}, status {}): journalctl -u {shell} says why",
+            "{id} fails ({}, status {}): journalctl -u {shell} shows why",
             unit.result, unit.status
         ))
         .fixed_by(format!("systemctl restart {shell}")),
         Condition::Starting | Condition::Stopping => {
-            missed(format!("{id} is {}: look again in a moment", unit.active))
+            missed(format!("{id} is {}: check again in a moment", unit.active))
         }
         Condition::Stopped | Condition::NotFound | Condition::Unknown => {
             missed(format!("{id} does not run")).fixed_by(format!("systemctl start {shell}"))
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn without_the_package_or_systemd_nothing_is_known() {
+    fn without_the_package_or_systemd_the_state_is_unknown() {
         let none = Services(Ok(parse("Id=autora.service\nLoadState=not-found\n")));
         assert_eq!(none.shared().len(), 1);
         assert_eq!(none.shared()[0].mark, Mark::Unknown);

@@ -8,17 +8,16 @@ use crate::advice::shell;
 use crate::systemd::unit_name;
 use crate::systemd::units::{self, Condition, Unit};
 
-/// An instance runs, as far as systemd knows, but publishes nothing.
+/// The cause if an instance runs according to systemd but publishes no state.
 pub(super) const UNPUBLISHED: &str = "unpublished";
 
-/// The manager of this host.
+/// The service manager of this host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Manager {
-    /// It is not systemd.
+    /// Not systemd.
     None,
-    /// systemd, with `autora.service` active or not.
     Systemd {
-        /// Whether the switch is on.
+        /// Whether the switch, `autora.service`, is on.
         switch: bool,
     },
 }
@@ -34,8 +33,7 @@ impl Manager {
         }
     }
 
-    /// Asks for the units of all `names`. Where nobody answers, or not in time,
-    /// nothing is known.
+    /// The units of all `names`, by unit name; empty if systemd does not answer in time.
     pub(super) fn units(self, names: &[&IfName]) -> BTreeMap<String, Unit> {
         if self == Self::None || names.is_empty() {
             return BTreeMap::new();
@@ -45,11 +43,11 @@ impl Manager {
     }
 }
 
-/// A stable name of the cause, and what to do.
+/// The cause: a stable name, and an explanation that says what to do.
 pub(super) fn cause(manager: Manager, unit: Option<&Unit>, name: &IfName) -> (&'static str, String) {
     let Manager::Systemd { switch } = manager else {
         let what = format!(
-            "nothing has started one: autora --interface {}",
+            "no instance was started: autora --interface {}",
             shell::interface(name)
         );
         return ("not-started", what);
@@ -79,7 +77,7 @@ pub(super) fn cause(manager: Manager, unit: Option<&Unit>, name: &IfName) -> (&'
         Condition::Restarting => (
             "restarting",
             format!(
-                "{instance} ended with status {} and is started again: {log}",
+                "{instance} exited with status {} and will be restarted: {log}",
                 unit.status
             ),
         ),
@@ -123,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_commands_name_the_unit_as_a_shell_takes_it() {
+    fn units_are_quoted_for_a_shell() {
         let cause = |unit: &Unit, name: &[u8]| cause(ON, Some(unit), &IfName::new(name).unwrap()).1;
         let what = cause(&unit("loaded", "failed", "failed"), b"tap-vm-1");
         assert!(

@@ -1,4 +1,4 @@
-//! One JSON document; `contrib/status.schema.json` describes it.
+//! The JSON document that `contrib/status.schema.json` describes.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use serde::Serialize;
 use super::overview::{Clock, Instance, Overview};
 use crate::VERSION;
 
-/// Raised when a reader of the shape before would be wrong about the new one.
-/// A new field alone is no such change.
-const SHAPE: u32 = 1;
+/// Raised when a reader of the previous version would misread the new one. New
+/// fields alone do not raise it.
+const SCHEMA_VERSION: u32 = 1;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -57,13 +57,13 @@ struct Unserved<'a> {
 }
 
 pub(super) fn render(overview: &Overview) -> String {
-    let without = overview.missing.iter().map(|without| Unserved {
-        interface: without.name.to_string(),
-        reason: without.reason,
-        explanation: &without.explanation,
+    let unserved = overview.missing.iter().map(|missing| Unserved {
+        interface: missing.name.to_string(),
+        reason: missing.reason,
+        explanation: &missing.explanation,
     });
     let document = Document {
-        version: SHAPE,
+        version: SCHEMA_VERSION,
         autora_version: VERSION,
         time: time(&overview.clock, overview.clock.now),
         pattern: overview.pattern.as_deref(),
@@ -72,7 +72,7 @@ pub(super) fn render(overview: &Overview) -> String {
             .iter()
             .map(|i| served(&overview.clock, i))
             .collect(),
-        without_instance: without.collect(),
+        without_instance: unserved.collect(),
     };
     let mut text = serde_json::to_string_pretty(&document).expect("every key is a string");
     text.push('\n');
@@ -87,7 +87,7 @@ fn served<'a>(clock: &Clock, instance: &'a Instance) -> Served<'a> {
         interface: record.interface.to_string(),
         ifindex: record.ifindex,
         namespace: record.namespace,
-        other_namespace: instance.elsewhere,
+        other_namespace: instance.in_other_namespace,
         pid: record.pid,
         autora_version: &record.version,
         state: record.state.key(),
@@ -105,7 +105,7 @@ fn served<'a>(clock: &Clock, instance: &'a Instance) -> Served<'a> {
             .map(|(reason, count)| (reason.key(), count))
             .collect(),
         send_errors: counters.send_errors,
-        foreign_ra_seen: counters.ras_heard,
+        foreign_ra_seen: counters.foreign_ras_received,
         last_ra: record.handover.sent.last_ra.map(|at| time(clock, at)),
         next_ra: record.next_ra.map(|at| time(clock, at)),
         overdue: instance.overdue,

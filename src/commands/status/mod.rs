@@ -1,8 +1,8 @@
-//! `autora status`: what every instance of the host does, and which
-//! interfaces should have one but have not.
+//! `autora status`: the state of every instance of the host, and the
+//! interfaces that should have an instance but have none.
 //!
-//! It reads what instances have published, asks the kernel about interfaces
-//! without an instance, and systemd about their units. No instance notices.
+//! It reads the instances' state files, queries the kernel for interfaces
+//! without an instance, and systemd for their units. No instance is woken up.
 
 mod absence;
 mod json;
@@ -29,30 +29,31 @@ use wanted::Wanted;
 pub struct Status {
     overview: Overview,
     directory: PathBuf,
-    /// State files of running instances that cannot be understood.
+    /// How many state files of running instances cannot be parsed.
     unreadable: usize,
-    /// Why nobody can say what should run.
+    /// Why it is unknown which interfaces should have an instance.
     refused: Option<RefusedSettings>,
 }
 
 impl Status {
-    /// Reads the state of the interfaces of these `names`, or of all. `pattern`
-    /// is that of the options; if it serves nothing, that of the package's files.
+    /// Reads the state of the interfaces `names`, or of all if it is empty.
+    /// `pattern` is the one of the options; if it matches nothing, which is the
+    /// default, the one in the package's files is used.
     ///
     /// # Errors
-    /// When the state files or the interfaces cannot be read.
+    /// If the state files or the interfaces cannot be read.
     pub fn read(names: &[OsString], pattern: &str) -> Result<Self, CommandError> {
         let names = names
             .iter()
             .map(|name| named(name))
             .collect::<Result<Vec<_>, _>>()?;
-        // What runs is shown even if nobody can say what should.
+        // Running instances are shown even if the pattern is refused.
         let (wanted, refused) = match Wanted::new(pattern) {
             Ok(wanted) => (Some(wanted), None),
             Err(refused) => (None, Some(refused)),
         };
         let directory = state_file::directory();
-        let look = || {
+        let read_once = || {
             let found = state_file::running(&directory).map_err(CommandError::os(format!(
                 "cannot read {}, where instances publish their state",
                 directory.display()
@@ -60,9 +61,9 @@ impl Status {
             let overview = Overview::of(found.instances, wanted.as_ref(), &names)?;
             Ok::<_, CommandError>((found.unreadable, overview))
         };
-        let (mut unreadable, mut overview) = look()?;
+        let (mut unreadable, mut overview) = read_once()?;
         if overview.is_outdated() {
-            (unreadable, overview) = look()?;
+            (unreadable, overview) = read_once()?;
         }
         Ok(Self {
             overview,
@@ -72,7 +73,7 @@ impl Status {
         })
     }
 
-    /// As a table, for the terminal that standard output is, or for a pipe.
+    /// As a table in the style of standard output.
     #[must_use]
     pub fn table(&self) -> String {
         let style = Style {
@@ -82,7 +83,7 @@ impl Status {
         table::render(&self.overview, style)
     }
 
-    /// As one document, whose shape is that of `status.schema.json`.
+    /// As the JSON document that `status.schema.json` describes.
     #[must_use]
     pub fn json(&self) -> String {
         json::render(&self.overview)
@@ -94,14 +95,14 @@ impl Status {
         prometheus::render(&self.overview)
     }
 
-    /// Whether all is well; logs what none of the formats shows.
+    /// Whether no problem was found. Logs what none of the formats shows.
     ///
     /// # Errors
-    /// If the settings are refused, so that nobody can tell.
-    pub fn conclude(self) -> Result<Answer, CommandError> {
+    /// If the settings are refused, so that the answer is unknown.
+    pub fn into_answer(self) -> Result<Answer, CommandError> {
         if self.unreadable > 0 {
             log::warn!(
-                "{} files of running instances in {} cannot be understood, as after an upgrade: \
+                "{} state files of running instances in {} cannot be parsed, perhaps after an upgrade: \
                  systemctl restart autora",
                 self.unreadable,
                 self.directory.display()

@@ -1,4 +1,4 @@
-//! What is to be shown: the instances, and the interfaces without one.
+//! The data of all formats: the instances, and the interfaces without one.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,16 +16,16 @@ use crate::kernel::{clock, interfaces, namespace};
 use crate::state_file::{self, Record};
 use crate::systemd::unit_name;
 
-/// An advertisement may be this late before its instance is called overdue.
+/// How late an advertisement may be before its instance counts as overdue.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// All of it, at one moment.
+/// The state of the host at one moment.
 #[derive(Debug)]
 pub(super) struct Overview {
     pub(super) clock: Clock,
     pub(super) instances: Vec<Instance>,
     pub(super) missing: Vec<MissingInstance>,
-    /// What decides what should have an instance.
+    /// The pattern of the interfaces that should have an instance; `None` if it is refused.
     pub(super) pattern: Option<String>,
 }
 
@@ -33,24 +33,24 @@ pub(super) struct Overview {
 #[derive(Debug)]
 pub(super) struct Instance {
     pub(super) record: Record<'static>,
-    /// It is in another network namespace than this process.
-    pub(super) elsewhere: bool,
-    /// Its next advertisement should have been sent long ago: it hangs, or its
-    /// sends fail.
+    /// Whether it is in another network namespace than this process.
+    pub(super) in_other_namespace: bool,
+    /// Whether its next advertisement is late by more than [`GRACE`]: it hangs,
+    /// or its sends fail.
     pub(super) overdue: bool,
 }
 
-/// An interface of this network namespace that should have an instance.
+/// An interface of this network namespace that should have an instance but has none.
 #[derive(Debug)]
 pub(super) struct MissingInstance {
     pub(super) name: IfName,
     /// A stable name of the cause.
     pub(super) reason: &'static str,
-    /// The same in sentences, with what to do.
+    /// The cause in a sentence that says what to do.
     pub(super) explanation: String,
 }
 
-/// Both clocks at the same moment.
+/// The boot-time clock and the wall clock at the same moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
     pub(super) now: Instant,
@@ -65,7 +65,8 @@ impl Clock {
         }
     }
 
-    /// What the wall clock shows at `at`, as far as it is not set meanwhile.
+    /// The wall clock's time at `at`, if the clock was not set in between. Never
+    /// before the epoch.
     pub(super) fn wall(&self, at: Instant) -> SystemTime {
         let ago = self.now.saturating_since(at);
         let ahead = at.saturating_since(self.now);
@@ -77,28 +78,29 @@ impl Clock {
 }
 
 impl Overview {
-    /// Puts together what is known of the interfaces of these `names`, or of all.
+    /// The overview of the interfaces `names`, or of all if it is empty.
+    /// `wanted` is `None` if the pattern is refused.
     pub(super) fn of(
         running: Vec<Record<'static>>,
         wanted: Option<&Wanted>,
         names: &[IfName],
     ) -> Result<Self, CommandError> {
         let clock = Clock::read();
-        let here = namespace::inode().map_err(CommandError::os("cannot look at /proc/self/ns/net"))?;
+        let here = namespace::inode().map_err(CommandError::os("cannot read /proc/self/ns/net"))?;
         let interfaces = all_interfaces()?;
-        let asked = |name: &IfName| names.is_empty() || names.contains(name);
+        let selected = |name: &IfName| names.is_empty() || names.contains(name);
         let mut instances: Vec<_> = running
             .into_iter()
-            .filter(|record| asked(&record.interface))
+            .filter(|record| selected(&record.interface))
             .map(|record| Instance {
-                elsewhere: record.namespace != here,
+                in_other_namespace: record.namespace != here,
                 overdue: record.next_ra.is_some_and(|due| due + GRACE < clock.now),
                 record,
             })
             .collect();
         instances.sort_by_cached_key(|i| {
             (
-                i.elsewhere,
+                i.in_other_namespace,
                 i.record.namespace,
                 natural_sort_key(&i.record.interface),
             )
@@ -106,13 +108,13 @@ impl Overview {
 
         let served: BTreeSet<u32> = instances
             .iter()
-            .filter(|instance| !instance.elsewhere)
+            .filter(|instance| !instance.in_other_namespace)
             .map(|instance| instance.record.ifindex)
             .collect();
         let mut missing = Vec::new();
         let mut unserved = Vec::new();
         for (index, name) in &interfaces {
-            if !asked(name) || served.contains(index) {
+            if !selected(name) || served.contains(index) {
                 continue;
             }
             match wanted.map(|wanted| wanted.matches(name)) {
@@ -131,24 +133,23 @@ impl Overview {
                 missing.push(MissingInstance::new(name, "no-interface", what));
             }
         }
-        missing.extend(explained(&unserved));
+        missing.extend(with_causes(&unserved));
         missing.sort_by_cached_key(|w| natural_sort_key(&w.name));
         Ok(Self {
             clock,
             instances,
             missing,
-            pattern: wanted.map(Wanted::shown),
+            pattern: wanted.map(Wanted::pattern),
         })
     }
 
-    /// Whether an instance must have started while this was put together:
-    /// systemd knows of it already, its publication was not there yet.
+    /// Whether an instance started after the state files were read: it runs
+    /// according to systemd, but no state of it was found.
     pub(super) fn is_outdated(&self) -> bool {
         self.missing.iter().any(|missing| missing.reason == UNPUBLISHED)
     }
 
-    /// Whether everything that should have an instance has one that is not
-    /// overdue.
+    /// Whether no instance is missing or overdue.
     pub(super) fn is_well(&self) -> bool {
         self.missing.is_empty() && !self.instances.iter().any(|instance| instance.overdue)
     }
@@ -164,15 +165,15 @@ impl MissingInstance {
     }
 }
 
-/// Interfaces that match and have no instance, with the cause.
-fn explained(unserved: &[(u32, &IfName)]) -> Vec<MissingInstance> {
+/// The interfaces `unserved`, which match and have no instance, with the cause.
+fn with_causes(unserved: &[(u32, &IfName)]) -> Vec<MissingInstance> {
     let manager = Manager::of_this_host();
     let names: Vec<_> = unserved.iter().map(|&(_, name)| name).collect();
     let units = manager.units(&names);
     let explain = |&(index, name): &(u32, &IfName)| {
         let (reason, mut explanation) = cause(manager, units.get(&unit_name::service(name)), name);
         if let Some(blocking_reason) = blocking_reason(index, name) {
-            explanation.push_str("; and then it would wait: ");
+            explanation.push_str("; once started, it would not advertise: ");
             explanation.push_str(&blocking_reason);
         }
         MissingInstance::new(name, reason, explanation)
@@ -181,7 +182,7 @@ fn explained(unserved: &[(u32, &IfName)]) -> Vec<MissingInstance> {
 }
 
 fn not_matching(name: &IfName, wanted: Option<&Wanted>) -> MissingInstance {
-    let pattern = wanted.map(Wanted::shown).unwrap_or_default();
+    let pattern = wanted.map(Wanted::pattern).unwrap_or_default();
     let what = format!(
         "the name does not match the pattern '{pattern}': set AUTORA_INTERFACE_REGEX in /etc/default/autora, \
          then systemctl reload autora"
@@ -189,11 +190,12 @@ fn not_matching(name: &IfName, wanted: Option<&Wanted>) -> MissingInstance {
     MissingInstance::new(name, "no-match", what)
 }
 
-/// What would keep an instance on the interface from advertising.
+/// Why an instance on the interface would not advertise; `None` if it would, or
+/// if that is unknown.
 fn blocking_reason(index: u32, name: &IfName) -> Option<String> {
     let mut reader = Reader::new(index).ok()?;
     let link = reader.read().ok()?;
-    // A new instance yields to a count that has grown since the last one looked.
+    // A new instance yields if the count has changed since the last one read it.
     let link_identity = interfaces::identity(*name, index);
     let known = state_file::load_handover(&link_identity, clock::now())
         .ok()?

@@ -1,4 +1,4 @@
-//! Prometheus' text format.
+//! The text format of Prometheus.
 
 use std::fmt::{self, Display, Write};
 use std::time::UNIX_EPOCH;
@@ -10,10 +10,10 @@ use super::overview::{Clock, Instance, Overview};
 use crate::VERSION;
 use crate::state_file::State;
 
-/// The state of an interface without an instance.
+/// The value of the label `state` for an interface without an instance.
 const ABSENT: &str = "absent";
 
-/// A metric of each instance that has a value for it.
+/// A metric with one sample for each instance that has a value.
 struct Metric {
     name: &'static str,
     kind: &'static str,
@@ -49,8 +49,8 @@ const METRICS: [Metric; 8] = [
     Metric {
         name: "autora_foreign_ra_seen_total",
         kind: "counter",
-        help: "Router Advertisements of others heard on the link.",
-        value: |_, instance| Some(instance.record.counters.ras_heard.to_string()),
+        help: "Router Advertisements received from other routers on the link.",
+        value: |_, instance| Some(instance.record.counters.foreign_ras_received.to_string()),
     },
     Metric {
         name: "autora_next_ra_timestamp_seconds",
@@ -75,10 +75,10 @@ const METRICS: [Metric; 8] = [
 pub(super) fn render(overview: &Overview) -> String {
     let clock = &overview.clock;
     let instances: Vec<_> = overview.instances.iter().map(|i| (labels(i), i)).collect();
-    let without: Vec<_> = overview
+    let missing: Vec<_> = overview
         .missing
         .iter()
-        .map(|without| (label("interface", without.name), without))
+        .map(|missing| (label("interface", missing.name), missing))
         .collect();
     let mut text = Exposition(String::new());
 
@@ -89,13 +89,12 @@ pub(super) fn render(overview: &Overview) -> String {
     );
     text.sample("autora_build_info", &label("version", VERSION), 1);
 
-    let help =
-        "1 for an instance that is not overdue; 0 for one that is, and for an interface that lacks one.";
+    let help = "Whether the interface has an instance that is not overdue.";
     text.metric("autora_instance_up", "gauge", help);
     for (labels, instance) in &instances {
         text.sample("autora_instance_up", labels, u8::from(!instance.overdue));
     }
-    for (labels, _) in &without {
+    for (labels, _) in &missing {
         text.sample("autora_instance_up", labels, 0);
     }
 
@@ -104,14 +103,14 @@ pub(super) fn render(overview: &Overview) -> String {
         let advertises = instance.record.state == State::Advertising;
         text.sample("autora_advertising", labels, u8::from(advertises));
     }
-    for (labels, _) in &without {
+    for (labels, _) in &missing {
         text.sample("autora_advertising", labels, 0);
     }
 
     text.metric(
         "autora_state_info",
         "gauge",
-        "What the instance does; the value is 1.",
+        "The state of the instance; the value is 1.",
     );
     for (labels, instance) in &instances {
         let record = &instance.record;
@@ -125,8 +124,8 @@ pub(super) fn render(overview: &Overview) -> String {
         );
         text.sample("autora_state_info", &format!("{labels},{info}"), 1);
     }
-    for (labels, without) in &without {
-        let info = info(ABSENT, without.reason, "", "");
+    for (labels, missing) in &missing {
+        let info = info(ABSENT, missing.reason, "", "");
         text.sample("autora_state_info", &format!("{labels},{info}"), 1);
     }
 
@@ -140,14 +139,10 @@ pub(super) fn render(overview: &Overview) -> String {
     }
 
     let name = "autora_rs_dropped_total";
-    text.metric(
-        name,
-        "counter",
-        "Received packets that were not accepted, by the rule that they break.",
-    );
+    text.metric(name, "counter", "Received packets that were rejected, by reason.");
     for (labels, instance) in &instances {
         let counts = instance.record.counters.dropped_by_reason;
-        // The zeros too: without them the first one would be no increase.
+        // Zeros too: without them increase() would miss the first packet.
         for (reason, count) in Rejection::ALL.into_iter().zip(counts) {
             text.sample(
                 name,
@@ -177,10 +172,10 @@ impl Exposition {
     }
 }
 
-/// Names are unique within a network namespace only.
+/// The label `namespace` is needed because names are unique only within one.
 fn labels(instance: &Instance) -> String {
     let interface = label("interface", &instance.record.interface);
-    if instance.elsewhere {
+    if instance.in_other_namespace {
         format!("{interface},{}", label("namespace", instance.record.namespace))
     } else {
         interface

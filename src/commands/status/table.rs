@@ -1,4 +1,4 @@
-//! A table for people.
+//! The table for people.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -13,9 +13,9 @@ use crate::state_file::State;
 
 const INDENT: &str = "    ";
 const GAP: &str = "  ";
-/// Sentences are not squeezed into less.
+/// Notes are not wrapped to less than this.
 const LEAST_WIDTH: usize = 40;
-/// The column that a narrow terminal goes without.
+/// The column that is left out on a narrow terminal.
 const SOURCE: usize = 4;
 const HEAD: [&str; 8] = [
     "INTERFACE",
@@ -28,18 +28,18 @@ const HEAD: [&str; 8] = [
     "NEXT",
 ];
 
-/// What the output can do.
+/// The style of the output.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style {
     pub(super) colour: bool,
-    /// Of the terminal, if it is one.
+    /// The terminal's width in columns; `None` if it is not a terminal.
     pub(super) width: Option<usize>,
 }
 
-/// A line of cells, and sentences below it.
+/// A line of cells, with notes below it.
 struct Row {
     cells: [String; HEAD.len()],
-    /// That of the state.
+    /// The colour of the state.
     colour: Option<Colour>,
     notes: Vec<String>,
 }
@@ -91,8 +91,8 @@ fn of_instance(clock: &Clock, instance: &Instance) -> Row {
             shell::unit(&record.interface)
         ));
     }
-    notes.extend(oddities(counters, record.restarts));
-    if instance.elsewhere {
+    notes.extend(nonzero_counters(counters, record.restarts));
+    if instance.in_other_namespace {
         notes.push(format!(
             "in another network namespace, net:[{}]",
             record.namespace
@@ -131,14 +131,14 @@ fn of_missing(missing: &MissingInstance) -> Row {
 }
 
 /// The counters that are shown only when not zero.
-fn oddities(counters: &Counters, restarts: u64) -> Option<String> {
+fn nonzero_counters(counters: &Counters, restarts: u64) -> Option<String> {
     let mut parts: Vec<String> = counters
         .dropped()
         .map(|(reason, count)| format!("{count} packets dropped ({reason})"))
         .collect();
     let others = [
         (counters.send_errors, "send errors"),
-        (counters.ras_heard, "foreign RAs heard"),
+        (counters.foreign_ras_received, "foreign RAs received"),
         (restarts, "restarts"),
     ];
     parts.extend(
@@ -158,7 +158,7 @@ fn until(clock: &Clock, due: Instant) -> String {
     }
 }
 
-/// Two units are enough: `3h12m`.
+/// The two largest units, for example `3h12m`.
 fn span(time: Duration) -> String {
     let seconds = time.as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
@@ -170,7 +170,7 @@ fn span(time: Duration) -> String {
     }
 }
 
-/// The width of each column that is shown.
+/// The columns that are shown, each with its width.
 fn columns(rows: &[Row], width: Option<usize>) -> Vec<(usize, usize)> {
     let mut columns: Vec<_> = (0..HEAD.len())
         .map(|column| {
@@ -201,7 +201,7 @@ fn line(text: &mut String, row: &Row, columns: &[(usize, usize)], colour: bool) 
             Some(paint) if colour && column == 1 => paint.paint(cell),
             _ => cell.to_owned(),
         };
-        // Numbers stand to the right.
+        // Numbers are aligned to the right.
         let right = matches!(HEAD.get(column), Some(&("RA" | "RS")));
         let (before, after) = if right {
             (padding, String::new())
@@ -267,8 +267,8 @@ fn summary(overview: &Overview) -> String {
         }
         (0, _) => {}
         (1, _) => text.push_str("; 1 interface without an instance"),
-        (without, _) => {
-            let _ = write!(text, "; {without} interfaces without an instance");
+        (missing, _) => {
+            let _ = write!(text, "; {missing} interfaces without an instance");
         }
     }
     text

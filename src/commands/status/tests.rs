@@ -57,7 +57,7 @@ fn instance(name: &[u8], state: State) -> Instance {
             next_ra: advertises.then(|| at(12_345 + 31)),
             handover: Handover::default(),
         },
-        elsewhere: false,
+        in_other_namespace: false,
         overdue: false,
     }
 }
@@ -83,17 +83,17 @@ fn absent(bytes: &[u8]) -> MissingInstance {
 }
 
 #[test]
-fn columns_are_aligned_and_reasons_stand_below() {
+fn columns_are_aligned_and_notes_follow_their_row() {
     let mut late = instance(b"tap-vm-2", State::Advertising);
     late.overdue = true;
     late.record.next_ra = Some(at(12_345 - 75));
     late.record.restarts = 2;
     late.record.counters.drop_for(Rejection::HopLimit);
     late.record.counters.send_errors = 4;
-    let mut elsewhere = instance(b"tap-vm-1", State::Waiting);
-    elsewhere.elsewhere = true;
+    let mut other_namespace = instance(b"tap-vm-1", State::Waiting);
+    other_namespace.in_other_namespace = true;
     let overview = overview(
-        vec![instance(b"tap-vm-1", State::Advertising), late, elsewhere],
+        vec![instance(b"tap-vm-1", State::Advertising), late, other_namespace],
         vec![absent(b"tap-vm-10")],
     );
     let expected = "\
@@ -113,7 +113,7 @@ tap-vm-10  absent        -      -                -         -   -  -
 }
 
 #[test]
-fn a_narrow_terminal_goes_without_the_source_and_wraps_reasons() {
+fn on_a_narrow_terminal_the_source_is_left_out_and_notes_are_wrapped() {
     let overview = overview(
         vec![instance(b"tap-vm-1", State::Advertising)],
         vec![absent(b"tap-vm-10")],
@@ -155,16 +155,16 @@ fn only_the_state_is_coloured() {
 }
 
 #[test]
-fn nothing_at_all_is_one_line() {
+fn an_empty_overview_is_one_line() {
     assert_eq!(
         table::render(&overview(Vec::new(), Vec::new()), PLAIN),
         "0 instances; no interface here matches the pattern '^tap'\n"
     );
 }
 
-/// Names hold what they like; nothing of it reaches a terminal or breaks a line.
+/// An interface name cannot inject control characters, lines or fields.
 #[test]
-fn no_name_breaks_out_of_any_format() {
+fn names_are_escaped_in_every_format() {
     let evil = b"a\x1b\"\\\xff};";
     let overview = overview(vec![instance(evil, State::Waiting)], vec![absent(evil)]);
     let shown = r#"a\u{1b}"\\xff};"#;
@@ -182,7 +182,7 @@ fn no_name_breaks_out_of_any_format() {
 }
 
 #[test]
-fn times_are_those_of_the_wall_clock() {
+fn times_are_wall_clock_times() {
     let overview = overview(vec![instance(b"a", State::Advertising)], Vec::new());
     let document: serde_json::Value = serde_json::from_str(&json::render(&overview)).unwrap();
     assert_eq!(document["time"], "2001-09-09T01:46:40.000Z");
@@ -191,7 +191,7 @@ fn times_are_those_of_the_wall_clock() {
     let metrics = prometheus::render(&overview);
     assert!(metrics.contains("autora_next_ra_timestamp_seconds{interface=\"a\"} 1000000031.000\n"));
 
-    // Nonsense in a file is a nonsensical time, and no more.
+    // An absurd time in a state file gives an absurd result, but no panic.
     let clock = overview.clock;
     assert_eq!(clock.wall(at(0)), clock.wall - Duration::from_secs(12_345));
     for nonsense in [Duration::MAX, Duration::from_nanos(u64::MAX)] {

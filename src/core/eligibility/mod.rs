@@ -1,4 +1,4 @@
-//! What may be advertised on a link, or the one reason why not.
+//! Eligibility: what may be advertised on a link, or why nothing may.
 
 mod reason;
 
@@ -10,24 +10,26 @@ use core::iter;
 use core::net::Ipv6Addr;
 
 use crate::lifetime::Lifetime;
-use crate::link::{Address, AddressState, Hardware, IFF_LOOPBACK, IFF_MULTICAST, IFF_RUNNING, IFF_UP, Link};
+use crate::link::{
+    Address, AddressState, Hardware, IFF_LOOPBACK, IFF_MULTICAST, IFF_NOARP, IFF_RUNNING, IFF_UP, Link,
+};
 use crate::prefix::Prefix64;
 use crate::wire::PrefixInformation;
 pub use reason::Reason;
 
-/// What may be sent, by a reading of the link's state.
+/// What may be sent, according to a snapshot of the link.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// All is well.
+    /// RAs with this prefix.
     Advertise(AdvertisingBasis, PrefixInformation),
-    /// Nothing but the withdrawal of what was advertised before.
+    /// Only a withdrawal of what was advertised before.
     WithdrawOnly(AdvertisingBasis, Reason),
-    /// Nothing at all.
+    /// Nothing.
     Silent(Reason),
 }
 
 impl Verdict {
-    /// Why nothing is advertised, if so.
+    /// Why nothing is advertised; `None` for [`Verdict::Advertise`].
     #[must_use]
     pub fn reason(&self) -> Option<&Reason> {
         match self {
@@ -37,27 +39,32 @@ impl Verdict {
     }
 }
 
-/// What any packet rests on, a withdrawal included.
+/// The link facts that every RA depends on, also a withdrawal.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AdvertisingBasis {
-    /// A valid link-local address.
+    /// The valid link-local address to send from.
     pub source: Ipv6Addr,
+    /// With the link-layer address: hosts know a router by that one too.
+    pub hardware: Hardware,
     /// The count of carrier gains: a guest may have restarted in between.
     pub carrier_ups: u32,
-    /// The one usable /64, if there is one.
+    /// Whether the host forwards the guest's packets at all.
+    pub host_forwards: bool,
+    /// The only preferred /64, if there is one.
     pub preferred: Option<PrefixInformation>,
-    /// Prefixes whose addresses are all deprecated, with what remains.
+    /// Prefixes whose addresses are all deprecated, with the remaining lifetimes.
     pub deprecated: Vec<PrefixInformation>,
-    /// Prefixes that are there but neither preferred nor deprecated yet.
+    /// Prefixes whose addresses are all tentative or duplicates.
     pub pending: Vec<Prefix64>,
 }
 
-/// Judges a `link` whose name is one to be served: the rules in their order. What allows no withdrawal is
-/// asked first, so that a [`Verdict::WithdrawOnly`] stands on a link that is
-/// up, has a valid source and is nobody else's.
+/// Evaluates the requirements on `link`, all but the one on its name. Those
+/// that also rule out a withdrawal come first: [`Verdict::WithdrawOnly`] means
+/// that the link is up, has a valid source, is not an uplink and is not served
+/// by another daemon.
 ///
-/// `source` is the address advertised from so far; it is kept while it is
-/// valid (RFC 4861, 6.2.8: hosts know a router by it).
+/// `source` is the address advertised from so far. It is kept while it is
+/// valid, because hosts identify a router by it (RFC 4861, 6.2.8).
 #[must_use]
 pub fn judge(link: &Link, yields_to_other_daemon: bool, source: Option<Ipv6Addr>) -> Verdict {
     match basis(link, yields_to_other_daemon, source) {
@@ -78,6 +85,9 @@ fn basis(
     if let Hardware::Other(kind) = link.hardware {
         return Err(Reason::LinkType(kind));
     }
+    if let Some(master) = link.port_of {
+        return Err(Reason::Port(master));
+    }
     if !has(IFF_UP) {
         return Err(Reason::Down);
     }
@@ -87,16 +97,26 @@ fn basis(
     if !has(IFF_MULTICAST) {
         return Err(Reason::NoMulticast);
     }
+    // Then nobody answers the guest that asks for its router's link-layer address.
+    if has(IFF_NOARP) && link.hardware != Hardware::Bare {
+        return Err(Reason::NoNeighbourDiscovery);
+    }
     let ipv6 = link.ipv6.ok_or(Reason::NoIpv6)?;
     if ipv6.disable_ipv6 != 0 {
         return Err(Reason::Ipv6Disabled);
     }
-    // 1 means "unless forwarding" and is every interface's default.
+    // 1 is the default and means "unless forwarding".
     if ipv6.accept_ra >= 2 {
         return Err(Reason::AcceptsRas(ipv6.accept_ra));
     }
-    if link.default_route {
-        return Err(Reason::DefaultRoute);
+    match link.uplink_route {
+        Some(route) if route.is_default() => return Err(Reason::UplinkRoute(route)),
+        Some(route) => return Err(Reason::RouteFromRa(route)),
+        None => {}
+    }
+    // Another router is on the link, whatever became of its default route.
+    if let Some(learned) = link.addresses.iter().find(|a| a.is_from_ra()) {
+        return Err(Reason::AddressFromRa(learned.local));
     }
     if yields_to_other_daemon {
         return Err(Reason::OtherDaemon);
@@ -111,6 +131,8 @@ fn basis(
     }
     let basis = AdvertisingBasis {
         source,
+        hardware: link.hardware,
+        host_forwards: link.host_forwards,
         carrier_ups: link.carrier_ups,
         preferred: prefixes.preferred,
         pending: prefixes.pending.iter().map(|&(prefix, _)| prefix).collect(),
@@ -124,8 +146,7 @@ fn conclude(link: &Link, basis: AdvertisingBasis, pending: &[(Prefix64, AddressS
     if forwarding != 1 {
         return Verdict::WithdrawOnly(basis, Reason::NotForwarding(forwarding));
     }
-    // Without a preferred one, what is deprecated still serves the connections
-    // that run (RFC 4862, 5.5.4), and they need the router.
+    // Connections from a deprecated address continue (RFC 4862, 5.5.4) and need the router.
     let deprecated = || {
         let first = basis.deprecated.iter().find(|d| d.valid > Lifetime::ZERO)?;
         Some(PrefixInformation {
@@ -145,7 +166,7 @@ fn conclude(link: &Link, basis: AdvertisingBasis, pending: &[(Prefix64, AddressS
 }
 
 /// The address to advertise from: the one used so far, else the oldest, which
-/// is the one that an earlier process of this daemon chose.
+/// an earlier process chose as well.
 fn link_local(addresses: &[Address], so_far: Option<Ipv6Addr>) -> Result<Ipv6Addr, Reason> {
     let link_locals = || addresses.iter().filter(|a| a.local.is_unicast_link_local());
     if let Some(kept) = link_locals().find(|a| a.is_valid() && Some(a.local) == so_far) {
@@ -165,11 +186,11 @@ fn link_local(addresses: &[Address], so_far: Option<Ipv6Addr>) -> Result<Ipv6Add
     })
 }
 
-/// The /64 prefixes of an interface, each once, by the best of its addresses.
-/// The usual case, one that is preferred, takes no memory.
+/// The routable /64 prefixes of an interface, each listed once, in the state of
+/// its best address. A single preferred prefix, the usual case, allocates nothing.
 struct Prefixes {
     preferred: Option<PrefixInformation>,
-    /// Further ones that are preferred.
+    /// Further preferred prefixes.
     more: Vec<PrefixInformation>,
     deprecated: Vec<PrefixInformation>,
     pending: Vec<(Prefix64, AddressState)>,
@@ -185,12 +206,12 @@ impl Prefixes {
         };
         for address in addresses
             .iter()
-            .filter(|a| a.prefix_len == 64 && is_routable(a.on_link))
+            .filter(|a| a.prefix_len == 64 && is_routable(a.prefix_address))
         {
             let found = PrefixInformation {
-                prefix: Prefix64::of(address.on_link),
-                valid: address.valid.surely_left(),
-                preferred: address.preferred.surely_left(),
+                prefix: Prefix64::of(address.prefix_address),
+                valid: address.valid.lower_bound(),
+                preferred: address.preferred.lower_bound(),
             };
             match address.state() {
                 AddressState::Preferred => {
@@ -220,8 +241,8 @@ fn merge(prefixes: &mut Vec<PrefixInformation>, found: PrefixInformation) {
     }
 }
 
-/// A prefix lives as long as the longest-lived of its addresses. False if
-/// `found` is another prefix.
+/// Raises the lifetimes of `known` to those of `found`: the longest-lived
+/// address counts. Returns false if `found` is another prefix.
 fn lengthen(known: &mut PrefixInformation, found: &PrefixInformation) -> bool {
     if known.prefix != found.prefix {
         return false;
@@ -231,8 +252,8 @@ fn lengthen(known: &mut PrefixInformation, found: &PrefixInformation) -> bool {
     true
 }
 
-/// Global unicast or unique local (RFC 4291, 2.4 and 2.5.4 to 2.5.6). What was
-/// site-local is global unicast now (RFC 3879, 4).
+/// Global unicast or unique local (RFC 4291, 2.4 and 2.5.4 to 2.5.6). Former
+/// site-local addresses are global unicast (RFC 3879, 4).
 fn is_routable(address: Ipv6Addr) -> bool {
     !(address.is_unicast_link_local()
         || address.is_multicast()

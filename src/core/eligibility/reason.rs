@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv6Addr;
 
+use crate::link::UplinkRoute;
 use crate::prefix::Prefix64;
 
 /// Why an interface is not advertised; [`Reason::key`] names it in the journal.
@@ -13,22 +14,30 @@ pub enum Reason {
     Unreadable(String),
     /// The loopback interface.
     Loopback,
-    /// Neither Ethernet nor bare IP: the `ARPHRD_*` that it is.
+    /// Neither Ethernet nor bare IP; the `ARPHRD_*` value.
     LinkType(u16),
+    /// A port of the bridge, bond or the like with this index.
+    Port(u32),
     /// Not `IFF_UP`.
     Down,
     /// Not `IFF_RUNNING`.
     NoCarrier,
     /// Not `IFF_MULTICAST`.
     NoMulticast,
+    /// The kernel does no neighbour discovery on it, which its kind needs.
+    NoNeighbourDiscovery,
     /// The kernel runs no IPv6 on it, as with an MTU below 1280.
     NoIpv6,
     /// `disable_ipv6` is set.
     Ipv6Disabled,
-    /// It takes Router Advertisements although it forwards: an uplink.
+    /// It accepts Router Advertisements although it forwards: an uplink. The value of `accept_ra`.
     AcceptsRas(i32),
-    /// An IPv6 default route goes out of it: an uplink.
-    DefaultRoute,
+    /// An IPv6 default route, or one that covers about as much, goes out of it: an uplink.
+    UplinkRoute(UplinkRoute),
+    /// A route that was learned from a Router Advertisement goes out of it: an uplink.
+    RouteFromRa(UplinkRoute),
+    /// This address was learned from a Router Advertisement: another router is on the link.
+    AddressFromRa(Ipv6Addr),
     /// Another daemon of this host advertises on it.
     OtherDaemon,
     /// No link-local address.
@@ -39,7 +48,7 @@ pub enum Reason {
     LinkLocalDuplicate(Ipv6Addr),
     /// More than one usable /64.
     SeveralPrefixes(Vec<Prefix64>),
-    /// `forwarding` is not 1.
+    /// `forwarding` is not 1; its value.
     NotForwarding(i32),
     /// No /64 at all.
     NoPrefix,
@@ -57,13 +66,17 @@ impl Reason {
             Self::Unreadable(_) => "unreadable",
             Self::Loopback => "loopback",
             Self::LinkType(_) => "link-type",
+            Self::Port(_) => "port",
             Self::Down => "down",
             Self::NoCarrier => "no-carrier",
             Self::NoMulticast => "no-multicast",
+            Self::NoNeighbourDiscovery => "no-neighbour-discovery",
             Self::NoIpv6 => "no-ipv6",
             Self::Ipv6Disabled => "ipv6-disabled",
             Self::AcceptsRas(_) => "uplink-accepts-ra",
-            Self::DefaultRoute => "uplink-default-route",
+            Self::UplinkRoute(_) => "uplink-default-route",
+            Self::RouteFromRa(_) => "route-from-ra",
+            Self::AddressFromRa(_) => "address-from-ra",
             Self::OtherDaemon => "other-daemon",
             Self::NoLinkLocal => "no-link-local",
             Self::LinkLocalTentative(_) => "link-local-tentative",
@@ -90,13 +103,13 @@ impl Reason {
     }
 
     /// Whether it may end without any event of the kernel's: `accept_ra` and
-    /// `disable_ipv6` are settings whose change is not announced, and a default
+    /// `disable_ipv6` are settings whose change is not announced, and a
     /// route that is replaced by one elsewhere is announced as that one.
     #[must_use]
     pub fn may_end_unnoticed(&self) -> bool {
         matches!(
             self,
-            Self::AcceptsRas(_) | Self::Ipv6Disabled | Self::DefaultRoute
+            Self::AcceptsRas(_) | Self::Ipv6Disabled | Self::UplinkRoute(_) | Self::RouteFromRa(_)
         )
     }
 }

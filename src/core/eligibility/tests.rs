@@ -1,18 +1,18 @@
-//! Each requirement on its own, on a link that is otherwise fit.
+//! Each requirement alone, on a link that meets all others.
 
 use super::*;
 use crate::lifetime::Lifetime;
-use crate::link::tests::{address, fit};
-use crate::link::{IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE};
+use crate::link::tests::{address, eligible};
+use crate::link::{IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE, IFAPROT_KERNEL_RA, UplinkRoute};
 
-fn judged(change: impl FnOnce(&mut Link)) -> Verdict {
-    let mut link = fit();
+fn verdict(change: impl FnOnce(&mut Link)) -> Verdict {
+    let mut link = eligible();
     change(&mut link);
     judge(&link, false, None)
 }
 
 fn reason(change: impl FnOnce(&mut Link)) -> Reason {
-    judged(change).reason().cloned().expect("ineligible")
+    verdict(change).reason().cloned().expect("ineligible")
 }
 
 fn prefix(text: &str) -> Prefix64 {
@@ -23,16 +23,16 @@ fn settings(link: &mut Link) -> &mut crate::link::Ipv6Settings {
     link.ipv6.as_mut().unwrap()
 }
 
-fn offered(change: impl FnOnce(&mut Link)) -> (AdvertisingBasis, PrefixInformation) {
-    match judged(change) {
+fn advertised(change: impl FnOnce(&mut Link)) -> (AdvertisingBasis, PrefixInformation) {
+    match verdict(change) {
         Verdict::Advertise(basis, prefix) => (basis, prefix),
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn a_fit_link_is_advertised() {
-    let (basis, offer) = offered(|_| ());
+fn an_eligible_link_is_advertised() {
+    let (basis, offer) = advertised(|_| ());
     assert_eq!(basis.source, "fe80::1".parse::<Ipv6Addr>().unwrap());
     assert_eq!(offer.prefix, prefix("2001:db8:1::"));
     assert_eq!(offer.valid, Lifetime::INFINITE);
@@ -46,16 +46,38 @@ fn each_requirement_has_its_reason() {
         reason(|l| l.hardware = Hardware::Other(512)),
         Reason::LinkType(512)
     );
+    assert_eq!(reason(|l| l.port_of = Some(9)), Reason::Port(9));
     assert_eq!(reason(off(IFF_UP)), Reason::Down);
+    assert_eq!(reason(|l| l.flags |= IFF_NOARP), Reason::NoNeighbourDiscovery);
+    let _ = advertised(|l| {
+        l.flags |= IFF_NOARP;
+        l.hardware = Hardware::Bare;
+    });
     assert_eq!(reason(off(IFF_RUNNING)), Reason::NoCarrier);
     assert_eq!(reason(off(IFF_MULTICAST)), Reason::NoMulticast);
     assert_eq!(reason(|l| l.ipv6 = None), Reason::NoIpv6);
     assert_eq!(reason(|l| settings(l).disable_ipv6 = 1), Reason::Ipv6Disabled);
     assert_eq!(reason(|l| settings(l).accept_ra = 2), Reason::AcceptsRas(2));
-    assert_eq!(reason(|l| l.default_route = true), Reason::DefaultRoute);
+    let route = UplinkRoute {
+        prefix: Ipv6Addr::UNSPECIFIED,
+        prefix_len: 0,
+        table: 254,
+    };
+    let learned = UplinkRoute {
+        prefix_len: 64,
+        ..route
+    };
+    assert_eq!(
+        reason(|l| l.uplink_route = Some(route)),
+        Reason::UplinkRoute(route)
+    );
+    assert_eq!(
+        reason(|l| l.uplink_route = Some(learned)),
+        Reason::RouteFromRa(learned)
+    );
     assert_eq!(reason(|l| settings(l).forwarding = 0), Reason::NotForwarding(0));
     assert_eq!(reason(|l| settings(l).forwarding = 2), Reason::NotForwarding(2));
-    let verdict = judge(&fit(), true, None);
+    let verdict = judge(&eligible(), true, None);
     assert_eq!(verdict, Verdict::Silent(Reason::OtherDaemon));
 }
 
@@ -75,7 +97,7 @@ fn the_source_must_be_link_local_and_valid() {
 
 #[test]
 fn the_source_is_kept_while_valid_else_the_oldest_is_taken() {
-    let mut link = fit();
+    let mut link = eligible();
     let mut second = address("fe80::2");
     second.created = 50;
     link.addresses.push(second);
@@ -90,7 +112,7 @@ fn the_source_is_kept_while_valid_else_the_oldest_is_taken() {
 }
 
 #[test]
-fn exactly_one_usable_64_is_wanted() {
+fn exactly_one_usable_64_is_required() {
     let p = prefix("2001:db8:1::");
     assert_eq!(reason(|l| l.addresses.truncate(1)), Reason::NoPrefix);
     assert_eq!(reason(|l| l.addresses[1].prefix_len = 65), Reason::NoPrefix);
@@ -108,18 +130,18 @@ fn exactly_one_usable_64_is_wanted() {
     );
 }
 
-/// RFC 4862, 5.5.4: a deprecated address still serves the connections that run.
+/// Connections from a deprecated address continue (RFC 4862, 5.5.4).
 #[test]
-fn a_prefix_that_is_deprecated_is_advertised_as_such() {
-    let (basis, offer) = offered(|l| l.addresses[1].flags |= IFA_F_DEPRECATED);
+fn a_deprecated_prefix_is_advertised_as_deprecated() {
+    let (basis, offer) = advertised(|l| l.addresses[1].flags |= IFA_F_DEPRECATED);
     assert_eq!(basis.preferred, None);
     assert_eq!(offer.prefix, prefix("2001:db8:1::"));
     assert_eq!(
         (offer.valid, offer.preferred),
         (Lifetime::INFINITE, Lifetime::ZERO)
     );
-    // Not beside one that is preferred, and not when its last second runs.
-    let (_, offer) = offered(|l| {
+    // Neither beside a preferred prefix nor in its last second.
+    let (_, offer) = advertised(|l| {
         l.addresses[1].flags |= IFA_F_DEPRECATED;
         l.addresses.push(address("2001:db8:2::1"));
     });
@@ -132,8 +154,8 @@ fn a_prefix_that_is_deprecated_is_advertised_as_such() {
 }
 
 #[test]
-fn several_addresses_inside_one_64_are_one() {
-    let (_, offer) = offered(|l| {
+fn several_addresses_in_one_64_are_one_prefix() {
+    let (_, offer) = advertised(|l| {
         l.addresses[1].valid = Lifetime::from_bits(100);
         l.addresses[1].preferred = Lifetime::from_bits(90);
         let mut other = address("2001:db8:1::2");
@@ -149,7 +171,7 @@ fn several_addresses_inside_one_64_are_one() {
 
 #[test]
 fn addresses_of_other_kinds_are_ignored() {
-    let (basis, offer) = offered(|l| {
+    let (basis, offer) = advertised(|l| {
         for text in ["::1", "::ffff:192.0.2.1"] {
             l.addresses.push(address(text));
         }
@@ -162,8 +184,8 @@ fn addresses_of_other_kinds_are_ignored() {
 }
 
 #[test]
-fn a_deprecated_prefix_beside_a_new_one_is_told() {
-    let (basis, offer) = offered(|l| {
+fn a_deprecated_prefix_beside_a_new_one_is_reported() {
+    let (basis, offer) = advertised(|l| {
         l.addresses[1].flags |= IFA_F_DEPRECATED;
         l.addresses.push(address("2001:db8:2::1"));
     });
@@ -172,22 +194,41 @@ fn a_deprecated_prefix_beside_a_new_one_is_told() {
     assert_eq!(basis.deprecated[0].prefix, prefix("2001:db8:1::"));
 }
 
+/// Whatever its state and its length: the other router is there.
 #[test]
-fn only_forwarding_and_the_prefix_leave_room_for_a_withdrawal() {
+fn an_address_that_was_advertised_is_never_served_nor_beside_one() {
+    for (text, prefix_len, flags) in [
+        ("2001:db8:9::1", 64, 0),
+        ("2001:db8:9::1", 64, IFA_F_DEPRECATED),
+        ("2001:db8:9::1", 64, IFA_F_TENTATIVE),
+        ("fd00::1", 96, 0),
+    ] {
+        let mut learned = address(text);
+        (learned.prefix_len, learned.protocol) = (prefix_len, IFAPROT_KERNEL_RA);
+        learned.flags |= flags;
+        let expected = Reason::AddressFromRa(learned.local);
+        assert_eq!(reason(|l| l.addresses.push(learned)), expected);
+        assert_eq!(reason(|l| l.addresses[1] = learned), expected);
+    }
+}
+
+#[test]
+fn only_missing_forwarding_or_a_missing_prefix_allows_a_withdrawal() {
     assert!(matches!(
-        judged(|l| settings(l).forwarding = 0),
+        verdict(|l| settings(l).forwarding = 0),
         Verdict::WithdrawOnly(..)
     ));
     assert!(matches!(
-        judged(|l| l.addresses.truncate(1)),
+        verdict(|l| l.addresses.truncate(1)),
         Verdict::WithdrawOnly(..)
     ));
-    // An uplink that does not forward either is an uplink first.
-    let uplink = judged(|l| {
+    // An uplink without forwarding is reported as an uplink.
+    let uplink = verdict(|l| {
         settings(l).forwarding = 0;
-        l.default_route = true;
+        l.addresses[1].protocol = IFAPROT_KERNEL_RA;
     });
-    assert_eq!(uplink, Verdict::Silent(Reason::DefaultRoute));
-    let several = judged(|l| l.addresses.push(address("fd00::1")));
+    let learned = "2001:db8:1::1".parse().unwrap();
+    assert_eq!(uplink, Verdict::Silent(Reason::AddressFromRa(learned)));
+    let several = verdict(|l| l.addresses.push(address("fd00::1")));
     assert!(matches!(several, Verdict::Silent(Reason::SeveralPrefixes(_))));
 }

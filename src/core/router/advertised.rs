@@ -1,5 +1,6 @@
 //! What hosts on the link hold because of the advertisements that were sent.
 
+use core::net::Ipv6Addr;
 use core::time::Duration;
 
 use crate::eligibility::AdvertisingBasis;
@@ -19,13 +20,16 @@ const ROUNDING: Duration = Duration::from_secs(2);
 
 /// What a host that received every advertisement still holds.
 ///
-/// It takes no memory of its own, and is handed over to the next process.
+/// It does not allocate, and is handed over to the next process.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct AdvertisedState {
     /// Until when it is the hosts' default router; `None`: it is not.
     pub router_until: Option<Instant>,
     /// The prefixes, in no order.
     pub prefixes: [Option<AdvertisedPrefix>; MAX_PREFIXES],
+    /// The address that the last advertisement was sent from: hosts know the
+    /// router by it (RFC 4861, 6.2.8).
+    pub source: Option<Ipv6Addr>,
     /// The prefix of the last advertisement, which may have ended since.
     pub last: Option<Prefix64>,
 }
@@ -54,16 +58,16 @@ enum State {
     Gone,
 }
 
-/// A prefix that hosts have to be told of beside the current one.
+/// A prefix that is advertised beside the current one, because it is retired.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Retired {
     pub(super) information: PrefixInformation,
-    /// Hosts know the prefix from us, and were not told yet that it is retired.
+    /// It was advertised from here, and not yet announced as retired.
     pub(super) is_news: bool,
 }
 
 impl AdvertisedPrefix {
-    /// One that hosts hold until these times; `None`: for ever.
+    /// A prefix that hosts hold until these times; `None`: never ends.
     #[must_use]
     pub fn new(prefix: Prefix64, valid_until: Option<Instant>, preferred_until: Option<Instant>) -> Self {
         Self {
@@ -95,15 +99,18 @@ impl AdvertisedState {
         u16::try_from(left.as_secs()).unwrap_or(u16::MAX)
     }
 
-    /// Takes note of an advertisement that was sent at `now`.
+    /// Records an advertisement that was sent at `now`.
     pub(super) fn record(&mut self, now: Instant, ra: &RouterAdvertisement) {
         let lifetime = Duration::from_secs(ra.router_lifetime.into());
         self.router_until = (ra.router_lifetime > 0).then(|| now + lifetime);
+        self.source = Some(ra.source);
         self.last = Some(ra.prefix.prefix);
         self.put(AdvertisedPrefix {
-            state: self
-                .get(ra.prefix.prefix)
-                .map_or(State::Current, |known| known.state),
+            state: match self.get(ra.prefix.prefix) {
+                Some(known) => known.state,
+                None if ra.prefix.preferred == Lifetime::ZERO => State::Deprecated,
+                None => State::Current,
+            },
             ..AdvertisedPrefix::new(
                 ra.prefix.prefix,
                 ra.prefix.valid.end(now),
@@ -179,13 +186,13 @@ impl AdvertisedState {
             .filter(|p| p.valid > Lifetime::ZERO)
     }
 
-    /// Whether hosts know `prefix` from us and were not told of its present state.
+    /// Whether `prefix` was advertised from here, but not in its present state.
     pub(super) fn is_unannounced(&self, prefix: Prefix64) -> bool {
         self.get(prefix)
             .is_some_and(|p| p.state != State::Current && !p.announced)
     }
 
-    /// Whether hosts know `prefix` from us.
+    /// Whether `prefix` was advertised from here.
     pub(super) fn knows(&self, prefix: Prefix64) -> bool {
         self.get(prefix).is_some()
     }
@@ -229,7 +236,8 @@ impl AdvertisedState {
     ) -> Option<[Option<(Instant, bool)>; 2]> {
         let known = self.get(offered.prefix)?;
         let compare = |held: Option<Instant>, offered: Lifetime| {
-            held.map(|end| (end, is_later(offered.end(now), held)))
+            let is_longer = offered > Lifetime::ZERO && is_later(offered.end(now), held);
+            held.map(|end| (end, is_longer))
         };
         Some([
             compare(known.valid_until, offered.valid),

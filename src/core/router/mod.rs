@@ -7,6 +7,7 @@ mod stage;
 #[cfg(test)]
 mod tests;
 
+use core::net::Ipv6Addr;
 use core::time::Duration;
 
 use rand::{Rng, RngExt};
@@ -23,7 +24,7 @@ use stage::{Advertising, Cease, Stage, Withdrawing};
 
 /// The longest wait between two of the first advertisements.
 pub const MAX_INITIAL_RTR_ADVERT_INTERVAL: Duration = Duration::from_secs(16);
-/// How many advertisements are the first ones.
+/// How many advertisements count as the first ones.
 pub const MAX_INITIAL_RTR_ADVERTISEMENTS: u8 = 3;
 /// The most that are sent when an interface ceases to advertise.
 pub const MAX_FINAL_RTR_ADVERTISEMENTS: u8 = 3;
@@ -32,11 +33,11 @@ pub const MIN_DELAY_BETWEEN_RAS: Duration = Duration::from_secs(3);
 /// The longest delay of an answer to a solicitation.
 pub const MAX_RA_DELAY_TIME: Duration = Duration::from_millis(500);
 
-/// The least time between two attempts to send, when sends fail.
+/// The shortest time between two attempts to send if sends fail.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// How long before a lifetime ends in hosts the current prefix is advertised
-/// again, if its address was given a longer one: what the minimum delay takes
-/// at most, and a second for the way.
+/// again, if the lifetime of the interface's address was lengthened: the minimum
+/// delay, plus one second for the transmission.
 const REFRESH_MARGIN: Duration = Duration::from_secs(4);
 /// How long after [`Router::stop`] there is an attempt to withdraw the default
 /// route: the minimum delay, and a second for sends that fail.
@@ -46,9 +47,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(4);
 ///
 /// On every event and at [`Router::deadline`] its owner reads the state of the
 /// link and passes the verdict to [`Router::advance`], the only source of
-/// packets: none can be had without a verdict on the present. The owner sends
+/// packets, so that there is none without a current verdict. The owner sends
 /// the packet that it returns and calls [`Router::sent`] or [`Router::failed`]
-/// before anything else. While the state cannot be read, nothing is called but
+/// before anything else. While the state cannot be read, it calls only
 /// [`Router::stop`] and [`Router::give_up`].
 ///
 /// ```text
@@ -70,7 +71,7 @@ pub struct Router<R> {
     last_ra: Option<Instant>,
     /// When waiting solicitations are to be answered.
     answer: Option<Instant>,
-    /// Sends that failed since something last changed.
+    /// The number of failed sends since the last change.
     failures: u32,
     /// No attempt to send before this, after a send that failed.
     retry_at: Option<Instant>,
@@ -82,8 +83,10 @@ pub struct Router<R> {
 /// What a process hands over to the next one on the same link.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct SentState {
-    /// When the last advertisement was sent.
+    /// When the last advertisement was sent, or its sending began.
     pub last_ra: Option<Instant>,
+    /// Whether it was still being sent.
+    pub is_sending: bool,
     /// What hosts hold.
     pub advertised: AdvertisedState,
 }
@@ -105,7 +108,7 @@ pub enum Purpose {
         /// Whether a solicitation waits for it.
         answers: bool,
     },
-    /// It tells that a prefix is deprecated or gone.
+    /// It announces that a prefix is deprecated or was removed.
     Retire,
     /// It withdraws what was advertised.
     Withdraw,
@@ -136,6 +139,12 @@ impl<R: Rng> Router<R> {
             self.give_up(now);
         }
         transmission
+    }
+
+    /// The address that hosts know the router by, if they do.
+    #[must_use]
+    pub fn source(&self) -> Option<Ipv6Addr> {
+        self.advertised.source
     }
 
     /// When [`Router::advance`] is to be called next, events aside; `None`:
@@ -188,6 +197,7 @@ impl<R: Rng> Router<R> {
     pub fn sent_state(&self) -> SentState {
         SentState {
             last_ra: self.last_ra,
+            is_sending: false,
             advertised: self.advertised,
         }
     }
@@ -198,6 +208,7 @@ impl<R: Rng> Router<R> {
     pub fn sent_state_during(&self, now: Instant, tx: &Transmission) -> SentState {
         SentState {
             last_ra: Some(now),
+            is_sending: true,
             advertised: self.advertised.with_possible(now, &tx.ra),
         }
     }
@@ -389,7 +400,7 @@ impl<R: Rng> Router<R> {
         let cease = match reason {
             Reason::NotForwarding(_) => Some(Cease::NotForwarding),
             Reason::NoPrefix => Some(Cease::NoPrefix),
-            // The prefix is on its way in or out: the router stays one.
+            // The prefix is tentative or a duplicate: the default route stays.
             _ => None,
         };
         match &mut self.stage {
@@ -424,7 +435,7 @@ impl<R: Rng> Router<R> {
         self.stage = ra.map_or(Stage::Stopped, Stage::Final);
     }
 
-    /// Something changed, so that an attempt to send is worth more than before.
+    /// Ends the back-off, because something changed that may let a send succeed.
     fn retry_soon(&mut self, now: Instant) {
         if self.failures > 0 {
             self.failures = 0;

@@ -1,5 +1,5 @@
-//! Which packet is due: the current prefix, a retired one in its turn, or a
-//! withdrawal.
+//! Chooses the packet that is due: the current prefix, in turn with retired
+//! ones, or a withdrawal.
 
 use alloc::vec::Vec;
 
@@ -41,7 +41,8 @@ impl<R: Rng> Router<R> {
         let answers = self.answer.is_some();
         let turn = news.unwrap_or_else(|| a.next_retired % retired.len().max(1));
         let is_urgent = a.refresh.is_some_and(|by| by <= now);
-        // Who solicits needs the current prefix; only news comes first.
+        // An answer to a solicitation has the current prefix; only an
+        // unannounced retired one comes first.
         let prefix = retired
             .get(turn)
             .filter(|_| a.last_was_current && !is_urgent && (!answers || news.is_some()));
@@ -71,8 +72,8 @@ impl<R: Rng> Router<R> {
         let turn = retired.iter().position(|r| r.is_news);
         let turn = turn.unwrap_or_else(|| usize::from(w.sent) % retired.len().max(1));
         let router_lifetime = match w.cease {
-            // Another prefix may follow at once: the route outlives the first
-            // advertisement that retires the old one, but is not prolonged.
+            // Another prefix may follow at once: the first advertisement that
+            // retires the old one keeps the route, but does not prolong it.
             Some(Cease::NoPrefix) if w.sent == 0 => self.advertised.router_lifetime(now),
             Some(_) => 0,
             None => self.advertised.router_lifetime(now),
@@ -128,14 +129,14 @@ impl<R: Rng> Router<R> {
         retired.iter().any(|r| r.is_news)
     }
 
-    /// Not a router any more, with a prefix that hosts may go on using.
+    /// Withdraws the default route; hosts may continue to use the prefix in it.
     pub(super) fn withdrawal(&self, now: Instant, basis: &AdvertisingBasis) -> Option<RouterAdvertisement> {
         let preferred = basis.preferred.map(|prefix| self.capped(&prefix));
         let retired = || self.retired(now, basis, None).first().map(|r| r.information);
         let prefix = preferred
             .or_else(|| self.advertised.latest(now))
             .or_else(retired)
-            // The option is never missing; with these lifetimes it changes nothing.
+            // Every RA has the option; with these lifetimes it changes nothing.
             .or_else(|| self.advertised.ended())?;
         Some(RouterAdvertisement {
             source: basis.source,
@@ -144,7 +145,7 @@ impl<R: Rng> Router<R> {
         })
     }
 
-    /// No longer than configured, nor than the interface's own address lives.
+    /// `prefix` with lifetimes limited to the configured ones.
     pub(super) fn capped(&self, prefix: &PrefixInformation) -> PrefixInformation {
         let valid = prefix.valid.min(self.policy.valid());
         PrefixInformation {

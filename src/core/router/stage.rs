@@ -1,4 +1,4 @@
-//! The stages of the state machine, and what each keeps.
+//! The stages of the state machine, with their data.
 
 use crate::eligibility::AdvertisingBasis;
 use crate::time::Instant;
@@ -41,7 +41,7 @@ pub(super) struct Advertising {
 #[derive(Debug)]
 pub(super) struct Withdrawing {
     pub(super) basis: AdvertisingBasis,
-    /// `None`: the prefix is on its way in or out, and the router stays one.
+    /// `None`: the prefix is tentative or a duplicate, and the default route stays.
     pub(super) cease: Option<Cease>,
     pub(super) due: Instant,
     pub(super) sent: u8,
@@ -61,6 +61,7 @@ impl Advertising {
     pub(super) fn is_same(&self, basis: &AdvertisingBasis, current: &PrefixInformation) -> bool {
         let deprecated = self.basis.deprecated.iter().map(|d| d.prefix);
         self.basis.source == basis.source
+            && self.basis.hardware == basis.hardware
             && self.basis.carrier_ups == basis.carrier_ups
             && self.current.prefix == current.prefix
             && deprecated.eq(basis.deprecated.iter().map(|d| d.prefix))

@@ -1,4 +1,4 @@
-//! Router Advertisements, to bytes.
+//! Encodes Router Advertisements.
 
 use core::fmt;
 use core::net::Ipv6Addr;
@@ -17,11 +17,11 @@ pub const RA_PACKET_LEN: usize = IPV6_HEADER_LEN + ICMPV6_LEN as usize;
 
 /// Option type 3, and its length in units of eight bytes (RFC 4861, 4.6.2).
 const PREFIX_INFORMATION: [u8; 2] = [3, 4];
-/// L = 0: guests are isolated, what shares the prefix is not on the link.
+/// L = 0: the prefix is not on-link, since guests are isolated from each other.
 /// A = 1: addresses are formed by SLAAC.
 const AUTONOMOUS: u8 = 0x40;
 
-/// The one prefix of an advertisement.
+/// The prefix of an advertisement and its lifetimes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PrefixInformation {
     /// The /64.
@@ -32,21 +32,21 @@ pub struct PrefixInformation {
     pub preferred: Lifetime,
 }
 
-/// A Router Advertisement to all nodes. What is not a field is fixed: Cur Hop
+/// A Router Advertisement to all nodes. Everything else in it is fixed: Cur Hop
 /// Limit, Reachable Time and Retrans Timer unspecified, M and O clear, medium
 /// preference, no other option.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RouterAdvertisement {
     /// The router's link-local address.
     pub source: Ipv6Addr,
-    /// Seconds for which this is a default router; 0: it is none (any more).
+    /// For how many seconds hosts may use it as a default router; 0: not, or no longer.
     pub router_lifetime: u16,
     /// The prefix.
     pub prefix: PrefixInformation,
 }
 
 impl RouterAdvertisement {
-    /// Writes the IPv6 packet over whatever `packet` holds.
+    /// Writes the IPv6 packet. Every byte of `packet` is overwritten.
     pub fn encode(&self, packet: &mut [u8; RA_PACKET_LEN]) {
         let mut icmp = [0; ICMPV6_LEN as usize];
         let body = Parts(&mut icmp)
@@ -77,7 +77,7 @@ impl RouterAdvertisement {
         debug_assert!(whole.0.is_empty(), "every byte of the packet is written");
     }
 
-    /// The packet on its own.
+    /// The IPv6 packet.
     #[must_use]
     pub fn to_bytes(self) -> [u8; RA_PACKET_LEN] {
         let mut packet = [0; RA_PACKET_LEN];
@@ -86,7 +86,7 @@ impl RouterAdvertisement {
     }
 }
 
-/// The fields, and the packet's bytes.
+/// The fields, then the packet in hexadecimal.
 impl fmt::Display for RouterAdvertisement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     #[rustfmt::skip]
-    fn every_byte_is_as_the_rfc_draws_it() {
+    fn every_byte_follows_the_format_of_the_rfc() {
         let mut packet = [0xee; RA_PACKET_LEN];
         advertisement().encode(&mut packet);
         assert_eq!(packet, [

@@ -4,9 +4,9 @@ use core::net::Ipv6Addr;
 
 use super::NEXT_HEADER_ICMPV6;
 
-/// The complement of the sum (RFC 4443, 2.3; RFC 8200, 8.1). Over a message
-/// whose checksum field is zero it is what belongs there; over one that
-/// carries a good checksum it is zero.
+/// The complement of the sum (RFC 4443, 2.3; RFC 8200, 8.1). If the checksum
+/// field of `message` is zero, this is the value to write there; if it holds
+/// the correct checksum, this is zero.
 pub(super) fn checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> u16 {
     let words = |bytes: &[u8]| -> u64 {
         bytes
@@ -18,8 +18,8 @@ pub(super) fn checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) 
             })
             .sum()
     };
-    // The length and the next header fill one word each at the sizes that a
-    // packet can have; folding takes care of larger ones.
+    // In any real packet the length and the next header are one word each; a
+    // larger length is folded.
     let mut sum = words(&source.octets())
         + words(&destination.octets())
         + message.len() as u64

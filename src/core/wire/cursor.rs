@@ -1,4 +1,4 @@
-//! A reader that cannot run past the end.
+//! A reader that cannot read past the end.
 
 /// The bytes of a packet that have not been read yet.
 #[derive(Clone, Copy)]
@@ -11,6 +11,10 @@ impl<'a> Cursor<'a> {
 
     pub(super) const fn is_empty(self) -> bool {
         self.0.is_empty()
+    }
+
+    pub(super) const fn remaining(self) -> &'a [u8] {
+        self.0
     }
 
     /// The next `len` bytes; `None`, and nothing read, if there are fewer.

@@ -1,4 +1,4 @@
-//! What is heard on the link, from bytes: the validity rules of RFC 4861.
+//! Parses received packets by the validity rules of RFC 4861, 6.1.
 
 #[cfg(test)]
 mod tests;
@@ -10,14 +10,19 @@ use super::checksum::checksum;
 use super::cursor::Cursor;
 use super::{HOP_LIMIT, NEXT_HEADER_ICMPV6, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION};
 
+// Extension headers that a node passes over (RFC 8200, 4.1).
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const DESTINATION_OPTIONS: u8 = 60;
+
 /// Source Link-Layer Address (RFC 4861, 4.6.1).
 const OPTION_SLLAO: u8 = 1;
 
-/// A valid packet that concerns a router.
+/// A valid packet of a type that a router receives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Message {
-    /// A Router Solicitation (RFC 4861, 6.1.1); nothing in it matters to an
-    /// answer that goes to all nodes.
+    /// A Router Solicitation (RFC 4861, 6.1.1). Its content is not needed: the
+    /// answer goes to all nodes.
     Solicitation,
     /// A Router Advertisement of another router on the link (6.1.2).
     Advertisement {
@@ -30,15 +35,15 @@ pub enum Message {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(usize)]
 pub enum Rejection {
-    /// Shorter than its headers say, or than its type needs.
+    /// Shorter than its headers state or its type requires.
     Truncated,
-    /// Not IPv6 with `ICMPv6` right behind the header; a fragment, even an
-    /// atomic one (RFC 6980, 5), is such a packet.
+    /// Not IPv6 with `ICMPv6` behind the header and extension headers that a
+    /// node passes over; a fragment, even an atomic one (RFC 6980, 5), is such a packet.
     NotIcmpv6,
     /// Forwarded: the hop limit is not 255.
     HopLimit,
-    /// A source that no packet may have, or, for an advertisement, one that
-    /// is not link-local.
+    /// The source is multicast or loopback, or that of an advertisement is not
+    /// link-local.
     Source,
     /// The checksum is wrong.
     Checksum,
@@ -100,10 +105,10 @@ impl fmt::Display for Rejection {
 }
 
 impl Message {
-    /// Reads an IPv6 packet. What a link layer padded behind it is ignored.
+    /// Parses an IPv6 packet. Link-layer padding after it is ignored.
     ///
     /// # Errors
-    /// The first rule that the packet breaks.
+    /// The first rule that the packet violates.
     pub fn parse(packet: &[u8]) -> Result<Self, Rejection> {
         let mut header = Cursor::new(packet);
         let [version, ..] = header.array::<4>().ok_or(Rejection::Truncated)?;
@@ -111,9 +116,9 @@ impl Message {
         let [next_header, hop_limit] = header.array().ok_or(Rejection::Truncated)?;
         let source = Ipv6Addr::from(header.array::<16>().ok_or(Rejection::Truncated)?);
         let destination = Ipv6Addr::from(header.array::<16>().ok_or(Rejection::Truncated)?);
-        let message = header.take(length.into()).ok_or(Rejection::Truncated)?;
+        let payload = header.take(length.into()).ok_or(Rejection::Truncated)?;
 
-        if version >> 4 != 6 || next_header != NEXT_HEADER_ICMPV6 {
+        if version >> 4 != 6 {
             return Err(Rejection::NotIcmpv6);
         }
         if hop_limit != HOP_LIMIT {
@@ -123,6 +128,7 @@ impl Message {
             return Err(Rejection::Source);
         }
 
+        let message = pass_extension_headers(next_header, payload)?;
         let mut body = Cursor::new(message);
         let [kind, code] = body.array().ok_or(Rejection::Truncated)?;
         let fixed = match kind {
@@ -149,8 +155,59 @@ impl Message {
     }
 }
 
-/// Walks the options to the last byte and tells whether one of them is a
-/// Source Link-Layer Address. Unknown options are skipped (RFC 4861, 6.1.1).
+/// What stands behind the extension headers of a `payload` whose first header
+/// is of the kind `next_header` (RFC 8200, 4).
+///
+/// # Errors
+/// If it is no `ICMPv6` message, or a header is one that the packet's receiver
+/// does not pass over: each takes at least 8 bytes, which bounds the walk.
+fn pass_extension_headers(mut next_header: u8, payload: &[u8]) -> Result<&[u8], Rejection> {
+    let mut rest = Cursor::new(payload);
+    let mut is_first = true;
+    while next_header != NEXT_HEADER_ICMPV6 {
+        let kind = next_header;
+        // A hop-by-hop header anywhere else is an error (4.3).
+        let is_passed = kind == DESTINATION_OPTIONS || kind == ROUTING || kind == HOP_BY_HOP && is_first;
+        if !is_passed {
+            return Err(Rejection::NotIcmpv6);
+        }
+        let [following, units] = rest.array().ok_or(Rejection::Truncated)?;
+        let body = rest
+            .take(6 + usize::from(units) * 8)
+            .ok_or(Rejection::Truncated)?;
+        let is_understood = if kind == ROUTING {
+            // With segments left it is on its way to another node (4.4).
+            matches!(body, [_, 0, ..])
+        } else {
+            may_be_skipped(body)
+        };
+        if !is_understood {
+            return Err(Rejection::NotIcmpv6);
+        }
+        (next_header, is_first) = (following, false);
+    }
+    Ok(rest.remaining())
+}
+
+/// Whether a node that knows none of these options goes on to the next header:
+/// the upper two bits of the type say what it does (RFC 8200, 4.2).
+fn may_be_skipped(options: &[u8]) -> bool {
+    const PAD1: u8 = 0;
+    let mut options = Cursor::new(options);
+    while let Some(kind) = options.u8() {
+        if kind == PAD1 {
+            continue;
+        }
+        let data = options.u8().and_then(|length| options.take(length.into()));
+        if kind >> 6 != 0 || data.is_none() {
+            return false;
+        }
+    }
+    true
+}
+
+/// Parses all options and returns whether one of them is a Source Link-Layer
+/// Address. Unknown options are skipped (RFC 4861, 6.1.1).
 fn read_options(mut options: Cursor) -> Result<bool, Rejection> {
     let mut has_sllao = false;
     while !options.is_empty() {

@@ -1,4 +1,4 @@
-//! Packets: bytes to values and back. Nothing here does any I/O.
+//! Parsing of received packets and encoding of sent ones.
 
 mod advertisement;
 mod checksum;
@@ -14,7 +14,8 @@ pub use message::{Message, Rejection};
 pub const IPV6_HEADER_LEN: usize = 40;
 /// The Next Header value of `ICMPv6` (RFC 4443, 1).
 pub const NEXT_HEADER_ICMPV6: u8 = 58;
-/// Neighbor Discovery packets have not been forwarded (RFC 4861, 6.1).
+/// The hop limit of Neighbor Discovery packets, which proves that they were not
+/// forwarded (RFC 4861, 6.1).
 pub const HOP_LIMIT: u8 = 255;
 /// `ICMPv6` type of a Router Solicitation (RFC 4861, 4.1).
 pub const ROUTER_SOLICITATION: u8 = 133;

@@ -1,30 +1,39 @@
-//! One subscription that only wakes for the interface's own events.
+//! A subscription to the events of one interface.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use autora_core::link::UplinkRoute;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{MsgFlags, recv};
 use socket2::{SockFilter, SockRef};
 
-use super::message::{HEADER_LEN, TYPE_AT, u16_at, u32_at};
+use super::message::{HEADER_LEN, RTPROT_RA, TYPE_AT, u16_at, u32_at};
 use super::socket::{join, open};
 use crate::kernel::bpf;
 
-/// `RTMGRP_*` bits of the groups link, IPv6 address, IPv6 route, IPv6 link
-/// and IPv6 netconf.
-const GROUPS: u32 = 1 << 0 | 1 << 8 | 1 << 10 | 1 << 11 | 1 << (libc::RTNLGRP_IPV6_NETCONF - 1);
+/// `RTMGRP_*` bits of the groups link, IPv6 address, IPv6 route, IPv6 link,
+/// IPv6 netconf and next hop.
+const GROUPS: u32 =
+    1 << 0 | 1 << 8 | 1 << 10 | 1 << 11 | 1 << (libc::RTNLGRP_IPV6_NETCONF - 1) | 1 << (RTNLGRP_NEXTHOP - 1);
 
-/// What the events that waited say. Only the kind matters: the state is read
-/// afresh in any case.
+// Values that the libc crate does not have for every target.
+const RTNLGRP_NEXTHOP: u32 = 32;
+const RTM_NEWNEXTHOP: u16 = 104;
+const RTM_DELNEXTHOP: u16 = 105;
+
+/// A summary of received events. It has no details, since the state is read
+/// again after any event.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct News {
-    /// The interface was deleted or left the namespace, even if one of the
-    /// same index and name exists again.
+pub struct Changes {
+    /// The interface was deleted or moved to another namespace, even if a new
+    /// one with the same index and name exists.
     pub gone: bool,
-    /// A default route out of it came or went, or that may have been lost.
+    /// A route that makes it an uplink came or went.
     pub routes: bool,
+    /// Events were lost: anything may have happened.
+    pub overflow: bool,
 }
 
 /// The events of one interface.
@@ -35,46 +44,48 @@ pub struct Events {
 }
 
 impl Events {
-    /// Subscribes to what happens to the interface `ifindex`.
+    /// Subscribes to the events of the interface `ifindex`.
     ///
     /// # Errors
-    /// When the socket cannot be had.
+    /// If the socket cannot be opened.
     pub fn subscribe(ifindex: u32) -> io::Result<Self> {
         let socket = open()?;
-        // Before joining, so that nothing slips in.
+        // Before joining, so that no event is received unfiltered.
         SockRef::from(&socket).attach_filter(&filter(ifindex))?;
         join(&socket, GROUPS)?;
         Ok(Self { socket, ifindex })
     }
 
-    /// Takes all events that wait. A notification never holds more than one
-    /// message, and its start says all that matters. Draining before the state is read makes
-    /// sure that a change during the reading is noticed.
+    /// Receives all waiting events. Call it before the state is read, so that a
+    /// change during the read causes another event.
     ///
     /// # Errors
-    /// When the socket fails for good.
-    pub fn drain(&mut self) -> io::Result<News> {
-        let mut news = News::default();
+    /// The socket's error, if it is permanent.
+    pub fn drain(&mut self) -> io::Result<Changes> {
+        let mut changes = Changes::default();
+        // A datagram has one message, whose start is enough.
         let mut start = [0; HEADER_LEN + 8];
         loop {
             match recv(self.socket.as_raw_fd(), &mut start, MsgFlags::empty()) {
                 Ok(_) => {}
-                Err(Errno::EAGAIN) => return Ok(news),
+                Err(Errno::EAGAIN) => return Ok(changes),
                 Err(Errno::EINTR) => continue,
-                // Events were lost: anything may have happened.
                 Err(Errno::ENOBUFS) => {
-                    news.routes = true;
+                    changes.overflow = true;
                     continue;
                 }
                 Err(errno) => return Err(errno.into()),
             }
             match u16_at(&start, TYPE_AT) {
-                // With AF_BRIDGE it only left its bridge.
+                // With AF_BRIDGE it was only removed from its bridge.
                 Some(libc::RTM_DELLINK) => {
                     let family = start.get(HEADER_LEN);
-                    news.gone |= family == Some(&0) && u32_at(&start, HEADER_LEN + 4) == Some(self.ifindex);
+                    changes.gone |=
+                        family == Some(&0) && u32_at(&start, HEADER_LEN + 4) == Some(self.ifindex);
                 }
-                Some(libc::RTM_NEWROUTE | libc::RTM_DELROUTE) => news.routes = true,
+                Some(libc::RTM_NEWROUTE | libc::RTM_DELROUTE | RTM_NEWNEXTHOP | RTM_DELNEXTHOP) => {
+                    changes.routes = true;
+                }
                 _ => {}
             }
         }
@@ -87,44 +98,59 @@ impl AsFd for Events {
     }
 }
 
-/// A classic BPF program over a netlink message. Without it each of a thousand instances would wake for every event of every other interface.
+/// A classic BPF program over a netlink message. Without it each of a thousand instances would wake for every event of
+/// every other interface.
+///
+/// A route or a next hop that names another interface passes not: it can only
+/// end that the own one is an uplink.
 #[rustfmt::skip]
-fn filter(ifindex: u32) -> [SockFilter; 24] {
+fn filter(ifindex: u32) -> [SockFilter; 31] {
     // Offsets from the start of struct nlmsghdr.
     const TYPE: u32 = 4;
     const LINK_OR_ADDRESS_INDEX: u32 = 16 + 4; // ifi_index, ifa_index
     const NETCONF_INDEX: u32 = 16 + 4 + 4;     // the first attribute, NETCONFA_IFINDEX
     const ROUTE_DST_LEN: u32 = 16 + 1;
+    const ROUTE_PROTOCOL: u32 = 16 + 5;
     const ROUTE_ATTRIBUTES: u32 = 16 + 12;
     const RTA_OIF: u32 = 4;
+    const NEXT_HOP_ATTRIBUTES: u32 = 16 + 8;
+    const NHA_OIF: u32 = 5;
+    const SHORTEST_ASSIGNED: u32 = UplinkRoute::SHORTEST_ASSIGNED as u32;
 
     // Loads are big-endian, the fields are in host byte order.
     let kind = |kind: u16| u32::from(u16::from_be_bytes(kind.to_ne_bytes()));
     let index = u32::from_be_bytes(ifindex.to_ne_bytes());
     [
         /*  0 */ bpf::load_half(TYPE),
-        /*  1 */ bpf::if_equal(kind(libc::RTM_NEWLINK), 7, 0),    // → 9
-        /*  2 */ bpf::if_equal(kind(libc::RTM_DELLINK), 6, 0),    // → 9
-        /*  3 */ bpf::if_equal(kind(libc::RTM_NEWADDR), 5, 0),    // → 9
-        /*  4 */ bpf::if_equal(kind(libc::RTM_DELADDR), 4, 0),    // → 9
-        /*  5 */ bpf::if_equal(kind(libc::RTM_NEWNETCONF), 5, 0), // → 11
-        /*  6 */ bpf::if_equal(kind(libc::RTM_NEWROUTE), 6, 0),   // → 13
-        /*  7 */ bpf::if_equal(kind(libc::RTM_DELROUTE), 5, 0),   // → 13
-        /*  8 */ bpf::refuse(),
-        /*  9 */ bpf::load_word(LINK_OR_ADDRESS_INDEX),
-        /* 10 */ bpf::if_equal(index, 12, 11),                    // → 23, 22
-        /* 11 */ bpf::load_word(NETCONF_INDEX),
-        /* 12 */ bpf::if_equal(index, 10, 9),                     // → 23, 22
-        /* 13 */ bpf::load_byte(ROUTE_DST_LEN),
-        /* 14 */ bpf::if_equal(0, 0, 7),                          // → 15, 22
-        /* 15 */ bpf::load_x_value(RTA_OIF),
-        /* 16 */ bpf::load_value(ROUTE_ATTRIBUTES),
-        /* 17 */ bpf::load_extension(libc::SKF_AD_NLATTR),        // A = where RTA_OIF stands, or 0
-        /* 18 */ bpf::if_equal(0, 4, 0),                          // several next hops, one may be ours → 23
-        /* 19 */ bpf::copy_to_x(),
-        /* 20 */ bpf::load_word_indexed(4),
-        /* 21 */ bpf::if_equal(index, 1, 0),                      // → 23, 22
-        /* 22 */ bpf::refuse(),
-        /* 23 */ bpf::accept(),
+        /*  1 */ bpf::if_equal(kind(libc::RTM_NEWLINK), 9, 0),    // → 11
+        /*  2 */ bpf::if_equal(kind(libc::RTM_DELLINK), 8, 0),    // → 11
+        /*  3 */ bpf::if_equal(kind(libc::RTM_NEWADDR), 7, 0),    // → 11
+        /*  4 */ bpf::if_equal(kind(libc::RTM_DELADDR), 6, 0),    // → 11
+        /*  5 */ bpf::if_equal(kind(libc::RTM_NEWNETCONF), 7, 0), // → 13
+        /*  6 */ bpf::if_equal(kind(libc::RTM_NEWROUTE), 8, 0),   // → 15
+        /*  7 */ bpf::if_equal(kind(libc::RTM_DELROUTE), 7, 0),   // → 15
+        /*  8 */ bpf::if_equal(kind(RTM_NEWNEXTHOP), 13, 0),      // → 22
+        /*  9 */ bpf::if_equal(kind(RTM_DELNEXTHOP), 12, 0),      // → 22
+        /* 10 */ bpf::refuse(),
+        /* 11 */ bpf::load_word(LINK_OR_ADDRESS_INDEX),
+        /* 12 */ bpf::if_equal(index, 17, 16),                    // → 30, 29
+        /* 13 */ bpf::load_word(NETCONF_INDEX),
+        /* 14 */ bpf::if_equal(index, 15, 14),                    // → 30, 29
+        /* 15 */ bpf::load_byte(ROUTE_DST_LEN),
+        /* 16 */ bpf::if_at_least(SHORTEST_ASSIGNED, 0, 2),       // → 17, 19
+        /* 17 */ bpf::load_byte(ROUTE_PROTOCOL),
+        /* 18 */ bpf::if_equal(RTPROT_RA.into(), 0, 10),          // → 19, 29
+        /* 19 */ bpf::load_x_value(RTA_OIF),
+        /* 20 */ bpf::load_value(ROUTE_ATTRIBUTES),
+        /* 21 */ bpf::skip(2),                                    // → 24
+        /* 22 */ bpf::load_x_value(NHA_OIF),
+        /* 23 */ bpf::load_value(NEXT_HOP_ATTRIBUTES),
+        /* 24 */ bpf::load_extension(libc::SKF_AD_NLATTR),        // A = where the attribute X stands, or 0
+        /* 25 */ bpf::if_equal(0, 4, 0),                          // several, or an object: one may be ours → 30
+        /* 26 */ bpf::copy_to_x(),
+        /* 27 */ bpf::load_word_indexed(4),
+        /* 28 */ bpf::if_equal(index, 1, 0),                      // → 30, 29
+        /* 29 */ bpf::refuse(),
+        /* 30 */ bpf::accept(),
     ]
 }

@@ -1,40 +1,38 @@
 //! Questions about one destination or one interface that only `autora check`
-//! asks: where packets go, and what stands above the interface.
+//! asks: where packets go, and what kind of interface it is.
 
 use std::io;
 use std::net::Ipv6Addr;
 
 use nix::libc;
 
-use super::message::{INET6, RTA_MULTIPATH, RTA_OIF, attributes, ipv6, next_hops, u32_at};
+use super::message::{
+    IFLA_LINKINFO, INET6, RTA_DST, RTA_MULTIPATH, RTA_OIF, attributes, ipv6, next_hops, u32_at,
+};
 use super::request::{RTM_F_FIB_MATCH, Request};
 use super::retry_interrupted;
 use super::socket::Socket;
 
-const RTA_DST: u16 = 1;
-const IFLA_MASTER: u16 = 10;
-const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_KIND: u16 = 1;
-const IFLA_INFO_SLAVE_KIND: u16 = 4;
 
 /// The route that the kernel chose for a destination.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Route {
-    /// What it is a route to.
+    /// The destination prefix.
     pub destination: Ipv6Addr,
-    /// The length of that prefix: 0 for a default route.
+    /// Its length in bits; 0 for a default route.
     pub prefix_len: u8,
-    /// `RTPROT_*`: who made it.
+    /// `RTPROT_*`, which names the program that added it.
     pub protocol: u8,
-    /// The interface that it leads out of; of several, the first.
+    /// The outgoing interface; of several, the first.
     pub ifindex: u32,
 }
 
-/// Where packets to `destination` go; `None` if nowhere, be it that there is
-/// no route or that a route refuses them.
+/// The route of packets to `destination`; `None` if there is none, or if it
+/// refuses them.
 ///
 /// # Errors
-/// When the kernel cannot be asked.
+/// If the kernel cannot be queried.
 pub fn route_to(destination: Ipv6Addr) -> io::Result<Option<Route>> {
     let mut body = vec![0; 12];
     body.splice(0..2, [INET6, 128]);
@@ -54,7 +52,7 @@ pub fn route_to(destination: Ipv6Addr) -> io::Result<Option<Route>> {
     });
     match answer.as_ref().map_err(io::Error::raw_os_error) {
         Ok(()) => Ok(found),
-        // No route, or one of the types blackhole, prohibit, unreachable, throw.
+        // No route, or one of the type blackhole, prohibit, unreachable or throw.
         Err(Some(libc::ENETUNREACH | libc::EINVAL | libc::EACCES | libc::EHOSTUNREACH | libc::EAGAIN)) => {
             Ok(None)
         }
@@ -99,53 +97,22 @@ fn parse_route(body: &[u8]) -> Option<Route> {
     })
 }
 
-/// How an interface stands to a bridge.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Bridging {
-    /// Neither of the two.
-    None,
-    /// It is one.
-    Bridge,
-    /// It is a port of the bridge with this index.
-    Port(u32),
-}
-
-/// Whether the interface `ifindex` is a bridge, or a port of one.
+/// Whether the interface `ifindex` is a bridge.
 ///
 /// # Errors
 /// When the kernel cannot be asked, or the interface is gone.
-pub fn bridging(ifindex: u32) -> io::Result<Bridging> {
+pub fn is_bridge(ifindex: u32) -> io::Result<bool> {
     let mut socket = Socket::new()?;
     let mut request = Request::link(ifindex);
-    let mut found = Bridging::None;
+    let mut found = false;
     retry_interrupted(|| {
         socket.ask(&mut request, |message| {
-            if message.kind == libc::RTM_NEWLINK {
-                found = parse_bridging(message.body);
-            }
+            let attributes = attributes(message.body.get(16..).unwrap_or_default());
+            found = attributes
+                .filter(|&(kind, _)| kind == IFLA_LINKINFO)
+                .flat_map(|(_, info)| super::message::attributes(info))
+                .any(|(kind, value)| kind == IFLA_INFO_KIND && value.strip_suffix(&[0]) == Some(b"bridge"));
         })
     })?;
     Ok(found)
-}
-
-fn parse_bridging(body: &[u8]) -> Bridging {
-    let (mut bridge, mut port, mut master) = (false, false, None);
-    for (kind, value) in attributes(body.get(16..).unwrap_or_default()) {
-        match kind {
-            IFLA_MASTER => master = u32_at(value, 0),
-            IFLA_LINKINFO => {
-                for (kind, value) in attributes(value) {
-                    let of_bridge = value.strip_suffix(&[0]).unwrap_or(value) == b"bridge";
-                    bridge |= kind == IFLA_INFO_KIND && of_bridge;
-                    port |= kind == IFLA_INFO_SLAVE_KIND && of_bridge;
-                }
-            }
-            _ => {}
-        }
-    }
-    match master {
-        _ if bridge => Bridging::Bridge,
-        Some(master) if port => Bridging::Port(master),
-        _ => Bridging::None,
-    }
 }

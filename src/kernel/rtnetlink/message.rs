@@ -1,26 +1,30 @@
-//! rtnetlink messages, from bytes (rtnetlink(7), `linux/rtnetlink.h`).
+//! Parses rtnetlink messages (rtnetlink(7), `linux/rtnetlink.h`).
 
 use std::net::Ipv6Addr;
+use std::ops::RangeInclusive;
 
 use autora_core::interface_name::IfName;
 use autora_core::lifetime::Lifetime;
-use autora_core::link::{Address, Hardware, Ipv6Settings};
+use autora_core::link::{Address, Hardware, Ipv6Settings, UplinkRoute};
 use nix::libc;
 
 /// The length of `struct nlmsghdr`.
 pub(super) const HEADER_LEN: usize = 16;
-/// Where `nlmsg_type` stands in it.
+/// The offset of `nlmsg_type` in it.
 pub(super) const TYPE_AT: usize = 4;
-/// Where `nlmsg_seq` stands in it.
+/// The offset of `nlmsg_seq` in it.
 pub(super) const SEQUENCE_AT: usize = 8;
-/// `nla_type` carries two flags in its upper bits.
+/// The mask of `nla_type` without its two flags.
 const ATTRIBUTE_TYPE: u16 = 0x3fff;
-/// `AF_INET6` as the one byte that address family has in these messages.
+/// `AF_INET6` as the byte that it is in these messages.
 pub(super) const INET6: u8 = 10;
 
 // Values that the libc crate does not have for every target.
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
+pub(super) const IFLA_MASTER: u16 = 10;
+pub(super) const IFLA_LINKINFO: u16 = 18;
+const IFLA_INFO_SLAVE_KIND: u16 = 4;
 const IFLA_AF_SPEC: u16 = 26;
 const IFLA_CARRIER_UP_COUNT: u16 = 47;
 const IFLA_INET6_CONF: u16 = 2;
@@ -29,15 +33,23 @@ const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_CACHEINFO: u16 = 6;
 const IFA_FLAGS: u16 = 8;
+const IFA_PROTO: u16 = 11;
+pub(super) const RTA_DST: u16 = 1;
 pub(super) const RTA_OIF: u16 = 4;
 pub(super) const RTA_MULTIPATH: u16 = 9;
-const FRA_TABLE: u16 = 15;
-const FRA_L3MDEV: u16 = 19;
-const RTN_UNICAST: u8 = 1;
+const RTA_TABLE: u16 = 15;
+/// Made of a Router Advertisement, by whoever reads those.
+pub const RTPROT_RA: u8 = 9;
+/// The types of routes that send nothing: local, broadcast, anycast, multicast,
+/// blackhole, unreachable, prohibit, throw.
+const NOT_SENT: RangeInclusive<u8> = 2..=9;
 /// Indices into `IFLA_INET6_CONF` (`linux/ipv6.h`).
 const DEVCONF_FORWARDING: usize = 0;
 const DEVCONF_ACCEPT_RA: usize = 3;
 const DEVCONF_DISABLE_IPV6: usize = 26;
+/// Since Linux 6.17.
+const DEVCONF_FORCE_FORWARDING: usize = 59;
+const NETCONFA_FORWARDING: u16 = 2;
 /// Index into `IFLA_INET6_ICMP6STATS` (`linux/snmp.h`).
 const ICMP6_MIB_OUTMSGS: usize = 3;
 
@@ -50,7 +62,7 @@ pub struct Message<'a> {
     pub flags: u16,
     /// `nlmsg_seq`
     pub sequence: u32,
-    /// What follows the header.
+    /// The bytes after the header.
     pub body: &'a [u8],
 }
 
@@ -70,7 +82,7 @@ pub fn messages(datagram: &[u8]) -> impl Iterator<Item = Message<'_>> {
     })
 }
 
-/// The attributes behind a fixed part, up to the first one that is malformed.
+/// The attributes in `bytes`, up to the first one that is malformed.
 pub(super) fn attributes(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
@@ -88,7 +100,7 @@ fn attribute(bytes: &[u8], wanted: u16) -> Option<&[u8]> {
         .map(|(_, value)| value)
 }
 
-/// What `RTM_NEWLINK` says of an interface.
+/// The content of an `RTM_NEWLINK`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LinkRecord {
     /// `ifi_index`
@@ -99,31 +111,45 @@ pub struct LinkRecord {
     pub hardware: Hardware,
     /// `IFLA_IFNAME`
     pub name: IfName,
+    /// `IFLA_MASTER`, except for a VRF by `IFLA_LINKINFO`, `IFLA_INFO_SLAVE_KIND`
+    pub port_of: Option<u32>,
     /// `IFLA_CARRIER_UP_COUNT`
     pub carrier_ups: u32,
     /// `IFLA_AF_SPEC`, `AF_INET6`, `IFLA_INET6_CONF`
     pub ipv6: Option<Ipv6Settings>,
+    /// `force_forwarding`, in the same attribute; false if the kernel has no such setting.
+    pub forces_forwarding: bool,
     /// `IFLA_AF_SPEC`, `AF_INET6`, `IFLA_INET6_ICMP6STATS`: how many `ICMPv6`
-    /// messages of all kinds went out of it, those of packet sockets aside.
+    /// messages of all types were sent on it, except by packet sockets.
     pub icmpv6_sent: Option<u64>,
 }
 
 impl LinkRecord {
-    /// Reads the body of an `RTM_NEWLINK`.
+    /// Parses the body of an `RTM_NEWLINK`; `None` if it is malformed.
     #[must_use]
     pub fn parse(body: &[u8]) -> Option<Self> {
         let mut name = None;
         let mut mac = None;
+        let (mut master, mut is_in_vrf) = (None, false);
+        let mut forces_forwarding = false;
         let mut carrier_ups = 0;
         let (mut ipv6, mut icmpv6_sent) = (None, None);
         for (kind, value) in attributes(body.get(16..)?) {
             match kind {
                 IFLA_ADDRESS => mac = value.try_into().ok(),
                 IFLA_IFNAME => name = IfName::new(value.split(|&b| b == 0).next()?).ok(),
+                IFLA_MASTER => master = u32_at(value, 0),
+                IFLA_LINKINFO => {
+                    let kind = attribute(value, IFLA_INFO_SLAVE_KIND).unwrap_or_default();
+                    is_in_vrf = kind.strip_suffix(&[0]).unwrap_or(kind) == b"vrf";
+                }
                 IFLA_CARRIER_UP_COUNT => carrier_ups = u32_at(value, 0)?,
                 IFLA_AF_SPEC => {
                     let inet6 = attribute(value, u16::from(INET6)).unwrap_or_default();
                     ipv6 = settings(inet6);
+                    let conf = attribute(inet6, IFLA_INET6_CONF).unwrap_or_default();
+                    let force = i32_at(conf, DEVCONF_FORCE_FORWARDING * 4);
+                    forces_forwarding = force.is_some_and(|value| value != 0);
                     icmpv6_sent = attribute(inet6, IFLA_INET6_ICMP6STATS)
                         .and_then(|counters| u64_at(counters, ICMP6_MIB_OUTMSGS * 8));
                 }
@@ -140,8 +166,10 @@ impl LinkRecord {
             flags: u32_at(body, 8)?,
             hardware,
             name: name?,
+            port_of: master.filter(|_| !is_in_vrf),
             carrier_ups,
             ipv6,
+            forces_forwarding,
             icmpv6_sent,
         })
     }
@@ -157,7 +185,8 @@ fn settings(inet6: &[u8]) -> Option<Ipv6Settings> {
     })
 }
 
-/// Reads the body of an `RTM_NEWADDR`: the interface's index and the address.
+/// Parses the body of an `RTM_NEWADDR` into the interface's index and the
+/// address; `None` if it is malformed or not about IPv6.
 #[must_use]
 pub fn parse_address(body: &[u8]) -> Option<(u32, Address)> {
     let &[family, prefix_len, flags, ..] = body else {
@@ -167,14 +196,16 @@ pub fn parse_address(body: &[u8]) -> Option<(u32, Address)> {
         return None;
     }
     let ifindex = u32_at(body, 4)?;
-    let (mut on_link, mut local) = (None, None);
+    let (mut prefix_address, mut local) = (None, None);
     let mut flags = u32::from(flags);
     let (mut preferred, mut valid, mut created) = (Lifetime::INFINITE, Lifetime::INFINITE, 0);
+    let mut protocol = 0;
     for (kind, value) in attributes(body.get(8..)?) {
         match kind {
-            IFA_ADDRESS => on_link = Some(ipv6(value)?),
+            IFA_ADDRESS => prefix_address = Some(ipv6(value)?),
             IFA_LOCAL => local = Some(ipv6(value)?),
             IFA_FLAGS => flags = u32_at(value, 0)?,
+            IFA_PROTO => protocol = *value.first()?,
             IFA_CACHEINFO => {
                 preferred = Lifetime::from_bits(u32_at(value, 0)?);
                 valid = Lifetime::from_bits(u32_at(value, 4)?);
@@ -183,37 +214,60 @@ pub fn parse_address(body: &[u8]) -> Option<(u32, Address)> {
             _ => {}
         }
     }
-    let on_link = on_link?;
+    let prefix_address = prefix_address?;
     let address = Address {
-        local: local.unwrap_or(on_link),
-        on_link,
+        local: local.unwrap_or(prefix_address),
+        prefix_address,
         prefix_len,
         flags,
         valid,
         preferred,
         created,
+        protocol,
     };
     Some((ifindex, address))
 }
 
-/// Whether the body of an `RTM_NEWROUTE` is an IPv6 default route that carries
-/// packets out of the interface `ifindex`.
+/// Reads `forwarding` in the body of an `RTM_NEWNETCONF`.
 #[must_use]
-pub fn is_default_route(body: &[u8], ifindex: u32) -> bool {
-    let &[INET6, 0, _, _, _, _, _, RTN_UNICAST, _, _, _, _, ref rest @ ..] = body else {
-        return false;
-    };
-    attributes(rest).any(|(kind, value)| match kind {
-        RTA_OIF => u32_at(value, 0) == Some(ifindex),
-        RTA_MULTIPATH => next_hops(value).any(|out| out == ifindex),
-        _ => false,
-    })
+pub(super) fn netconf_forwarding(body: &[u8]) -> Option<i32> {
+    i32_at(attribute(body.get(4..)?, NETCONFA_FORWARDING)?, 0)
 }
 
-/// Whether the body of an `RTM_NEWROUTE` is a default route for some sources.
+/// Reads the body of an `RTM_NEWROUTE`: a route that makes the interface
+/// `ifindex` an uplink. Where it does not say what interface it leads out of,
+/// it is taken to be this one, as the kernel was asked for no others.
 #[must_use]
-pub fn is_source_specific_default(body: &[u8]) -> bool {
-    matches!(body, &[INET6, 0, source_len, ..] if source_len > 0)
+pub fn uplink_route(body: &[u8], ifindex: u32) -> Option<UplinkRoute> {
+    if body.first() != Some(&INET6) {
+        return None;
+    }
+    let mut route = UplinkRoute {
+        prefix: Ipv6Addr::UNSPECIFIED,
+        prefix_len: body.get(1).copied().unwrap_or(0),
+        table: body.get(4).copied().map_or(0, u32::from),
+    };
+    let (mut leads_elsewhere, mut leads_here) = (false, false);
+    for (kind, value) in attributes(body.get(12..).unwrap_or_default()) {
+        let mut leads_to = |out| {
+            leads_here |= out == ifindex;
+            leads_elsewhere |= out != ifindex;
+        };
+        match kind {
+            RTA_DST => route.prefix = ipv6(value).unwrap_or(route.prefix),
+            RTA_TABLE => route.table = u32_at(value, 0).unwrap_or(route.table),
+            RTA_OIF => u32_at(value, 0).into_iter().for_each(&mut leads_to),
+            RTA_MULTIPATH => next_hops(value).for_each(&mut leads_to),
+            _ => {}
+        }
+    }
+    let carries_packets = body.get(7).is_none_or(|kind| !NOT_SENT.contains(kind));
+    // Older kernels have ff00::/8 as a route like any other.
+    let is_unicast = !route.prefix.is_multicast();
+    let is_from_ra = body.get(5) == Some(&RTPROT_RA);
+    (carries_packets && is_unicast && (route.is_default() || is_from_ra))
+        .then_some(route)
+        .filter(|_| leads_here || !leads_elsewhere)
 }
 
 /// The interfaces of a `struct rtnexthop` sequence.
@@ -227,30 +281,8 @@ pub(super) fn next_hops(bytes: &[u8]) -> impl Iterator<Item = u32> {
     })
 }
 
-/// Whether the body of an `RTM_NEWRULE` leads to a table that a lookup of our
-/// own may miss. Those of VRFs are found through the interface.
-#[must_use]
-pub fn uses_other_table(body: &[u8]) -> bool {
-    let mut table = body.get(4).copied().map_or(0, u32::from);
-    let mut by_interface = false;
-    for (kind, value) in attributes(body.get(12..).unwrap_or_default()) {
-        match kind {
-            FRA_TABLE => table = u32_at(value, 0).unwrap_or(table),
-            FRA_L3MDEV => by_interface = value.first() == Some(&1),
-            _ => {}
-        }
-    }
-    let usual = [
-        libc::RT_TABLE_LOCAL,
-        libc::RT_TABLE_MAIN,
-        libc::RT_TABLE_DEFAULT,
-        libc::RT_TABLE_UNSPEC,
-    ];
-    !by_interface && !usual.map(u32::from).contains(&table)
-}
-
 fn aligned(len: usize) -> usize {
-    // A length below the header's would make an iterator stand still.
+    // A length below the header's would make an iterator loop endlessly.
     len.max(4).next_multiple_of(4)
 }
 

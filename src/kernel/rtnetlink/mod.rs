@@ -1,6 +1,6 @@
-//! The kernel's view of one interface: targeted requests, filtered events.
+//! Reads the state of one interface from the kernel and subscribes to its events.
 //!
-//! Nothing here lists all interfaces of the host: the cost of a reading does
+//! Nothing here lists all interfaces of the host, so the cost of a read does
 //! not depend on how many there are.
 
 mod events;
@@ -15,28 +15,28 @@ mod tests;
 use std::fmt;
 use std::io;
 
-use autora_core::link::{Address, Link};
+use autora_core::link::{Address, Link, UplinkRoute};
 use nix::libc;
 
 use crate::kernel::snmp6::ForeignCount;
-pub use events::{Events, News};
-use message::{LinkRecord, is_default_route, is_source_specific_default, parse_address, uses_other_table};
+pub use events::{Changes, Events};
+use message::{LinkRecord, netconf_forwarding, parse_address, uplink_route};
 use request::Request;
 use socket::Socket;
 
-/// What is interrupted is asked for again this often.
-const ATTEMPTS: u32 = 4;
+/// How often a request is sent at most if its answer is interrupted (`NLM_F_DUMP_INTR`).
+const MAX_ATTEMPTS: u32 = 4;
 
 /// Why the state could not be read.
 #[derive(Debug)]
 pub enum ReadError {
-    /// The interface does not exist (any more) in this network namespace.
+    /// The interface does not exist, or no longer, in this network namespace.
     Gone,
-    /// Anything else: not eligible, try again later.
+    /// Another error, which may be temporary.
     Failed {
-        /// What was read.
+        /// What was to be read.
         what: &'static str,
-        /// What went wrong.
+        /// The error.
         error: io::Error,
     },
 }
@@ -50,64 +50,64 @@ impl fmt::Display for ReadError {
     }
 }
 
-/// Reads the state of one interface, whenever asked, by its index.
+/// Reads the state of one interface by its index.
 #[derive(Debug)]
 pub struct Reader {
     socket: Socket,
     link: Request,
     addresses: Request,
-    default_route: Request,
+    routes: Request,
+    all_settings: Request,
     foreign_count: ForeignCount,
     ifindex: u32,
-    /// The last reading; its memory serves the next one.
+    /// The last snapshot; the next one uses its allocation.
     last: Option<Link>,
-    /// Whether there may be default routes that a look-up does not show;
-    /// `None`: to be read again.
-    hidden: Option<bool>,
-    /// Whether one of those leads out of the interface; `None`: to be read.
-    routed: Option<bool>,
+    /// That no route made it an uplink when they were last read. That one does
+    /// is read anew each time: not every end of such a route is announced.
+    has_no_uplink_route: bool,
 }
 
 impl Reader {
     /// Opens a socket for requests on the interface `ifindex`.
     ///
     /// # Errors
-    /// When the socket cannot be had.
+    /// If the socket cannot be opened.
     pub fn new(ifindex: u32) -> io::Result<Self> {
         Ok(Self {
             socket: Socket::new()?,
             link: Request::link(ifindex),
             addresses: Request::addresses(ifindex),
-            default_route: Request::default_route(ifindex),
+            routes: Request::routes(ifindex),
+            all_settings: Request::all_settings(),
             foreign_count: ForeignCount::new(),
             ifindex,
             last: None,
-            hidden: None,
-            routed: None,
+            has_no_uplink_route: false,
         })
     }
 
-    /// A default route appeared or went, or that may have been missed.
+    /// The next reading reads the routes too: an event was about one, or may
+    /// have been missed, or they were last read long ago.
     pub fn forget_routes(&mut self) {
-        self.hidden = None;
-        self.routed = None;
+        self.has_no_uplink_route = false;
     }
 
-    /// Everything that decides, as it is now.
+    /// The current state of the interface.
     ///
     /// # Errors
-    /// When the interface is gone, or any part of its state cannot be read.
+    /// If the interface does not exist, or part of its state cannot be read.
     pub fn read(&mut self) -> Result<&Link, ReadError> {
         let record = self.record()?;
         let mut addresses = self.last.take().map_or_else(Vec::new, |link| link.addresses);
         self.read_addresses(&mut addresses)
             .map_err(failed("its addresses"))?;
-        let default_route = self.has_default_route().map_err(failed("the routes"))?;
+        let uplink_route = self.read_uplink_route().map_err(failed("the routes"))?;
+        let host_forwards = record.forces_forwarding || self.read_forwarding()?;
         let foreign_ras = if record.ipv6.is_some() {
             let count = self.foreign_count.read(&record.name, record.icmpv6_sent);
             count.map_err(failed("/proc/self/net/dev_snmp6"))?
         } else {
-            // There is no such file, and when IPv6 comes back the kernel counts from zero.
+            // Without IPv6 the file does not exist. Afterwards the kernel counts from zero.
             self.foreign_count = ForeignCount::new();
             0
         };
@@ -116,18 +116,20 @@ impl Reader {
             name: record.name,
             flags: record.flags,
             hardware: record.hardware,
+            port_of: record.port_of,
             carrier_ups: record.carrier_ups,
             ipv6: record.ipv6,
             addresses,
-            default_route,
+            host_forwards,
+            uplink_route,
             foreign_ras,
         }))
     }
 
-    /// The interface's own record, without its addresses and routes.
+    /// The state of the interface without its addresses and routes.
     ///
     /// # Errors
-    /// When the interface is gone, or its record cannot be read.
+    /// If the interface does not exist, or its record cannot be read.
     pub fn record(&mut self) -> Result<LinkRecord, ReadError> {
         let mut record = None;
         let answer = retry_interrupted(|| {
@@ -145,6 +147,20 @@ impl Reader {
         }
     }
 
+    /// Whether the host forwards IPv6 packets.
+    fn read_forwarding(&mut self) -> Result<bool, ReadError> {
+        let mut found = None;
+        retry_interrupted(|| {
+            self.socket.ask(&mut self.all_settings, |message| {
+                if message.kind == libc::RTM_NEWNETCONF {
+                    found = netconf_forwarding(message.body);
+                }
+            })
+        })
+        .map_err(failed("net.ipv6.conf.all"))?;
+        Ok(found != Some(0))
+    }
+
     fn read_addresses(&mut self, addresses: &mut Vec<Address>) -> io::Result<()> {
         let ifindex = self.ifindex;
         retry_interrupted(|| {
@@ -158,94 +174,35 @@ impl Reader {
         })
     }
 
-    /// Whether a default route leads out of the interface, in any table and
-    /// for whatever source.
-    ///
-    /// One look-up answers for most hosts, at a cost that does not depend on
-    /// the number of routes. Where it cannot see everything, all routes of the
-    /// interface are read, once and after each event about a default route.
-    fn has_default_route(&mut self) -> io::Result<bool> {
-        let hidden = match self.looks_up_default_route()? {
-            LookUp::Found => return Ok(true),
-            LookUp::Refused => true,
-            LookUp::Nothing => match self.hidden {
-                Some(hidden) => hidden,
-                None => self.has_rules()? || Self::has_routes_by_source()?,
-            },
-        };
-        self.hidden = Some(hidden);
-        if !hidden {
-            return Ok(false);
+    /// A route that makes the interface an uplink: of several, the one to the
+    /// shortest prefix. The kernel walks all routes of all tables and answers
+    /// with those that lead out of the interface, by whatever next-hop object.
+    fn read_uplink_route(&mut self) -> io::Result<Option<UplinkRoute>> {
+        if self.has_no_uplink_route {
+            return Ok(None);
         }
-        let routed = match self.routed {
-            Some(routed) => routed,
-            None => self.reads_default_route()?,
-        };
-        self.routed = Some(routed);
-        Ok(routed)
-    }
-
-    fn looks_up_default_route(&mut self) -> io::Result<LookUp> {
         let ifindex = self.ifindex;
-        let mut found = false;
-        let answer = retry_interrupted(|| {
-            self.socket.ask(&mut self.default_route, |message| {
-                found |= message.kind == libc::RTM_NEWROUTE && is_default_route(message.body, ifindex);
-            })
-        });
-        match answer.as_ref().map_err(io::Error::raw_os_error) {
-            Ok(()) if found => Ok(LookUp::Found),
-            Ok(()) | Err(Some(libc::ENETUNREACH)) => Ok(LookUp::Nothing),
-            // Of the types blackhole, prohibit, unreachable, throw.
-            Err(Some(libc::EINVAL | libc::EACCES | libc::EHOSTUNREACH | libc::EAGAIN)) => Ok(LookUp::Refused),
-            Err(_) => answer.map(|()| LookUp::Nothing),
-        }
-    }
-
-    fn has_rules(&mut self) -> io::Result<bool> {
-        self.any_of(&mut Request::rules(), libc::RTM_NEWRULE, uses_other_table)
-    }
-
-    /// Routes such as `default from 2001:db8::/56`. The kernel walks a table
-    /// from such routes on, so the first part of a dump shows whether there
-    /// are any; its socket is closed upon the rest.
-    fn has_routes_by_source() -> io::Result<bool> {
-        let mut found = false;
-        Socket::new()?.ask_for_first_part(&mut Request::main_table(), |message| {
-            found |= message.kind == libc::RTM_NEWROUTE && is_source_specific_default(message.body);
-        })?;
-        Ok(found)
-    }
-
-    fn reads_default_route(&mut self) -> io::Result<bool> {
-        let ifindex = self.ifindex;
-        let ours = |body: &[u8]| is_default_route(body, ifindex);
-        self.any_of(&mut Request::routes(ifindex), libc::RTM_NEWROUTE, ours)
-    }
-
-    fn any_of(&mut self, dump: &mut Request, kind: u16, holds: impl Fn(&[u8]) -> bool) -> io::Result<bool> {
-        retry_interrupted(|| {
-            let mut found = false;
-            self.socket.ask(dump, |message| {
-                found |= message.kind == kind && holds(message.body);
+        let found = retry_interrupted(|| {
+            let mut found: Option<UplinkRoute> = None;
+            self.socket.ask(&mut self.routes, |message| {
+                let route =
+                    uplink_route(message.body, ifindex).filter(|_| message.kind == libc::RTM_NEWROUTE);
+                found = found
+                    .into_iter()
+                    .chain(route)
+                    .min_by_key(|route| route.prefix_len);
             })?;
             Ok(found)
-        })
+        })?;
+        self.has_no_uplink_route = found.is_none();
+        Ok(found)
     }
-}
-
-/// What a look-up of a default route out of the interface gave.
-enum LookUp {
-    Found,
-    Nothing,
-    /// A route or rule that refuses packets stands in front of what there may be.
-    Refused,
 }
 
 /// Asks again while a change interrupts a dump, or an answer was longer than
 /// any before.
 fn retry_interrupted<T>(mut ask: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    for _ in 1..ATTEMPTS {
+    for _ in 1..MAX_ATTEMPTS {
         match ask() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => return result,

@@ -1,4 +1,4 @@
-//! rtnetlink requests, to bytes (rtnetlink(7), `linux/rtnetlink.h`).
+//! Encodes rtnetlink requests (rtnetlink(7), `linux/rtnetlink.h`).
 
 use nix::libc;
 
@@ -7,8 +7,7 @@ use super::message::{HEADER_LEN, INET6, RTA_OIF, SEQUENCE_AT};
 // Values that the libc crate does not have for every target.
 pub(super) const RTM_F_FIB_MATCH: u32 = 0x2000;
 
-/// A request that can be sent again and again, each time under a new
-/// sequence number.
+/// A request that can be sent repeatedly, each time with a new sequence number.
 #[derive(Debug)]
 pub(super) struct Request {
     bytes: Vec<u8>,
@@ -23,12 +22,12 @@ impl Request {
         bytes.extend(len.to_ne_bytes());
         bytes.extend(kind.to_ne_bytes());
         bytes.extend(u16::try_from(flags).unwrap_or_default().to_ne_bytes());
-        bytes.extend([0; 8]); // sequence and port, the latter the kernel's to fill
+        bytes.extend([0; 8]); // sequence number; port, which the kernel sets
         bytes.extend(body);
         Self { bytes, dump }
     }
 
-    /// One interface.
+    /// The link record of one interface.
     pub(super) fn link(ifindex: u32) -> Self {
         let mut body = vec![0; 16];
         body.splice(4..8, ifindex.to_ne_bytes());
@@ -36,39 +35,14 @@ impl Request {
     }
 
     /// The IPv6 addresses of one interface. `NETLINK_GET_STRICT_CHK` makes
-    /// the kernel heed the index.
+    /// the kernel respect the index.
     pub(super) fn addresses(ifindex: u32) -> Self {
         let mut body = vec![INET6, 0, 0, 0];
         body.extend(ifindex.to_ne_bytes());
         Self::new(libc::RTM_GETADDR, true, &body)
     }
 
-    /// The route that packets to `::` would take out of one interface: only a
-    /// default route can match. The cost does not grow with the table.
-    pub(super) fn default_route(ifindex: u32) -> Self {
-        let mut body = vec![0; 12];
-        body.splice(0..1, [INET6]);
-        body.splice(8..12, RTM_F_FIB_MATCH.to_ne_bytes());
-        put(&mut body, RTA_OIF, ifindex);
-        Self::new(libc::RTM_GETROUTE, false, &body)
-    }
-
-    /// All routes of the main table.
-    pub(super) fn main_table() -> Self {
-        let mut body = vec![0; 12];
-        body.splice(0..1, [INET6]);
-        body.splice(4..5, [libc::RT_TABLE_MAIN]);
-        Self::new(libc::RTM_GETROUTE, true, &body)
-    }
-
-    /// The rules that choose among routing tables.
-    pub(super) fn rules() -> Self {
-        let mut body = vec![0; 12];
-        body.splice(0..1, [INET6]);
-        Self::new(libc::RTM_GETRULE, true, &body)
-    }
-
-    /// All routes of all tables out of one interface.
+    /// All IPv6 routes of all tables out of one interface; heeded like the index above.
     pub(super) fn routes(ifindex: u32) -> Self {
         let mut body = vec![0; 12];
         body.splice(0..1, [INET6]);
@@ -76,7 +50,16 @@ impl Request {
         Self::new(libc::RTM_GETROUTE, true, &body)
     }
 
-    /// The message under the number `sequence`.
+    /// The settings `net.ipv6.conf.all`.
+    pub(super) fn all_settings() -> Self {
+        const NETCONFA_IFINDEX: u16 = 1;
+        const NETCONFA_IFINDEX_ALL: u32 = u32::MAX; // -1
+        let mut body = vec![INET6, 0, 0, 0];
+        put(&mut body, NETCONFA_IFINDEX, NETCONFA_IFINDEX_ALL);
+        Self::new(libc::RTM_GETNETCONF, false, &body)
+    }
+
+    /// The message with the number `sequence`.
     pub(super) fn numbered(&mut self, sequence: u32) -> &[u8] {
         if let Some(field) = self.bytes.get_mut(SEQUENCE_AT..SEQUENCE_AT + 4) {
             field.copy_from_slice(&sequence.to_ne_bytes());

@@ -1,4 +1,4 @@
-//! A netlink socket that talks to the kernel and to nobody else.
+//! A netlink socket that is connected to the kernel.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -14,8 +14,8 @@ use nix::sys::socket::{
 use super::message::{Message, i32_at, messages};
 use super::request::Request;
 
-/// Room for what the kernel usually has to say of one interface. It grows for
-/// an interface with more: every instance pays for its buffers for ever.
+/// The initial buffer in bytes: large enough for the usual answers on one
+/// interface, and small because every instance has one. It grows for longer answers.
 const BUFFER: usize = 2048;
 
 #[derive(Clone, Copy)]
@@ -28,7 +28,7 @@ setsockopt_impl!(
     SetBool
 );
 
-/// A socket that has yet to [`join`].
+/// Opens a socket, to be passed to [`join`].
 pub(super) fn open() -> io::Result<OwnedFd> {
     let fd = socket(
         AddressFamily::Netlink,
@@ -39,15 +39,15 @@ pub(super) fn open() -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-/// Joins multicast groups (a bit mask). Being connected to the kernel keeps
-/// messages of other processes out.
+/// Joins the multicast `groups` (a bit mask) and connects to the kernel, so that
+/// messages of other processes are not received.
 pub(super) fn join(socket: &OwnedFd, groups: u32) -> io::Result<()> {
     bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
     connect(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
     Ok(())
 }
 
-/// Asks the kernel; one buffer for all that it answers.
+/// Sends requests and receives the answers, all in one buffer.
 #[derive(Debug)]
 pub(super) struct Socket {
     fd: OwnedFd,
@@ -69,13 +69,13 @@ impl Socket {
 
     /// Sends a request and passes each part of the answer to `read`.
     ///
-    /// The kernel answers within the call to send, and a dump goes on within
-    /// each receive, so that nothing is waited for.
+    /// It does not block: the kernel answers during the send, and continues a
+    /// dump during each receive.
     ///
     /// # Errors
-    /// What the kernel answered; `Interrupted` for a dump that a change
-    /// disturbed, or an answer for which the buffer has only now grown: to be
-    /// asked again; `WouldBlock` if there was no answer.
+    /// The kernel's error. `Interrupted` if a change interrupted the dump, or if
+    /// the answer was too long for the buffer, which has grown: send it again.
+    /// `WouldBlock` if there was no answer.
     pub(super) fn ask(&mut self, request: &mut Request, mut read: impl FnMut(Message)) -> io::Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
         send(
@@ -87,7 +87,7 @@ impl Socket {
         loop {
             let sequence = self.sequence;
             let datagram = match self.receive() {
-                // The rest of the dump has to be taken before the next request.
+                // The rest of the dump has to be received before the next request.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted && request.is_dump() => {
                     interrupted = true;
                     continue;
@@ -114,34 +114,11 @@ impl Socket {
         }
     }
 
-    /// Sends a request for a dump, passes to `read` the beginning of the
-    /// answer, as much as fits, and is done with: the rest would come before
-    /// any other answer.
-    ///
-    /// # Errors
-    /// What the kernel answered.
-    pub(super) fn ask_for_first_part(
-        mut self,
-        request: &mut Request,
-        mut read: impl FnMut(Message),
-    ) -> io::Result<()> {
-        send(self.fd.as_raw_fd(), request.numbered(1), MsgFlags::empty())?;
-        let received = recv(self.fd.as_raw_fd(), &mut self.buffer, MsgFlags::empty())?;
-        for message in messages(self.buffer.get(..received).unwrap_or_default()) {
-            if i32::from(message.kind) == libc::NLMSG_ERROR {
-                let errno = i32_at(message.body, 0).unwrap_or(0);
-                return Err(io::Error::from_raw_os_error(-errno));
-            }
-            read(message);
-        }
-        Ok(())
-    }
-
     /// The next datagram, whole.
     ///
     /// # Errors
-    /// What the kernel says; `Interrupted`, without an `errno`, if the
-    /// datagram was longer than the buffer, which then grows.
+    /// The kernel's error; `Interrupted`, without an `errno`, if the datagram
+    /// was longer than the buffer, which has grown.
     fn receive(&mut self) -> io::Result<&[u8]> {
         let received = recv(self.fd.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_TRUNC)?;
         if received > self.buffer.len() {

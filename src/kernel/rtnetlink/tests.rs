@@ -1,10 +1,10 @@
-//! The parser against messages that an independent encoder wrote.
+//! The parser against messages of an independent encoder.
 
 use std::net::Ipv6Addr;
 
 use autora_core::lifetime::Lifetime;
 use autora_core::link::Hardware;
-use netlink_packet_core::Emitable;
+use netlink_packet_core::{DefaultNla, Emitable};
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeader, AddressMessage, CacheInfo as AddressCacheInfo,
@@ -14,10 +14,10 @@ use netlink_packet_route::link::{
     LinkMessage,
 };
 use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteNextHop, RouteType,
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteNextHop, RouteProtocol, RouteType,
 };
 
-use super::message::{LinkRecord, is_default_route, messages, parse_address};
+use super::message::{LinkRecord, messages, parse_address, uplink_route};
 
 fn bytes(message: &impl Emitable) -> Vec<u8> {
     let mut bytes = vec![0xee; message.buffer_len()];
@@ -69,6 +69,7 @@ fn address() -> AddressMessage {
         AddressAttribute::Local("2001:db8::1".parse().unwrap()),
         AddressAttribute::CacheInfo(cache),
         AddressAttribute::Flags(AddressFlags::Permanent | AddressFlags::Noprefixroute),
+        AddressAttribute::Other(DefaultNla::new(11, vec![2])),
     ];
     message
 }
@@ -91,35 +92,68 @@ fn an_address_is_read() {
     let (ifindex, address) = parse_address(&bytes(&address())).unwrap();
     assert_eq!(ifindex, 5);
     assert_eq!(address.local, "2001:db8::1".parse::<Ipv6Addr>().unwrap());
-    assert_eq!(address.on_link, "2001:db8::2".parse::<Ipv6Addr>().unwrap());
+    assert_eq!(address.prefix_address, "2001:db8::2".parse::<Ipv6Addr>().unwrap());
     assert_eq!(address.prefix_len, 64);
-    // The flags beyond the first eight bits stand in an attribute.
+    // Only an attribute has the flags beyond the first eight bits.
     assert_eq!(address.flags, 0x280);
     assert_eq!(address.preferred, Lifetime::from_bits(100));
     assert_eq!(address.valid, Lifetime::from_bits(200));
     assert_eq!(address.created, 300);
+    assert_eq!(address.protocol, 2);
 }
 
 #[test]
-fn default_routes_are_told_apart() {
-    let route = |family, len, kind, attributes| {
+fn routes_of_an_uplink_are_told_apart() {
+    const HERE: u32 = 7;
+    let (inet6, unicast) = (AddressFamily::Inet6, RouteType::Unicast);
+    let route = |len, kind, protocol, attributes| {
         let mut message = RouteMessage::default();
         message.header = RouteHeader {
-            address_family: family,
+            address_family: inet6,
             destination_prefix_length: len,
+            table: 254,
             kind,
+            protocol,
             ..RouteHeader::default()
         };
         message.attributes = attributes;
-        is_default_route(&bytes(&message), 7)
+        uplink_route(&bytes(&message), HERE)
     };
-    let (inet6, unicast) = (AddressFamily::Inet6, RouteType::Unicast);
+    let (by_hand, by_ra) = (RouteProtocol::Boot, RouteProtocol::Ra);
     let out = |index| vec![RouteAttribute::Priority(1), RouteAttribute::Oif(index)];
-    assert!(route(inet6, 0, unicast, out(7)));
-    assert!(!route(inet6, 0, unicast, out(8)));
-    assert!(!route(inet6, 64, unicast, out(7)));
-    assert!(!route(inet6, 0, RouteType::Unreachable, out(7)));
-    assert!(!route(AddressFamily::Inet, 0, unicast, out(7)));
+    let default = route(0, unicast, by_hand, out(HERE)).unwrap();
+    assert_eq!(default.to_string(), "default table main");
+    // What is short serves as one; what is from an RA comes from a router.
+    for (len, protocol, expected) in [
+        (1, by_hand, true),
+        (3, by_hand, true),
+        (15, by_hand, true),
+        (16, by_hand, false),
+        (64, by_hand, false),
+        (64, by_ra, true),
+    ] {
+        assert_eq!(
+            route(len, unicast, protocol, out(HERE)).is_some(),
+            expected,
+            "{len}"
+        );
+    }
+    assert_eq!(route(0, unicast, by_hand, out(8)), None);
+    for sends_nothing in [RouteType::Unreachable, RouteType::Local, RouteType::BlackHole] {
+        assert_eq!(route(0, sends_nothing, by_hand, out(HERE)), None);
+    }
+    // What is not known is taken for one: no interface, or another type.
+    assert!(route(0, unicast, by_hand, vec![]).is_some());
+    assert!(route(0, RouteType::Other(99), by_hand, out(HERE)).is_some());
+    let destination = |text: &str| {
+        let address = RouteAddress::Inet6(text.parse().unwrap());
+        let mut attributes = out(HERE);
+        attributes.extend([RouteAttribute::Destination(address), RouteAttribute::Table(1000)]);
+        attributes
+    };
+    let world = route(3, unicast, by_hand, destination("2000::")).unwrap();
+    assert_eq!(world.to_string(), "2000::/3 table 1000");
+    assert_eq!(route(8, unicast, by_hand, destination("ff00::")), None);
     let several = |indices: [u32; 2]| {
         let hops = indices.map(|interface_index| {
             let mut hop = RouteNextHop::default();
@@ -131,12 +165,15 @@ fn default_routes_are_told_apart() {
         });
         vec![RouteAttribute::MultiPath(hops.to_vec())]
     };
-    assert!(route(inet6, 0, unicast, several([6, 7])));
-    assert!(!route(inet6, 0, unicast, several([6, 8])));
+    assert!(route(0, unicast, by_hand, several([6, HERE])).is_some());
+    assert_eq!(route(0, unicast, by_hand, several([6, 8])), None);
+    let mut of_another_family = RouteMessage::default();
+    of_another_family.header.address_family = AddressFamily::Inet;
+    assert_eq!(uplink_route(&bytes(&of_another_family), HERE), None);
 }
 
 #[test]
-fn truncation_anywhere_is_survived_and_invents_nothing() {
+fn truncated_messages_give_no_wrong_values() {
     let (link, address) = (bytes(&link()), bytes(&address()));
     let (whole_link, whole_address) = (
         LinkRecord::parse(&link).unwrap(),
@@ -154,22 +191,22 @@ fn truncation_anywhere_is_survived_and_invents_nothing() {
     for len in 0..address.len() {
         if let Some((ifindex, found)) = parse_address(&address[..len]) {
             assert_eq!(
-                (ifindex, found.on_link),
-                (whole_address.0, whole_address.1.on_link)
+                (ifindex, found.prefix_address),
+                (whole_address.0, whole_address.1.prefix_address)
             );
         }
     }
 }
 
 #[test]
-fn lengths_that_lie_end_the_walk() {
-    // nlmsg_len of 0 and of more than there is.
+fn wrong_lengths_end_the_iteration() {
+    // nlmsg_len of 0, and longer than the datagram.
     for len in [0_u32, 3, 15, 64, u32::MAX] {
         let mut datagram = vec![0; 32];
         datagram[..4].copy_from_slice(&len.to_ne_bytes());
         assert_eq!(messages(&datagram).count(), 0, "{len}");
     }
-    // An attribute of length 0 must not hold the walk up.
+    // An attribute of length 0 must not cause an endless loop.
     let mut body = bytes(&link());
     body[16..18].copy_from_slice(&0_u16.to_ne_bytes());
     assert!(LinkRecord::parse(&body).is_none());

@@ -5,13 +5,13 @@ fn at(seconds: u64) -> Instant {
     Instant::from_boot(Duration::from_secs(seconds))
 }
 
-/// Every field has a value of its own, so that no two can be mixed up.
+/// Every field has a different value, so that confused fields are noticed.
 fn full() -> Record<'static> {
     let mut counters = Counters {
         ras_sent: 11,
         solicitations_answered: 12,
         send_errors: 13,
-        ras_heard: 14,
+        foreign_ras_received: 14,
         ..Counters::default()
     };
     counters.drop_for(Rejection::HopLimit);
@@ -37,6 +37,7 @@ fn full() -> Record<'static> {
         handover: Handover {
             sent: SentState {
                 last_ra: Some(at(24)),
+                is_sending: true,
                 advertised: held(),
             },
             foreign: Some(Seen { count: 3, at: at(25) }),
@@ -47,6 +48,7 @@ fn full() -> Record<'static> {
 fn held() -> AdvertisedState {
     let mut held = AdvertisedState {
         router_until: Some(at(26)),
+        source: Some("fe80::3".parse().unwrap()),
         last: Some(Prefix64::of("2001:db8:3::".parse().unwrap())),
         ..AdvertisedState::default()
     };
@@ -78,7 +80,7 @@ fn bare() -> Record<'static> {
 
 fn frame(record: &Record) -> Frame {
     let mut frame = Frame::default();
-    // A dirty one, so that what is forgotten shows.
+    // Not empty, so that bytes which are not overwritten are noticed.
     let _ = frame.write_str(&"x".repeat(LEN));
     record.format(&mut frame);
     frame
@@ -89,7 +91,7 @@ fn reread(record: &Record) -> Option<Record<'static>> {
 }
 
 #[test]
-fn what_is_written_is_read() {
+fn a_record_is_read_back_unchanged() {
     for record in [full(), bare()] {
         assert_eq!(reread(&record), Some(record));
     }
@@ -100,7 +102,7 @@ fn what_is_written_is_read() {
 }
 
 #[test]
-fn any_name_of_an_interface_is_read_back() {
+fn any_interface_name_is_read_back() {
     for name in [&b"tap+1"[..], br"a\x2bb", b"x\xff\x1by", b"a\\", "ä".as_bytes()] {
         let interface = Cow::Owned(IfName::new(name).unwrap());
         let record = Record { interface, ..full() };
@@ -115,10 +117,9 @@ fn any_name_of_an_interface_is_read_back() {
     }
 }
 
-/// A reader may see the beginning of one text and the end of another, or any
-/// other mixture.
+/// A reader may get the start of one text and the end of another.
 #[test]
-fn a_text_that_is_torn_anywhere_is_noticed() {
+fn a_mixture_of_two_texts_is_refused() {
     let old = frame(&full());
     let new = frame(&Record {
         restarts: 6,
@@ -129,13 +130,13 @@ fn a_text_that_is_torn_anywhere_is_noticed() {
     for cut in 0..LEN {
         let torn = [&old[..cut], &new[cut..]].concat();
         if torn != old && torn != new {
-            assert_eq!(Record::parse(&torn), None, "torn at {cut}");
+            assert_eq!(Record::parse(&torn), None, "cut at {cut}");
         }
     }
 }
 
 #[test]
-fn a_byte_that_is_wrong_is_noticed() {
+fn a_text_with_one_wrong_byte_is_refused() {
     let good = frame(&full());
     for at in 0..LEN {
         let mut bad = good.as_bytes().to_vec();
@@ -145,7 +146,7 @@ fn a_byte_that_is_wrong_is_noticed() {
 }
 
 #[test]
-fn nonsense_is_nothing() {
+fn text_that_is_not_a_record_is_refused() {
     for text in [
         &b""[..],
         b"autora-state 1\n",
@@ -155,7 +156,7 @@ fn nonsense_is_nothing() {
     ] {
         assert_eq!(Record::parse(text), None);
     }
-    // With a checksum that is good.
+    // With a correct checksum.
     for text in [
         "",
         "autora-state 2\ninterface a",
@@ -170,7 +171,7 @@ fn nonsense_is_nothing() {
 }
 
 #[test]
-fn an_explanation_that_is_too_long_loses_its_end() {
+fn an_explanation_that_is_too_long_is_cut_off() {
     for explanation in [
         "x".repeat(3 * LEN),
         "ü".repeat(LEN),
@@ -188,7 +189,7 @@ fn an_explanation_that_is_too_long_loses_its_end() {
 }
 
 #[test]
-fn what_was_read_moves_no_cursor() {
+fn control_characters_are_escaped() {
     let record = Record {
         explanation: "a\x1b[2Jb\nstate advertising\u{9b}".into(),
         ..full()
@@ -199,16 +200,23 @@ fn what_was_read_moves_no_cursor() {
 }
 
 #[test]
-fn a_time_to_come_counts_from_now() {
+fn a_time_in_the_future_is_replaced_by_now() {
     let handover = full().handover.before(at(20));
     assert_eq!(handover.sent.last_ra, Some(at(20)));
     assert_eq!(handover.foreign, Some(Seen { count: 3, at: at(20) }));
-    assert_eq!(full().handover.before(at(30)), full().handover);
+    // What was being sent may have left as late as the next process began.
+    let Handover { mut sent, foreign } = full().handover;
+    sent.last_ra = Some(at(30));
+    assert_eq!(full().handover.before(at(30)), Handover { sent, foreign });
+    sent.is_sending = false;
+    sent.last_ra = Some(at(24));
+    let sent_before = Handover { sent, foreign };
+    assert_eq!(sent_before.before(at(30)), sent_before);
 }
 
-/// Whatever a line says, the text is a record or it is none.
+/// Any value gives either a valid record or none.
 #[test]
-fn no_value_is_too_odd_to_be_read() {
+fn no_value_causes_a_panic() {
     let good = frame(&full());
     let good = Frame::content(good.as_bytes()).unwrap();
     for line in good.lines().filter(|line| !line.trim().is_empty()) {

@@ -11,7 +11,7 @@ use std::net::Ipv6Addr;
 use autora_core::interface_name::IfName;
 use autora_core::lifetime::Lifetime;
 use autora_core::link::{Address, Hardware, Ipv6Settings};
-use autora::kernel::rtnetlink::message::{LinkRecord, is_default_route, uses_other_table, messages, parse_address};
+use autora::kernel::rtnetlink::message::{LinkRecord, messages, parse_address, uplink_route};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -28,8 +28,7 @@ fuzz_target!(|input: &[u8]| {
     for body in found.iter().map(|m| m.3).chain([whole]) {
         assert_eq!(LinkRecord::parse(body), reference_link(body));
         assert_eq!(parse_address(body), reference_address(body));
-        assert_eq!(uses_other_table(body), reference_rule(body));
-        compare_default_route(body, index);
+        compare_uplink_route(body, index);
     }
 });
 
@@ -98,8 +97,14 @@ fn reference_link(body: &[u8]) -> Option<LinkRecord> {
             _ => Hardware::Other(kind),
         },
         name: IfName::new(&name[..name_end]).ok()?,
+        port_of: last(&all, 10)
+            .filter(|value| value.len() >= 4 && !last(&all, 18).is_some_and(is_in_vrf))
+            .map(|value| word(value, 0)),
         carrier_ups: last(&all, 47).map_or(0, |value| word(value, 0)),
         ipv6: last(&all, 26).and_then(reference_settings),
+        forces_forwarding: last(&all, 26)
+            .and_then(|families| first(first(families, 10)?, 2))
+            .is_some_and(|conf| conf.len() >= 240 && signed(conf, 236) != 0),
         icmpv6_sent: last(&all, 26).and_then(reference_sent),
     })
 }
@@ -107,6 +112,10 @@ fn reference_link(body: &[u8]) -> Option<LinkRecord> {
 fn first(bytes: &[u8], wanted: u16) -> Option<&[u8]> {
     let all = attributes(bytes, 0);
     all.iter().find(|a| a.0 == wanted).map(|a| a.1)
+}
+
+fn is_in_vrf(info: &[u8]) -> bool {
+    first(info, 4).is_some_and(|kind| kind == b"vrf" || kind == b"vrf\0")
 }
 
 fn reference_sent(families: &[u8]) -> Option<u64> {
@@ -130,55 +139,57 @@ fn reference_address(body: &[u8]) -> Option<(u32, Address)> {
     }
     let all = attributes(body, 8);
     let wrong = |wanted| all.iter().any(|a| a.0 == wanted && a.1.len() != 16);
-    if wrong(1) || wrong(2) || short(&all, 8, 4) || short(&all, 6, 12) {
+    if wrong(1) || wrong(2) || short(&all, 8, 4) || short(&all, 6, 12) || short(&all, 11, 1) {
         return None;
     }
     let address = |value: &[u8]| Ipv6Addr::from(<[u8; 16]>::try_from(value).unwrap());
-    let on_link = address(last(&all, 1)?);
+    let prefix_address = address(last(&all, 1)?);
     let times = last(&all, 6);
     let lifetime = |at| times.map_or(Lifetime::INFINITE, |value| Lifetime::from_bits(word(value, at)));
     let address = Address {
-        local: last(&all, 2).map_or(on_link, address),
-        on_link,
+        local: last(&all, 2).map_or(prefix_address, address),
+        prefix_address,
         prefix_len: body[1],
         flags: last(&all, 8).map_or(u32::from(body[2]), |value| word(value, 0)),
         preferred: lifetime(0),
         valid: lifetime(4),
         created: times.map_or(0, |value| word(value, 8)),
+        protocol: last(&all, 11).map_or(0, |value| value[0]),
     };
     Some((word(body, 4), address))
-}
-
-fn reference_rule(body: &[u8]) -> bool {
-    let all = attributes(body, 12);
-    let by_interface = last(&all, 19).is_some_and(|value| value.first() == Some(&1));
-    let tables = all.iter().filter(|a| a.0 == 15 && a.1.len() >= 4);
-    let in_header = body.get(4).map_or(0, |&table| u32::from(table));
-    let table = tables.last().map_or(in_header, |a| word(a.1, 0));
-    !by_interface && ![0, 253, 254, 255].contains(&table)
 }
 
 /// A route that the rules know must be found, or autora would advertise on an
 /// uplink. Of malformed next hops it may believe more than there is: it errs
 /// to the silent side.
-fn compare_default_route(body: &[u8], index: u32) {
-    let found = is_default_route(body, index);
-    if body.len() < 12 || body[0] != 10 || body[1] != 0 || body[7] != 1 {
-        assert!(!found);
+fn compare_uplink_route(body: &[u8], index: u32) {
+    let found = uplink_route(body, index);
+    if body.first() != Some(&10) {
+        assert_eq!(found, None);
         return;
     }
     let all = attributes(body, 12);
-    let goes_out = |(kind, value): &(u16, &[u8])| match kind {
-        4 => value.len() >= 4 && word(value, 0) == index,
-        9 => next_hops(value).contains(&index),
-        _ => false,
+    let destination = all.iter().filter(|a| a.0 == 1 && a.1.len() == 16).next_back();
+    let is_multicast = destination.is_some_and(|a| a.1[0] == 0xff);
+    let sends = body.get(7).is_none_or(|kind| !(2..=9).contains(kind)) && !is_multicast;
+    let is_short = body.get(1).is_none_or(|&len| len < 16);
+    if !sends || !is_short && body.get(5) != Some(&9) {
+        assert_eq!(found, None);
+        return;
+    }
+    let named = |(kind, value): &(u16, &[u8])| match kind {
+        4 if value.len() >= 4 => vec![word(value, 0)],
+        9 => next_hops(value),
+        _ => Vec::new(),
     };
+    let named: Vec<u32> = all.iter().flat_map(named).collect();
     let has_hops = all.iter().any(|a| a.0 == 9);
-    let expected = all.iter().any(goes_out);
-    assert!(found || !expected);
-    assert!(has_hops || found == expected);
-    // What it believes stands somewhere in the bytes.
-    assert!(!found || body.windows(4).any(|bytes| bytes == index.to_ne_bytes()));
+    let expected = named.is_empty() || named.contains(&index);
+    assert!(found.is_some() || !expected || has_hops && named.is_empty());
+    assert!(has_hops || found.is_some() == expected);
+    if let Some(route) = found {
+        assert_eq!(route.prefix_len, body.get(1).copied().unwrap_or(0));
+    }
 }
 
 fn next_hops(bytes: &[u8]) -> Vec<u32> {

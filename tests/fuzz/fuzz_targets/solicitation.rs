@@ -34,17 +34,58 @@ fn repair(mode: u8, packet: &mut [u8]) {
     }
     if mode & FIX_HEADER != 0 {
         packet[0] = 0x60 | packet[0] & 0x0f;
-        packet[6..8].copy_from_slice(&[58, 255]);
+        if ![0, 43, 60].contains(&packet[6]) {
+            packet[6] = 58;
+        }
+        packet[7] = 255;
     }
     if mode & FIX_LENGTH != 0 {
         let length = u16::try_from(packet.len() - 40).unwrap_or(u16::MAX);
         packet[4..6].copy_from_slice(&length.to_be_bytes());
     }
     let end = 40 + usize::from(u16::from_be_bytes([packet[4], packet[5]]));
-    if mode & FIX_CHECKSUM != 0 && end >= 44 && end <= packet.len() {
-        packet[42..44].fill(0);
-        let sum = !ones_complement_sum(&with_pseudo_header(packet, end));
-        packet[42..44].copy_from_slice(&sum.to_be_bytes());
+    let Some(start) = packet.get(..end).and_then(message_start) else {
+        return;
+    };
+    if mode & FIX_CHECKSUM != 0 && end >= start + 4 {
+        packet[start + 2..start + 4].fill(0);
+        let sum = !ones_complement_sum(&with_pseudo_header(packet, start, end));
+        packet[start + 2..start + 4].copy_from_slice(&sum.to_be_bytes());
+    }
+}
+
+/// Where the message begins in a packet that is cut at its end, if nothing
+/// but headers to be passed over stands before it (RFC 8200, 4).
+fn message_start(packet: &[u8]) -> Option<usize> {
+    let mut kind = packet[6];
+    let mut at = 40;
+    while kind != 58 {
+        let header = packet.get(at..)?;
+        let length = 8 + 8 * usize::from(*header.get(1)?);
+        let header = header.get(..length)?;
+        let passed = match kind {
+            0 if at == 40 => skippable(&header[2..]),
+            60 => skippable(&header[2..]),
+            43 => header[3] == 0,
+            _ => false,
+        };
+        if !passed {
+            return None;
+        }
+        kind = header[0];
+        at += length;
+    }
+    Some(at)
+}
+
+fn skippable(options: &[u8]) -> bool {
+    match *options {
+        [] => true,
+        [0, ref rest @ ..] => skippable(rest),
+        [kind, length, ref rest @ ..] if kind < 0x40 && usize::from(length) <= rest.len() => {
+            skippable(&rest[usize::from(length)..])
+        }
+        _ => false,
     }
 }
 
@@ -57,24 +98,24 @@ fn reference(packet: &[u8]) -> Option<Message> {
     let loopback = source[..15].iter().all(|&byte| byte == 0) && source[15] == 1;
     let link_local = source[0] == 0xfe && source[1] & 0xc0 == 0x80;
     let header_is_right = ip_header[0] & 0xf0 == 0x60
-        && ip_header[6] == 58
         && ip_header[7] == 255
         && source[0] != 0xff
         && !loopback
         && end <= packet.len();
-    if !header_is_right || end < 48 {
+    if !header_is_right {
         return None;
     }
-    let first_option = match (packet[40], packet[41]) {
-        (133, 0) => 48,
-        (134, 0) => 56,
+    let start = message_start(&packet[..end])?;
+    let first_option = match packet[start..end] {
+        [133, 0, ..] => start + 8,
+        [134, 0, ..] => start + 16,
         _ => return None,
     };
-    if end < first_option || ones_complement_sum(&with_pseudo_header(packet, end)) != 0xffff {
+    if end < first_option || ones_complement_sum(&with_pseudo_header(packet, start, end)) != 0xffff {
         return None;
     }
     let options = options(&packet[first_option..end])?;
-    match packet[40] {
+    match packet[start] {
         133 if unspecified && options.contains(&1) => None,
         133 => Some(Message::Solicitation),
         _ if !link_local => None,
@@ -98,13 +139,13 @@ fn options(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The pseudo-header of RFC 8200, 8.1 and the message, as one piece.
-fn with_pseudo_header(packet: &[u8], end: usize) -> Vec<u8> {
-    let length = u32::try_from(end - 40).unwrap();
+fn with_pseudo_header(packet: &[u8], start: usize, end: usize) -> Vec<u8> {
+    let length = u32::try_from(end - start).unwrap();
     [
         &packet[8..40],
         &length.to_be_bytes(),
         &[0, 0, 0, 58],
-        &packet[40..end],
+        &packet[start..end],
     ]
     .concat()
 }
@@ -121,9 +162,12 @@ fn ones_complement_sum(bytes: &[u8]) -> u16 {
 }
 
 /// smoltcp lacks some of the rules and has some of its own for the options
-/// that it knows, so it is asked both ways about what it can tell. It trusts
-/// every checksum while it is fuzzed.
+/// that it knows, so it is asked both ways about what it can tell: of packets
+/// without extension headers. It trusts every checksum while it is fuzzed.
 fn compare_with_smoltcp(packet: &[u8], found: Option<Message>) {
+    if packet.get(6) != Some(&58) {
+        return;
+    }
     let ip = Ipv6Packet::new_checked(packet).ok();
     let icmp = ip
         .as_ref()
@@ -145,7 +189,7 @@ fn compare_with_smoltcp(packet: &[u8], found: Option<Message>) {
         && icmp.msg_code() == 0
         && !source.is_multicast()
         && !source.is_loopback()
-        && ones_complement_sum(&with_pseudo_header(packet, end)) == 0xffff
+        && ones_complement_sum(&with_pseudo_header(packet, 40, end)) == 0xffff
         && options(ip.payload().get(8..).unwrap_or_default())
             .is_some_and(|kinds| !source.is_unspecified() || !kinds.contains(&1));
     let repr = Icmpv6Repr::parse(&source, &destination, &icmp, &ChecksumCapabilities::default());

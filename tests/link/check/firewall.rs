@@ -1,4 +1,4 @@
-//! What is said of a rule is what the kernel does with the packets.
+//! Findings on firewall rules agree with what the kernel does with the packets.
 
 use super::{Check, Host, the_check};
 use crate::harness::lab::{PREFIX, ROUTER_LL};
@@ -15,7 +15,7 @@ fn egress_rule_that_drops_advertisements() {
            }}
          }}"
     ));
-    really_dropped(&host, "icmpv6 type { nd-router-advert, nd-redirect } counter");
+    assert_dropped_and_fixed(&host, "icmpv6 type { nd-router-advert, nd-redirect } counter");
 }
 
 #[test]
@@ -27,11 +27,11 @@ fn egress_policy_that_drops_all() {
            }}
          }}"
     ));
-    really_dropped(&host, "the policy of the chain netdev guard out");
+    assert_dropped_and_fixed(&host, "the policy of the chain netdev guard out");
 }
 
-/// A cross, and no advertisement comes to the guest; after the command, both.
-fn really_dropped(host: &Host, words: &str) {
+/// There is a cross and the guest gets no advertisement; the command fixes both.
+fn assert_dropped_and_fixed(host: &Host, words: &str) {
     let lab = &host.lab;
     let check = host.check();
     check.assert_crosses(&["RA out"]);
@@ -45,9 +45,9 @@ fn really_dropped(host: &Host, words: &str) {
     assert_eq!(capture.ra_within(SOON).prefix, PREFIX);
 }
 
-/// The kernel is asked about each of these as well: does the advertisement arrive?
+/// For each rule, compares the finding with whether the advertisement arrives.
 #[test]
-fn what_is_said_of_a_rule_is_what_the_kernel_does() {
+fn findings_on_rules_agree_with_the_kernel() {
     let host = Host::new();
     let lab = &host.lab;
     for rules in [
@@ -91,7 +91,7 @@ fn what_is_said_of_a_rule_is_what_the_kernel_does() {
         let check = host.check();
         let mark = check.finding("RA out").mark;
         let mut capture = lab.capture();
-        // It is to send at once, so it must not know when the one before sent.
+        // It has to send at once, so it must not find the state of the last process.
         let mut daemon = Autora::slow()
             .env("RUNTIME_DIRECTORY", "/nowhere")
             .start(&lab.router);
@@ -102,9 +102,9 @@ fn what_is_said_of_a_rule_is_what_the_kernel_does() {
     }
 }
 
-/// Rules of other devices, of other packets, or behind an accept.
+/// Rules for other devices or other packets, or after an accept.
 #[test]
-fn rules_that_are_of_no_concern() {
+fn rules_that_do_not_apply_are_ignored() {
     let host = Host::new();
     host.nft(&format!(
         "table netdev guard {{
@@ -132,11 +132,11 @@ fn rules_that_are_of_no_concern() {
     let check = host.check();
     check.assert_marked(&[], &[]);
     let _ = host.lab.serve(&Autora::slow());
-    assert!(host.guest_reaches_the_world());
+    assert!(host.guest_reaches_the_internet());
 }
 
 #[test]
-fn what_is_not_certain_is_called_so() {
+fn rule_that_may_drop_is_a_warning() {
     let host = Host::new();
     host.nft(&format!(
         "table netdev guard {{
@@ -173,7 +173,7 @@ fn text_of_rules_commands_no_terminal() {
 
 /// The socket stands before the hook: the solicitation is answered.
 #[test]
-fn ingress_rule_cannot_keep_solicitations_from_the_daemon() {
+fn ingress_rule_does_not_drop_solicitations_for_the_daemon() {
     let host = Host::new();
     let (_daemon, mut capture) = host.lab.serve(&Autora::slow());
     host.nft(&format!(
@@ -191,7 +191,7 @@ fn ingress_rule_cannot_keep_solicitations_from_the_daemon() {
     assert!(counted.contains("packets 1"), "the rule saw it: {counted}");
 }
 
-/// The guest's neighbour table tells whether the host answers for its address.
+/// Whether the host answers neighbour solicitations of the guest.
 fn guest_resolves_the_host(lab: &Lab) -> bool {
     lab.guest.run(&format!("ip -6 neigh flush dev {GUEST}"));
     let _ = lab
@@ -203,7 +203,7 @@ fn guest_resolves_the_host(lab: &Lab) -> bool {
 }
 
 #[test]
-fn input_policy_hinders_no_advertisement_but_neighbour_discovery() {
+fn input_policy_drops_neighbour_discovery_but_no_advertisement() {
     let host = Host::new();
     host.nft(
         "table inet filter {
@@ -226,11 +226,11 @@ fn input_policy_hinders_no_advertisement_but_neighbour_discovery() {
     host.lab.router.run(&check.fix("ND"));
     assert_eq!(host.check().marked('!'), [""; 0]);
     assert!(guest_resolves_the_host(&host.lab));
-    assert!(host.guest_reaches_the_world());
+    assert!(host.guest_reaches_the_internet());
 }
 
 #[test]
-fn forward_policy_drops_what_the_guest_says() {
+fn forward_policy_drops_packets_of_the_guest() {
     let host = Host::new();
     host.nft(
         "table inet filter {
@@ -242,11 +242,11 @@ fn forward_policy_drops_what_the_guest_says() {
     );
     let check = host.check();
     check.assert_marked(&[], &["from the guest", "to the guest"]);
-    host.assert_mended(&check, &["from the guest", "to the guest"]);
+    host.assert_fixed(&check, &["from the guest", "to the guest"]);
 }
 
 #[test]
-fn uplink_that_drops_what_the_guest_says() {
+fn rule_at_the_uplink_drops_packets_of_the_guest() {
     let host = Host::new();
     host.nft(
         "table netdev guard {
@@ -256,12 +256,12 @@ fn uplink_that_drops_what_the_guest_says() {
     );
     let check = host.check();
     check.expect('!', "from the guest", "ip6 saddr 2001:db8:1::/48 drop");
-    host.assert_mended(&check, &["from the guest"]);
+    host.assert_fixed(&check, &["from the guest"]);
 }
 
-/// On a bridge the socket's packets pass the bridge family's hooks.
+/// On a bridge the socket's packets pass the hooks of the bridge family.
 #[test]
-fn bridge_with_rules_of_its_own() {
+fn bridge_with_its_own_rules() {
     let host = Host::new();
     let lab = &host.lab;
     lab.router.run(&format!(
@@ -273,10 +273,12 @@ fn bridge_with_rules_of_its_own() {
          ip address add 2001:db8:1:1::1/64 dev tap-vm-2 nodad"
     ));
     let check = || Check::of(&the_check().arg("tap-vm-2").output(&lab.router));
-    lab.eventually("the bridge is fit", SOON, |_| check().marked('x').is_empty());
+    lab.eventually("no cross for the bridge", SOON, |_| {
+        check().marked('x').is_empty()
+    });
     assert_eq!(check().marked('!'), [""; 0], "{}", check().text);
     let port = host.check();
-    port.expect('!', "bridge", "a port of tap-vm-2");
+    port.expect('x', "no port", "serve that one instead");
 
     host.nft(
         "table bridge guard {
@@ -309,9 +311,9 @@ fn bridge_with_rules_of_its_own() {
     lab.router.run("nft delete table netdev guard");
 
     host.nft("table bridge guard { chain in { type filter hook input priority 0; icmpv6 type nd-router-solicit drop\n}\n}");
-    let deaf = check();
-    assert_eq!(deaf.status, 0);
-    deaf.expect('!', "RS in", "in the chain bridge guard in");
-    lab.router.run(&deaf.fix("RS in"));
+    let without_rs = check();
+    assert_eq!(without_rs.status, 0);
+    without_rs.expect('!', "RS in", "in the chain bridge guard in");
+    lab.router.run(&without_rs.fix("RS in"));
     assert_eq!(check().marked('!'), [""; 0]);
 }

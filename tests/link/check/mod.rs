@@ -1,5 +1,5 @@
-//! `autora check`: what it marks is so, and what it prints fixes it. Every
-//! command is taken from its output and run as it stands.
+//! `autora check`: its findings are right, and its commands fix them. Every
+//! command is taken from its output and run unchanged.
 
 mod firewall;
 mod generated_rules;
@@ -60,7 +60,7 @@ impl Check {
         marked.map(|finding| &finding.requirement[..]).collect()
     }
 
-    /// These crosses, and the status that goes with them.
+    /// Exactly these crosses, and the matching exit status.
     fn assert_crosses(&self, crosses: &[&str]) {
         let status = i32::from(!crosses.is_empty());
         assert_eq!(
@@ -71,7 +71,7 @@ impl Check {
         );
     }
 
-    /// These crosses and these warnings.
+    /// Exactly these crosses and warnings.
     fn assert_marked(&self, crosses: &[&str], warnings: &[&str]) {
         self.assert_crosses(crosses);
         assert_eq!(self.marked('!'), warnings, "{}", self.text);
@@ -85,7 +85,7 @@ impl Check {
         found.unwrap_or_else(|| panic!("no {requirement}: {}", self.text))
     }
 
-    /// What is said of a requirement that stands so.
+    /// The finding on `requirement`, which must have this mark and contain `words`.
     fn expect(&self, mark: char, requirement: &str, words: &str) -> &Finding {
         let finding = self.finding(requirement);
         assert!(
@@ -112,19 +112,19 @@ fn check(namespace: &Namespace) -> Check {
     Check::of(&the_check().arg(TAP).output(namespace))
 }
 
-/// A host with nothing to complain of: it forwards to a world of its own,
-/// whose address is `2001:db8:77::1`.
+/// A host without faults. It forwards to a namespace that stands for the
+/// Internet, whose address is `2001:db8:77::1`.
 struct Host {
     lab: Lab,
-    world: Namespace,
+    internet: Namespace,
 }
 
-const WORLD: &str = "2001:db8:77::1";
+const INTERNET: &str = "2001:db8:77::1";
 
 impl Host {
     fn new() -> Self {
         let lab = Lab::new();
-        let world = lab.router.sibling();
+        let internet = lab.router.sibling();
         lab.router.run(&format!(
             "ip link add up0 type veth peer name w0 netns {pid}
              ip link set up0 up
@@ -132,19 +132,19 @@ impl Host {
              nsenter --target={pid} --net sh -ec '
                ip link set w0 up
                ip address add fe80::9/64 dev w0 nodad
-               ip address add {WORLD}/128 dev lo nodad
+               ip address add {INTERNET}/128 dev lo nodad
                ip -6 route add default via fe80::1 dev w0'
              ip -6 route add default via fe80::9 dev up0
              echo 1 >/proc/sys/net/ipv6/conf/all/forwarding",
-            pid = world.pid()
+            pid = internet.pid()
         ));
         lab.eventually("an uplink", SOON, |lab| {
             let ping = lab
                 .router
-                .try_run(&format!("ping -6 -c 1 -W 1 -I 2001:db8:1:1::1 {WORLD}"));
+                .try_run(&format!("ping -6 -c 1 -W 1 -I 2001:db8:1:1::1 {INTERNET}"));
             ping.status.success()
         });
-        Self { lab, world }
+        Self { lab, internet }
     }
 
     fn check(&self) -> Check {
@@ -155,26 +155,27 @@ impl Host {
         self.lab.router.run(&format!("nft -f - <<END\n{rules}\nEND"));
     }
 
-    /// What these requirements warn of keeps the guest from the world, and
-    /// their commands fix it.
-    fn assert_mended(&self, check: &Check, requirements: &[&str]) {
+    /// The faults that these warnings report cut the guest off from the Internet,
+    /// and their commands fix that.
+    fn assert_fixed(&self, check: &Check, requirements: &[&str]) {
         let _serving = self.lab.serve(&Autora::slow());
-        assert!(!self.guest_reaches_the_world());
+        assert!(!self.guest_reaches_the_internet());
         for requirement in requirements {
             self.lab.router.run(&check.fix(requirement));
         }
         assert_eq!(self.check().marked('!'), [""; 0]);
-        assert!(self.guest_reaches_the_world());
+        assert!(self.guest_reaches_the_internet());
     }
 
-    /// Whether the guest, that must have its address, gets an answer.
-    fn guest_reaches_the_world(&self) -> bool {
+    /// Waits until the guest has an address and a route; whether it gets an
+    /// answer from the Internet.
+    fn guest_reaches_the_internet(&self) -> bool {
         self.lab.eventually("an address", SOON, |lab| {
             lab.guest_address(PREFIX).is_some() && lab.default_route().is_some()
         });
         self.lab
             .guest
-            .try_run(&format!("ping -6 -c 1 -W 1 {WORLD}"))
+            .try_run(&format!("ping -6 -c 1 -W 1 {INTERNET}"))
             .status
             .success()
     }

@@ -1,4 +1,4 @@
-//! Each of the daemon's own requirements, broken and fixed.
+//! Each requirement of the daemon, violated and fixed.
 
 use super::{Check, Host, check, the_check};
 use crate::eligibility::sysctl;
@@ -6,9 +6,9 @@ use crate::harness::daemon::{BINARY, Finished, text_of};
 use crate::harness::lab::{GUEST_LL, PREFIX, scratch};
 use crate::harness::{Autora, GUEST, Lab, SOON, TAP};
 
-/// Breaks what is right, sees exactly these crosses, does what it is told
-/// until there are none, and sees the advertisement arrive.
-fn fixed(broken: &str, crosses: &[&str]) {
+/// Runs `broken`, expects exactly these crosses, runs the printed commands until
+/// there are none, and expects an advertisement.
+fn assert_fixed(broken: &str, crosses: &[&str]) {
     let lab = Lab::new();
     let mut capture = lab.capture();
     lab.router.run(broken);
@@ -23,8 +23,10 @@ fn fixed(broken: &str, crosses: &[&str]) {
             check_now.text
         );
         for command in commands {
-            // The prefix is the operator's to fill in.
-            let command = command.replace("PREFIX::1/64", "2001:db8:1:1::1/64 nodad");
+            // These are the operator's to fill in.
+            let command = command
+                .replace("PREFIX::1/64", "2001:db8:1:1::1/64 nodad")
+                .replace("INTERFACE", TAP);
             lab.router.run(&command);
         }
         lab.settle();
@@ -36,7 +38,7 @@ fn fixed(broken: &str, crosses: &[&str]) {
 }
 
 #[test]
-fn nothing_to_complain_of() {
+fn no_fault() {
     let host = Host::new();
     let check = host.check();
     check.assert_marked(&[], &[]);
@@ -48,50 +50,83 @@ fn nothing_to_complain_of() {
         check.text
     );
     let _ = host.lab.serve(&Autora::slow());
-    assert!(host.guest_reaches_the_world());
+    assert!(host.guest_reaches_the_internet());
 }
 
 #[test]
 fn forwarding_of_the_interface_is_0() {
-    fixed(&sysctl("forwarding", 0), &["forwarding"]);
+    assert_fixed(&sysctl("forwarding", 0), &["forwarding"]);
+}
+
+/// Until it forwards, the guest could make itself the host's router.
+#[test]
+fn guest_may_advertise_while_it_does_not_forward() {
+    let lab = Lab::new();
+    lab.router
+        .run(&[sysctl("forwarding", 0), sysctl("accept_ra", 1)].join("; "));
+    let before = check(&lab.router);
+    before.expect('!', "guest's RAs", "gives this host an address");
+    lab.router.run(&before.fix("guest's RAs"));
+    lab.guest.run(&format!(
+        "echo 1 >/proc/sys/net/ipv6/conf/{GUEST}/forwarding; ip address add 2001:db8:78::1/64 dev {GUEST} nodad"
+    ));
+    let _rogue = Autora::fast()
+        .set("interface", GUEST)
+        .set("interface-regex", ".*")
+        .start(&lab.guest);
+    lab.eventually("an advertisement was heard", SOON, |lab| {
+        let counters = lab.router.run(&format!("cat /proc/net/dev_snmp6/{TAP}"));
+        counters.contains("Icmp6InType134")
+    });
+    let after = check(&lab.router);
+    assert!(!after.marked('!').contains(&"guest's RAs"), "{}", after.text);
+    assert!(!lab.router.run("ip -6 address").contains("2001:db8:78:"));
 }
 
 #[test]
 fn interface_is_down() {
-    fixed(&format!("ip link set {TAP} down"), &["up", "one /64"]);
+    assert_fixed(&format!("ip link set {TAP} down"), &["up", "one /64"]);
 }
 
 #[test]
 fn multicast_is_off() {
-    fixed(&format!("ip link set {TAP} multicast off"), &["multicast"]);
+    assert_fixed(&format!("ip link set {TAP} multicast off"), &["multicast"]);
 }
 
 #[test]
 fn ipv6_is_disabled() {
-    fixed(&sysctl("disable_ipv6", 1), &["IPv6"]);
+    assert_fixed(&sysctl("disable_ipv6", 1), &["IPv6"]);
 }
 
 #[test]
 fn mtu_is_too_small() {
-    fixed(&format!("ip link set {TAP} mtu 1200"), &["IPv6"]);
+    assert_fixed(&format!("ip link set {TAP} mtu 1200"), &["IPv6"]);
 }
 
 #[test]
 fn accept_ra_is_2() {
-    fixed(&sysctl("accept_ra", 2), &["accept_ra"]);
+    assert_fixed(&sysctl("accept_ra", 2), &["accept_ra"]);
 }
 
 #[test]
 fn default_route_goes_out_of_it() {
-    fixed(
+    assert_fixed(
         &format!("ip -6 route add default via {GUEST_LL} dev {TAP}"),
         &["no default route"],
     );
 }
 
+/// The guest's advertisement gave the host an address, before the host forwarded.
+#[test]
+fn address_comes_from_an_advertisement() {
+    let address = format!("2001:db8:78::5/64 dev {TAP} nodad mngtmpaddr noprefixroute");
+    let broken = format!("ip address add {address} valid_lft 3600 preferred_lft 1800");
+    assert_fixed(&broken, &["no other router"]);
+}
+
 #[test]
 fn no_link_local_address() {
-    fixed(
+    assert_fixed(
         &format!("ip -6 address flush dev {TAP} scope link"),
         &["link-local"],
     );
@@ -99,7 +134,7 @@ fn no_link_local_address() {
 
 #[test]
 fn no_prefix() {
-    fixed(
+    assert_fixed(
         &format!("ip address del 2001:db8:1:1::1/64 dev {TAP}"),
         &["one /64"],
     );
@@ -108,10 +143,10 @@ fn no_prefix() {
 #[test]
 fn two_prefixes() {
     let add = |address: &str| format!("ip address add {address}/64 dev {TAP} nodad; ");
-    fixed(&(add("2001:db8:2:2::1") + &add("2001:db8:2:2::2")), &["one /64"]);
+    assert_fixed(&(add("2001:db8:2:2::1") + &add("2001:db8:2:2::2")), &["one /64"]);
 }
 
-/// RFC 4862, 5.5.4: it is advertised, and there is something to do.
+/// It is still advertised (RFC 4862, 5.5.4), so this is only a warning.
 #[test]
 fn prefix_is_deprecated() {
     let lab = Lab::new();
@@ -124,17 +159,17 @@ fn prefix_is_deprecated() {
 }
 
 #[test]
-fn several_things_at_once_each_have_their_line() {
+fn several_faults_at_once_are_all_found() {
     let broken = [
         sysctl("forwarding", 0),
         format!("ip link set {TAP} multicast off"),
         format!("ip address add 2001:db8:2:2::1/64 dev {TAP} nodad"),
     ];
-    fixed(&broken.join("; "), &["multicast", "one /64", "forwarding"]);
+    assert_fixed(&broken.join("; "), &["multicast", "one /64", "forwarding"]);
 }
 
 #[test]
-fn no_carrier_is_for_the_guest_to_mend() {
+fn missing_carrier_has_no_command_and_is_fixed_by_the_guest() {
     let lab = Lab::new();
     lab.guest.run(&format!("ip link set {GUEST} down"));
     lab.eventually("no carrier", SOON, |lab| {
@@ -145,7 +180,7 @@ fn no_carrier_is_for_the_guest_to_mend() {
 }
 
 #[test]
-fn names_that_match_not_or_are_nobodys() {
+fn names_that_do_not_match_or_do_not_exist() {
     let lab = Lab::new();
     let other = Check::of(&the_check().arg("lo").output(&lab.router));
     assert_eq!(other.status, 1);
@@ -166,7 +201,7 @@ fn without_a_name_all_that_match_are_checked() {
     let lab = Lab::new();
     let all = Check::of(&the_check().output(&lab.router));
     assert_eq!(all.status, 0, "{}", all.text);
-    // What is in order takes one line.
+    // An interface without findings takes one line.
     assert!(
         all.text.starts_with("tap-vm-1: would advertise") && all.marked('+').is_empty(),
         "{}",

@@ -1,11 +1,11 @@
-//! A host that advertises, and whose packets go nowhere.
+//! A host that advertises but does not route the guest's packets.
 
 use super::{Host, check};
 use crate::eligibility::sysctl;
 use crate::harness::{Autora, Daemon, Lab, SOON, TAP};
 
 #[test]
-fn host_that_advertises_and_forwards_nothing() {
+fn host_that_advertises_but_does_not_forward() {
     let host = Host::new();
     let _serving = host.lab.serve(&Autora::slow());
     host.lab.router.run(&format!(
@@ -14,7 +14,7 @@ fn host_that_advertises_and_forwards_nothing() {
     ));
     let check = host.check();
     check.assert_marked(&[], &["forwarding"]);
-    assert!(!host.guest_reaches_the_world());
+    assert!(!host.guest_reaches_the_internet());
     let fix = check
         .findings
         .iter()
@@ -24,10 +24,32 @@ fn host_that_advertises_and_forwards_nothing() {
         .clone();
     host.lab.router.run(&fix.unwrap());
     assert_eq!(host.check().marked('!'), [""; 0]);
-    assert!(host.guest_reaches_the_world());
+    assert!(host.guest_reaches_the_internet());
 }
 
-/// The world advertises itself as the host's router.
+/// Linux 6.17 forwards by interface as well, if told to.
+#[test]
+fn forwarding_that_is_forced_on_the_interfaces() {
+    let conf = "/proc/sys/net/ipv6/conf";
+    if !std::path::Path::new(&format!("{conf}/all/force_forwarding")).exists() {
+        return;
+    }
+    let host = Host::new();
+    host.lab.router.run(&format!(
+        "echo 0 >{conf}/all/forwarding; echo 1 >{conf}/{TAP}/forwarding; echo 1 >{conf}/{TAP}/force_forwarding"
+    ));
+    let _serving = host.lab.serve(&Autora::slow());
+    // What comes back is still dropped.
+    assert!(!host.guest_reaches_the_internet());
+    assert_eq!(host.check().marked('!'), ["forwarding"]);
+    host.lab
+        .router
+        .run(&format!("echo 1 >{conf}/up0/force_forwarding"));
+    assert!(host.guest_reaches_the_internet());
+    assert_eq!(host.check().marked('!'), [""; 0]);
+}
+
+/// The Internet side advertises itself as the host's router.
 fn uplink_by_advertisement() -> (Host, Daemon) {
     let host = Host::new();
     host.lab.router.run(
@@ -36,7 +58,7 @@ fn uplink_by_advertisement() -> (Host, Daemon) {
          echo 1 >/proc/sys/net/ipv6/conf/up0/accept_ra",
     );
     host.lab.router.run(&sysctl("forwarding", 1));
-    host.world.run(
+    host.internet.run(
         "ip -6 route del default
          ip -6 route add 2001:db8:1::/48 via fe80::1 dev w0
          echo 1 >/proc/sys/net/ipv6/conf/w0/forwarding
@@ -45,7 +67,7 @@ fn uplink_by_advertisement() -> (Host, Daemon) {
     let advertiser = Autora::fast()
         .set("interface", "w0")
         .set("interface-regex", "^w0$");
-    let daemon = advertiser.start(&host.world);
+    let daemon = advertiser.start(&host.internet);
     host.lab.eventually(
         "a default route by advertisement",
         SOON,
@@ -59,12 +81,14 @@ fn has_route_by_advertisement(lab: &Lab) -> bool {
 }
 
 #[test]
-fn turning_forwarding_on_as_told_keeps_the_default_route() {
-    let (host, _world) = uplink_by_advertisement();
+fn command_that_turns_forwarding_on_keeps_the_default_route() {
+    let (host, _internet) = uplink_by_advertisement();
     let check = host.check();
     let warning = check.findings.iter().find(|finding| finding.mark == '!').unwrap();
     assert_eq!(warning.requirement, "forwarding", "{}", check.text);
-    host.lab.router.run(warning.fix.as_ref().unwrap());
+    host.lab
+        .router
+        .run(&warning.fix.as_ref().unwrap().replace("UPLINK", "up0"));
     assert!(has_route_by_advertisement(&host.lab));
     let check = host.check();
     assert_eq!(check.marked('!'), [""; 0], "{}", check.text);
@@ -73,29 +97,31 @@ fn turning_forwarding_on_as_told_keeps_the_default_route() {
 
 #[test]
 fn host_that_lost_its_default_route_by_forwarding() {
-    let (host, _world) = uplink_by_advertisement();
+    let (host, _internet) = uplink_by_advertisement();
     host.lab
         .router
         .run("echo 1 >/proc/sys/net/ipv6/conf/all/forwarding");
     assert!(
         !has_route_by_advertisement(&host.lab),
-        "the kernel forgets it at once"
+        "the kernel removes it at once"
     );
     let check = host.check();
     check.expect(
         '!',
         "default route",
-        "up0 hears Router Advertisements, and accept_ra is 1",
+        "up0 receives Router Advertisements, and accept_ra is 1",
     );
-    host.lab.router.run(&check.fix("default route"));
+    host.lab
+        .router
+        .run(&check.fix("default route").replace("UPLINK", "up0"));
     host.lab
         .eventually("the default route", SOON, has_route_by_advertisement);
     assert_eq!(host.check().marked('!'), [""; 0]);
 }
 
-/// As systemd-networkd does it: `proto ra`, with `accept_ra` 0.
+/// As with systemd-networkd: `proto ra`, and `accept_ra` is 0.
 #[test]
-fn advertisements_that_are_read_in_user_space_are_no_fault() {
+fn advertisements_that_are_handled_in_user_space_are_no_fault() {
     let host = Host::new();
     host.lab.router.run(
         "echo 0 >/proc/sys/net/ipv6/conf/up0/accept_ra
@@ -107,12 +133,11 @@ fn advertisements_that_are_read_in_user_space_are_no_fault() {
     host.lab
         .router
         .run("echo 1 >/proc/sys/net/ipv6/conf/up0/accept_ra");
-    host.check()
-        .expect('!', "default route", "it will lose that route");
+    host.check().expect('!', "default route", "the route will expire");
 }
 
 #[test]
-fn no_way_out_at_all() {
+fn no_default_route() {
     let lab = Lab::new();
     check(&lab.router).expect('!', "default route", "no IPv6 default route");
 }
@@ -127,7 +152,7 @@ fn prefix_without_a_route() {
     host.lab.settle();
     let check = host.check();
     check.assert_marked(&[], &["route to the /64"]);
-    host.assert_mended(&check, &["route to the /64"]);
+    host.assert_fixed(&check, &["route to the /64"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::harness::lab::scratch;
 use crate::harness::{Daemon, Lab, SOON, TAP, secs};
 
 #[test]
-fn without_privilege_it_says_what_it_could_not_see() {
+fn without_privileges_it_shows_what_was_not_checked() {
     let lab = Lab::new();
     let output = the_check().arg(TAP).unprivileged_output(&lab.router);
     let check = Check::of(&output);
@@ -15,7 +15,7 @@ fn without_privilege_it_says_what_it_could_not_see() {
     assert_eq!(check.fix("nftables"), "sudo nft list ruleset");
 }
 
-/// A program of this name stands before the real one.
+/// Runs the check with `script` in place of the program `name`.
 fn with_program(lab: &Lab, name: &str, script: &str) -> Check {
     let directory = scratch(&format!("check-{name}-{}", script.len()));
     let path = directory.join(name);
@@ -30,7 +30,7 @@ fn with_program(lab: &Lab, name: &str, script: &str) -> Check {
 }
 
 #[test]
-fn a_tool_that_hangs_is_left_behind() {
+fn a_tool_that_hangs_is_ended() {
     let lab = Lab::new();
     for (name, requirement) in [("nft", "nftables"), ("systemctl", "systemd")] {
         let check = with_program(&lab, name, "exec sleep 1000");
@@ -40,7 +40,7 @@ fn a_tool_that_hangs_is_left_behind() {
 }
 
 #[test]
-fn an_instance_that_was_masked_is_a_cross() {
+fn a_masked_instance_is_a_cross() {
     let lab = Lab::new();
     let script = "test $# -gt 3; cat <<END
 Id=autora.service
@@ -67,7 +67,7 @@ fn other_locales_and_terminals() {
     assert!(utf8.contains("  ✓ up ") && !utf8.contains('\x1b'), "{utf8}");
 }
 
-/// The kernel's counter is the evidence, and the name of a program a hint.
+/// The kernel's counter decides; the name of a running program is only a hint.
 #[test]
 fn another_daemon_advertises() {
     let lab = Lab::new();
@@ -75,7 +75,7 @@ fn another_daemon_advertises() {
     let config = directory.join("radvd.conf");
     let text = format!("interface {TAP} {{ AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; }};");
     std::fs::write(&config, text).unwrap();
-    check(&lab.router).expect('+', "no other daemon", "none");
+    check(&lab.router).expect('+', "no other daemon", "no other daemon has advertised");
     let mut radvd = lab.router.command("radvd");
     radvd
         .args(["--nodaemon", "--logmethod=stderr"])
@@ -89,4 +89,24 @@ fn another_daemon_advertises() {
     assert_eq!(found.fix("no other daemon"), "systemctl stop radvd");
     drop(radvd);
     std::fs::remove_dir_all(directory).unwrap();
+}
+
+/// Its address is that of a port until it is set.
+#[test]
+fn bridge_without_an_address_of_its_own() {
+    let lab = Lab::new();
+    lab.router
+        .run("ip link add tap-vm-2 type bridge; ip link set tap-vm-2 up");
+    let with_sysfs = |script: &str| {
+        let mut command = lab.router.command("unshare");
+        let start = format!("mount -t sysfs sysfs /sys && {script}");
+        command.args(["--mount", "sh", "-ec", &start, BINARY]);
+        Finished::within(command, SOON)
+    };
+    let check = || Check::of(&with_sysfs("exec \"$0\" --interface-regex=^tap check tap-vm-2"));
+    let before = check();
+    before.expect('!', "MAC address", "when its ports change");
+    let fix = before.fix("MAC address");
+    assert!(with_sysfs(&fix).status.success(), "{fix}");
+    assert!(!check().marked('!').contains(&"MAC address"), "{}", check().text);
 }

@@ -1,5 +1,5 @@
-//! A Router Advertisement as smoltcp, a decoder that shares nothing with the
-//! daemon, reads it from the captured frame.
+//! A captured Router Advertisement, decoded by smoltcp, which is independent of
+//! the daemon.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -21,7 +21,7 @@ pub struct Ra {
     pub prefix: Ipv6Addr,
     pub valid: u64,
     pub preferred: u64,
-    /// From the ICMP type on.
+    /// The `ICMPv6` message.
     pub message: Vec<u8>,
     frame: Vec<u8>,
 }
@@ -37,7 +37,7 @@ impl fmt::Debug for Ra {
 }
 
 impl Ra {
-    /// None for what is not a Router Advertisement.
+    /// `None` if it is not a Router Advertisement.
     pub fn of(frame: &Frame) -> Option<Self> {
         if !frame.is_ra() {
             return None;
@@ -68,7 +68,7 @@ impl Ra {
         })
     }
 
-    /// What every RA of this daemon has in common.
+    /// Checks the values that are the same in every RA of this daemon.
     pub fn assert_form(&self) {
         let ethernet = EthernetFrame::new_checked(&self.frame[..]).unwrap();
         let all_nodes = EthernetAddress([0x33, 0x33, 0, 0, 0, 1]);

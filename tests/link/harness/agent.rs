@@ -1,7 +1,7 @@
 //! Sends and captures frames from inside a namespace.
 //!
 //! A process with threads cannot enter a user namespace, so this test binary
-//! is started again inside, to run nothing but `serve` below.
+//! is started again inside, and runs only `serve` below.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, IoSliceMut, Write as _};
@@ -24,7 +24,7 @@ use super::capture::wall_clock;
 use super::feed::Feed;
 use super::namespace::Namespace;
 
-/// What the agent says begins with this; the rest is libtest's.
+/// The agent's lines start with this; all others are libtest's.
 pub const MARK: &str = "agent: ";
 
 /// The interface to send on, and the one to capture.
@@ -42,7 +42,7 @@ impl Agent {
         Self::spawn(namespace.command(&own_path()), interface)
     }
 
-    /// One that may do only what any local user may.
+    /// An agent with the rights of any local user.
     pub fn unprivileged(namespace: &Namespace) -> Self {
         Self::spawn(namespace.unprivileged(&own_path()), "")
     }
@@ -107,7 +107,7 @@ pub fn own_path() -> String {
     path.into_os_string().into_string().unwrap()
 }
 
-/// Makes a command for this binary run `serve` alone.
+/// Makes a command for this binary run only `serve`.
 pub fn command(mut program: Command) -> Command {
     program.args(["harness::agent::serve", "--exact", "--ignored", "--nocapture"]);
     program
@@ -152,8 +152,7 @@ fn serve() {
     }
 }
 
-/// The kernel's own list of interfaces has the link-layer address to send to,
-/// which saves the test the making of one.
+/// A link-layer address to send to, from the kernel's list of interfaces.
 fn link_address(interface: &str) -> LinkAddr {
     let mut entries = getifaddrs().unwrap();
     let found = entries.find_map(|entry| {
@@ -184,11 +183,11 @@ fn send_frames(interface: &str, count: u32, frame: &[u8]) {
     }
 }
 
-/// Prints what arrives on the interface until it is killed.
+/// Prints received frames until it is killed.
 fn capture(interface: &str) {
     let index = link_address(interface).ifindex();
     let socket = packet_socket(Some(SockProtocol::EthAll));
-    // What the agent itself sends, in thousands, must not fill the buffer.
+    // The thousands of frames that the agent sends must not fill the buffer.
     let packet_type = 0xffff_f000 + 4; // SKF_AD_OFF + SKF_AD_PKTTYPE
     let filter = [
         socket2::SockFilter::new(0x30, 0, 0, packet_type), // ldb
@@ -205,7 +204,7 @@ fn capture(interface: &str) {
     loop {
         let mut slices = [IoSliceMut::new(&mut buffer)];
         let fd = socket.as_raw_fd();
-        // ENETDOWN when the link goes down: it may come back.
+        // ENETDOWN when the link goes down: it may come up again.
         let flags = MsgFlags::empty();
         let Ok(received) = recvmsg::<LinkAddr>(fd, &mut slices, Some(&mut space), flags) else {
             continue;

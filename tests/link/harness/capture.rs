@@ -1,6 +1,6 @@
-//! What arrives on an interface, with the kernel's time stamps, through an
-//! agent inside the namespace. (tcpdump insists on changing its groups, which
-//! a user namespace of an ordinary user forbids.)
+//! The frames that an interface receives, with the kernel's time stamps, through
+//! an agent inside the namespace. (tcpdump has to change its groups, which a user
+//! namespace of an ordinary user does not allow.)
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
@@ -19,7 +19,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Whether it is a Router Advertisement, of whatever form.
+    /// Whether it is a Router Advertisement of any form.
     pub fn is_ra(&self) -> bool {
         let bytes = &self.bytes;
         let icmp = bytes.get(12..14) == Some(&[0x86, 0xdd]) && bytes.get(20) == Some(&58);
@@ -39,13 +39,13 @@ impl Frame {
 
 pub struct Capture {
     agent: Child,
-    /// The first entry is None: the agent listens.
+    /// The first entry is `None`: the agent is ready.
     frames: Feed<Option<Frame>>,
     seen: usize,
 }
 
 impl Capture {
-    /// Returns when the agent listens, so that nothing after this is missed.
+    /// Returns when the agent is ready, so that no later frame is missed.
     pub fn start(namespace: &Namespace, interface: &str) -> Self {
         let mut agent = agent::command(namespace.command(&agent::own_path()))
             .env(agent::CAPTURE, interface)
@@ -79,14 +79,14 @@ impl Capture {
         Some(ra)
     }
 
-    /// The next RA after those already looked at; its form is checked here, so
-    /// that every RA of every case is.
+    /// The next RA that was not returned before. Its format is checked here, and
+    /// so in every test.
     pub fn ra_within(&mut self, within: Duration) -> Ra {
         let ra = self.try_ra_within(within);
         ra.unwrap_or_else(|| panic!("no RA within {within:?}; so far: {:#?}", self.ras()))
     }
 
-    /// Sees to it that no RA arrives for a while.
+    /// Checks that no RA arrives within this time.
     pub fn assert_silent_for(&mut self, time: Duration) {
         if let Some(ra) = self.try_ra_within(time) {
             panic!("an RA where there should be none: {ra:#?}");
@@ -109,7 +109,7 @@ impl Capture {
         Some(self.frames.wait(0, within, pick)?.1)
     }
 
-    /// Takes all that is there as looked at.
+    /// Skips all frames so far.
     pub fn skip(&mut self) {
         self.seen = self.frames.all().len();
     }

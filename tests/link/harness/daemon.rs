@@ -32,8 +32,8 @@ impl Autora {
             .set("max-ra-interval", "4s")
     }
 
-    /// Serves the tap with the longest intervals: after the first RA (and one
-    /// 16 s later) only what a case provokes is on the wire.
+    /// Serves the tap with the longest intervals: after the first RA and one 16 s
+    /// later it sends only what a test causes.
     pub fn slow() -> Self {
         Self::fast()
             .set("min-ra-interval", "1350s")
@@ -41,7 +41,7 @@ impl Autora {
             .set("router-lifetime", "1800s")
     }
 
-    /// With the pattern alone, as for the commands that ask.
+    /// Only with the pattern, for the subcommands.
     pub fn for_taps() -> Self {
         Self::bare().set("interface-regex", "^tap-vm-[0-9]+$")
     }
@@ -88,7 +88,7 @@ impl Autora {
         Daemon::spawn(self.onto(namespace.command(BINARY)))
     }
 
-    /// Runs to the end; for what ends by itself.
+    /// Runs it until it exits.
     pub fn output(&self, namespace: &Namespace) -> Output {
         Finished::within(self.onto(namespace.command(BINARY)), Duration::from_secs(10))
     }
@@ -160,7 +160,7 @@ impl Daemon {
         kill(process(&self.child), signal).unwrap();
     }
 
-    /// The end of its standard error is the event; then the status is there.
+    /// Waits for the end of its standard error; then the status is available.
     pub fn exit_within(&mut self, within: Duration) -> i32 {
         assert!(
             self.log.wait_closed(within),
@@ -204,7 +204,7 @@ fn contains(line: &str, words: &[&str]) -> bool {
     words.iter().all(|word| line.contains(word))
 }
 
-/// A command that must end by itself, killed when it does not.
+/// A command that must exit, and is killed if it does not.
 pub struct Finished;
 
 impl Finished {

@@ -1,4 +1,4 @@
-//! A growing record that a thread fills and a test waits on.
+//! A list that a thread appends to and a test waits for.
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ struct State<T> {
 pub struct Feed<T>(Arc<(Mutex<State<T>>, Condvar)>);
 
 impl<T: Clone + Send + 'static> Feed<T> {
-    /// Runs `fill` in a thread of its own; the record is closed when it returns.
+    /// Runs `fill` in a thread; the list is closed when it returns.
     pub fn fill(fill: impl FnOnce(&mut dyn FnMut(T)) + Send + 'static) -> Self {
         let state = State {
             items: Vec::new(),

@@ -11,9 +11,8 @@ use super::{Agent, Autora, Capture, Daemon};
 /// The router's side of the link, as a virtual machine's host names it.
 pub const TAP: &str = "tap-vm-1";
 
-/// Unlike that of the guest's side: of a pair with one index in two namespaces
-/// the kernel thinks that it is no pair, and tells of its carrier up to a
-/// second later.
+/// Different from that of the guest's side: if both ends of a pair have the same
+/// index, the kernel reports carrier changes up to a second later.
 pub const TAP_INDEX: u32 = 7;
 
 /// The guest's side.
@@ -34,7 +33,7 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Everything is as it should be: the tap would be served.
+    /// A lab in which the tap meets all requirements.
     pub fn new() -> Self {
         let router = Namespace::new();
         let guest = router.sibling();
@@ -47,7 +46,8 @@ impl Lab {
         );
         let lab = Self { guest, router };
         lab.router.run(&format!(
-            "cd /proc/sys/net/ipv6/conf/default; echo 0 >accept_dad; echo 0 >addr_gen_mode
+            "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+             cd /proc/sys/net/ipv6/conf/default; echo 0 >accept_dad; echo 0 >addr_gen_mode
              {}",
             lab.plug()
         ));
@@ -56,9 +56,8 @@ impl Lab {
     }
 
     /// Waits for the addresses of both ends. Even without duplicate address
-    /// detection the kernel marks them as valid in a queue of its own, which
-    /// takes its time on a busy machine; and an RA that arrives before the
-    /// guest's kernel is ready is lost.
+    /// detection the kernel marks them as valid asynchronously, which takes some
+    /// time on a busy machine, and an RA before that is lost.
     pub fn settle(&self) {
         let is_settled =
             |addresses: String| addresses.contains("inet6 fe80:") && !addresses.contains("tentative");
@@ -127,9 +126,9 @@ impl Lab {
         serde_json::from_str(&self.guest.run(command)).unwrap()
     }
 
-    /// Looks at the guest until the condition holds. The capture sees an RA a
-    /// moment before the guest's kernel has acted on it, and neither that nor
-    /// `ip monitor` says when it is done.
+    /// Polls until the condition holds. The guest's kernel processes an RA shortly
+    /// after the capture receives it, and neither that nor `ip monitor` shows when
+    /// it has finished.
     pub fn eventually(&self, what: &str, within: Duration, condition: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + within;
         while !condition(self) {

@@ -1,4 +1,4 @@
-//! What the cases stand on: namespaces, the daemon, the capture, the guest.
+//! The test harness: namespaces, the daemon, the capture, the guest.
 
 pub mod advertisement;
 pub mod agent;
@@ -25,10 +25,10 @@ pub const MIN_DELAY_BETWEEN_RAS: Duration = Duration::from_secs(3);
 /// `MAX_RA_DELAY_TIME` (RFC 4861, 10).
 pub const MAX_RA_DELAY_TIME: Duration = Duration::from_millis(500);
 
-/// What a busy machine may add to a time that the RFC bounds from above.
+/// How much a busy machine may exceed an upper limit of the RFC.
 pub const NOISE: Duration = Duration::from_millis(300);
 
-/// For what must happen but whose speed is not what the case is about.
+/// A time limit for events whose speed is not tested.
 pub const SOON: Duration = Duration::from_secs(6);
 
 pub const fn ms(n: u64) -> Duration {

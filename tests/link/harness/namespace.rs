@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 
-/// The processes that hold a namespace end when the pipe to them closes, so
+/// The processes that hold a namespace exit when the pipe to them is closed, so
 /// that nothing is left even if the test process is killed.
 const HOLD: &str = "ip link set lo up && echo ready && exec cat";
 
-/// Where instances publish their state. Each user namespace has its own, so
-/// that a test sees no instances but its own, and the machine none of them.
+/// The directory of state files. Each user namespace has its own, so that a test
+/// sees only its own instances, and the machine sees none of them.
 const OWN_RUN: &str = "mount -t tmpfs tmpfs /run";
 
 pub struct Namespace {
@@ -64,7 +64,7 @@ impl Namespace {
 
     /// A command that will run inside. `nsenter` and `setpriv` replace
     /// themselves, so the child's process id is that of the program, which is
-    /// killed with the test's thread if the test does not end it.
+    /// killed when the test's thread ends.
     pub fn command(&self, program: &str) -> Command {
         let mut command = self.enter(&["--user", "--mount", "--net"]);
         command.args(["setpriv", "--pdeathsig=KILL", program]);
@@ -102,8 +102,8 @@ impl Drop for Namespace {
     }
 }
 
-/// The tools live in sbin, which is not on an ordinary user's path; the
-/// variables that the daemon reads must come from the test alone.
+/// The tools are in sbin, which is not in an ordinary user's path. The variables
+/// that the daemon reads must only be those of the test.
 fn with_path(command: &mut Command) -> &mut Command {
     let path = std::env::var("PATH").unwrap_or_default();
     let llvm_profile = std::env::var_os("LLVM_PROFILE_FILE");
@@ -117,7 +117,7 @@ fn with_path(command: &mut Command) -> &mut Command {
     command
 }
 
-/// Ends the test: a machine that cannot run it must not pass it.
+/// Fails the test: it must not pass on a machine that cannot run it.
 fn forbidden(error: &str) -> ! {
     let switches = [
         ("kernel.unprivileged_userns_clone", "1"),

@@ -1,4 +1,4 @@
-//! The other end of `sd_notify(3)`, as systemd would hold it.
+//! The service manager's end of `sd_notify(3)`.
 
 use std::io::IoSliceMut;
 use std::os::fd::AsRawFd;
@@ -11,8 +11,7 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
 use super::feed::Feed;
 
-/// One message: its lines and when it came, and how many file descriptors
-/// came with it.
+/// One message: its lines, its time, and the number of file descriptors with it.
 #[derive(Clone, Debug)]
 pub struct Message {
     pub at: Instant,
@@ -59,7 +58,7 @@ impl Notify {
         message
     }
 
-    /// Takes all that is there as looked at.
+    /// Skips all messages so far.
     pub fn skip(&mut self) {
         self.seen = self.messages.all().len();
     }
@@ -77,8 +76,8 @@ impl Drop for Notify {
     }
 }
 
-/// Closes what file descriptors come along at once, as systemd does when it
-/// has read the message: for a barrier that is the answer.
+/// Closes received file descriptors at once, as systemd does when it has read the
+/// message. This is the reply to a barrier.
 fn receive(socket: &UnixDatagram) -> Option<Message> {
     let mut buffer = [0; 4096];
     let mut slices = [IoSliceMut::new(&mut buffer)];

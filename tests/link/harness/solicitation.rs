@@ -1,4 +1,4 @@
-//! Router Solicitations, good and bad, as the frames that a guest sends.
+//! Router Solicitations, valid and invalid, as a guest's frames.
 
 use std::net::Ipv6Addr;
 
@@ -21,12 +21,13 @@ pub struct Rs {
     pub reserved: [u8; 4],
     pub options: Vec<u8>,
     pub checksum_good: bool,
-    pub atomic_fragment: bool,
+    /// The kind of the first extension header, and all of them.
+    pub extension: Option<(u8, Vec<u8>)>,
     pub vlan: bool,
 }
 
 impl Default for Rs {
-    /// A good one, as Linux sends it.
+    /// A valid one, as Linux sends it.
     fn default() -> Self {
         Self {
             kind: 133,
@@ -37,7 +38,7 @@ impl Default for Rs {
             reserved: [0; 4],
             options: SLLAO.to_vec(),
             checksum_good: true,
-            atomic_fragment: false,
+            extension: None,
             vlan: false,
         }
     }
@@ -54,11 +55,7 @@ impl Rs {
         }
         message[2..4].copy_from_slice(&checksum.to_be_bytes());
 
-        let mut payload = Vec::new();
-        if self.atomic_fragment {
-            // Next header, reserved, offset 0 and no more fragments, identification.
-            payload.extend([58, 0, 0, 0, 0, 0, 0, 1]);
-        }
+        let (next_header, mut payload) = self.extension.clone().unwrap_or((58, Vec::new()));
         payload.extend(message);
 
         let mut frame = vec![0x33, 0x33];
@@ -69,7 +66,7 @@ impl Rs {
         }
         frame.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
         frame.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
-        frame.push(if self.atomic_fragment { 44 } else { 58 });
+        frame.push(next_header);
         frame.push(self.hop_limit);
         frame.extend(self.source.octets());
         frame.extend(self.destination.octets());

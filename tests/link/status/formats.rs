@@ -1,4 +1,4 @@
-//! What programs, terminals and people with many instances get.
+//! The output formats, and a thousand instances.
 
 use std::fs;
 use std::io::Write;
@@ -15,7 +15,7 @@ use crate::harness::daemon::{BINARY, text_of};
 use crate::harness::{Autora, Lab, SOON, TAP};
 
 #[test]
-fn promtool_finds_no_fault() {
+fn promtool_accepts_the_metrics() {
     let lab = Lab::new();
     lab.router.run("ip link add tap-vm-10 type veth peer name other");
     let (_daemon, _capture) = lab.serve(&Autora::slow());
@@ -43,9 +43,9 @@ fn promtool_finds_no_fault() {
     assert_eq!(text_of(&output), "");
 }
 
-/// The document is what `contrib/status.schema.json` says, and says no more.
+/// The document is valid by `contrib/status.schema.json`, which describes every key.
 #[test]
-fn the_json_is_as_its_schema_says() {
+fn the_json_follows_its_schema() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib/status.schema.json");
     let mut compiler = boon::Compiler::new();
     compiler.enable_format_assertions();
@@ -89,7 +89,7 @@ fn a_thousand_instances_take_less_than_a_second() {
     setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
     let lab = Lab::new();
     let published = Published::new("thousand");
-    let (_daemon, _capture) = lab.serve(&published.told(Autora::slow()));
+    let (_daemon, _capture) = lab.serve(&published.by(Autora::slow()));
     let record = Record::parse(&fs::read(published.file()).unwrap()).unwrap();
     let mut owners: Vec<OwnedFd> = Vec::new();
     for ifindex in 1000..1000 + COUNT - 1 {
@@ -105,7 +105,7 @@ fn a_thousand_instances_take_less_than_a_second() {
     }
     for format in ["table", "json", "prometheus"] {
         let begun = Instant::now();
-        let output = ask(&lab.router, &published.told(asking(format)));
+        let output = ask(&lab.router, &published.by(asking(format)));
         let took = begun.elapsed();
         let text = text_of(&output);
         assert_eq!(
@@ -118,7 +118,7 @@ fn a_thousand_instances_take_less_than_a_second() {
     }
 }
 
-/// A terminal gets colours, and lines of its width, unless it asks not to.
+/// `NO_COLOR` turns the colours off.
 #[test]
 fn a_terminal_gets_colours_and_lines_that_fit() {
     let lab = Lab::new();

@@ -1,4 +1,4 @@
-//! What is said of instances, and of interfaces that lack one.
+//! How instances are shown, and interfaces without one.
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::harness::namespace::Namespace;
 use crate::harness::{Autora, Lab, MIN_DELAY_BETWEEN_RAS, Rs, SOON, TAP, ms, secs};
 
 #[test]
-fn the_state_and_each_change_of_it_show() {
+fn the_state_and_its_changes_are_shown() {
     let lab = Lab::new();
     let (_daemon, _capture) = lab.serve(&Autora::slow());
     lab.eventually("advertising", SOON, |lab| instance(lab)["ra_sent"] == 1);
@@ -34,7 +34,7 @@ fn the_state_and_each_change_of_it_show() {
     assert_eq!(shown["state"], "waiting");
     assert_eq!(shown["prefix"], Value::Null);
     let (text, status) = table(&lab, &[TAP]);
-    assert_eq!(status, 0, "it waits properly: {text}");
+    assert_eq!(status, 0, "waiting is no error: {text}");
     assert!(text.contains("forwarding is 0: sysctl -w"), "{text}");
 
     lab.router.run(&format!("echo 1 >{conf}"));
@@ -78,7 +78,7 @@ fn the_counters_are_those_of_the_wire() {
     assert_eq!(shown["send_errors"], 0);
 }
 
-/// One that hangs is shown as it was, and as late; nobody waits for it.
+/// Its last state is shown, marked as late, and `autora status` does not block.
 #[test]
 fn an_instance_that_hangs_is_overdue() {
     let lab = Lab::new();
@@ -95,7 +95,6 @@ fn an_instance_that_hangs_is_overdue() {
     lab.eventually("served again", SOON, |lab| instance(lab)["overdue"] == false);
 }
 
-/// So is one whose sends fail, however often it tries.
 #[test]
 fn an_instance_that_cannot_send_is_overdue() {
     let lab = Lab::new();
@@ -112,7 +111,7 @@ fn an_instance_that_cannot_send_is_overdue() {
 }
 
 #[test]
-fn a_process_that_is_dead_is_no_instance_and_a_new_one_counts_it() {
+fn an_exited_process_is_not_shown_and_the_next_one_counts_a_restart() {
     let lab = Lab::new();
     for restarts in 0..3 {
         let mut daemon = Autora::slow().start(&lab.router);
@@ -135,14 +134,14 @@ fn a_process_that_is_dead_is_no_instance_and_a_new_one_counts_it() {
 }
 
 #[test]
-fn what_lacks_an_instance_says_why() {
+fn an_interface_without_an_instance_is_shown_with_the_cause() {
     let lab = Lab::new();
     lab.router.run("ip link add tap-vm-10 type veth peer name other");
     let (text, status) = table(&lab, &[]);
     assert_eq!(status, 1, "{text}");
     for words in [
         &format!("autora --interface {TAP}\n")[..],
-        "autora --interface tap-vm-10; and then it would wait: it is down: ip link set tap-vm-10 up",
+        "autora --interface tap-vm-10; once started, it would not advertise: it is down: ip link set tap-vm-10 up",
         "0 instances; 2 interfaces without an instance",
     ] {
         assert!(text.contains(words), "{words}: {text}");
@@ -157,7 +156,7 @@ fn what_lacks_an_instance_says_why() {
     assert!(text.contains("there is no such interface"), "{text}");
     assert!(!text.contains(TAP), "only what was named: {text}");
 
-    // Nothing is wrong where nothing is wanted.
+    // No interface matches, so none is missing.
     let nothing = asking("table").set("interface-regex", "^vnet");
     let output = ask(&lab.router, &nothing);
     assert_eq!(output.status.code(), Some(0), "{}", text_of(&output));
@@ -168,9 +167,8 @@ fn what_lacks_an_instance_says_why() {
     );
 }
 
-/// What runs is shown even while the configuration is broken.
 #[test]
-fn a_pattern_that_is_refused_hides_nothing() {
+fn running_instances_are_shown_even_if_the_pattern_is_refused() {
     let lab = Lab::new();
     let (_daemon, _capture) = lab.serve(&Autora::slow());
     let output = ask(&lab.router, &asking("table").set("interface-regex", "(["));

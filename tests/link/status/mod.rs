@@ -1,4 +1,4 @@
-//! `autora status`: what instances publish, and what becomes of it.
+//! `autora status` and the state files.
 
 mod formats;
 mod instances;
@@ -19,14 +19,14 @@ use crate::harness::lab::scratch;
 use crate::harness::namespace::Namespace;
 use crate::harness::{Autora, Lab, NOISE, secs};
 
-/// The promise for a thousand instances; one must do by far.
+/// The limit for a thousand instances, and so for one.
 const QUICK: Duration = secs(1);
 
 fn asking(format: &str) -> Autora {
     Autora::for_taps().arg("status").arg("--format").arg(format)
 }
 
-/// As a process without any capability, so that each case shows that none is needed.
+/// Runs without any capability, so that each test shows that none is needed.
 fn ask(namespace: &Namespace, autora: &Autora) -> Output {
     let begun = Instant::now();
     let output = autora.unprivileged_output(namespace);
@@ -55,8 +55,7 @@ fn table(lab: &Lab, names: &[&str]) -> (String, i32) {
     (text_of(&output), output.status.code().unwrap())
 }
 
-/// An instance whose directory the test can see, which is outside of the
-/// namespace.
+/// A directory for state files that the test can read from outside the namespace.
 struct Published {
     directory: PathBuf,
 }
@@ -68,7 +67,8 @@ impl Published {
         }
     }
 
-    fn told(&self, autora: Autora) -> Autora {
+    /// `autora` with this directory as its runtime directory.
+    fn by(&self, autora: Autora) -> Autora {
         autora.env("RUNTIME_DIRECTORY", self.directory.to_str().unwrap())
     }
 
@@ -86,7 +86,7 @@ impl Drop for Published {
     }
 }
 
-/// The lock of an owner.
+/// Locks the state file as its owner does.
 fn lock(path: &Path) -> File {
     lock_as(libc::F_WRLCK, File::options().write(true).open(path).unwrap())
 }

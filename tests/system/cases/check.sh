@@ -77,14 +77,14 @@ case_the_switch_is_off() {
     finding '\+' 'switch *' 'is on'
     systemctl disable autora
     checked 0 tap-vm-1
-    finding '!' 'switch *' 'not after the next boot'
+    finding '!' 'switch *' 'off after the next boot'
     fix 'switch *'
 }
 
 case_the_rule_is_turned_off() {
     ln -s /dev/null /etc/udev/rules.d/60-autora.rules
     checked 0
-    finding '!' 'udev rule *' 'turns it off'
+    finding '!' 'udev rule *' 'turns the rule off'
     fix 'udev rule *'
     checked 0 tap-vm-1
     finding '\+' 'udev rule *' '/usr/lib'

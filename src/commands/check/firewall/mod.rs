@@ -1,11 +1,11 @@
-//! Firewall rules that drop what the guest and this host must tell each other.
+//! Firewall rules that drop packets between the guest and this host.
 //!
-//! autora's packet socket stands outside of the IPv6 stack. What it sends
-//! passes the egress hook of the device alone, what it hears no hook at all;
-//! on a bridge both pass the hooks of the bridge family as well. The rest of
-//! neighbour discovery is the kernel's, and passes all hooks.
+//! autora's packet socket bypasses the IPv6 stack. Packets that it sends pass
+//! only the device's egress hook, and packets that it receives pass no hook; on
+//! a bridge, both also pass the hooks of the bridge family. The kernel handles
+//! the rest of neighbour discovery, which passes all hooks.
 //!
-//! What a rule does is told only where it is certain; else it "may".
+//! Where the effect of a rule depends on something unknown, it "may" drop.
 
 mod matching;
 mod packet;
@@ -29,7 +29,7 @@ use walk::{Fates, Outcome, Place, fates};
 
 const NEIGHBOUR_SOLICITATION: u8 = 135;
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
-/// What a guest does if it does anything.
+/// The port of the example connection.
 const HTTPS: u16 = 443;
 /// In front of it a packet belongs to no connection yet (`NF_IP6_PRI_CONNTRACK`).
 const TRACKING: i64 = -200;
@@ -37,35 +37,33 @@ const TRACKING: i64 = -200;
 const EPHEMERAL: u16 = 50_000;
 const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
-/// The rules of this network namespace, or why they are not known.
+/// The rules of this network namespace, or a finding that says why they are unknown.
 pub(super) struct Firewall(Result<Rules, Finding>);
 
 struct Rules {
     ruleset: Ruleset,
-    /// The same as an operator knows it.
+    /// The same in nft's own syntax.
     text: String,
 }
 
-/// The interface for which the rules are gone through.
+/// The interface for which the rules are evaluated.
 pub(super) struct Subject<'a> {
-    /// Its name.
     pub name: &'a IfName,
-    /// Whether it is a bridge.
     pub is_bridge: bool,
-    /// An address as the guest has it.
+    /// An address that the guest may have; `None` if no prefix is advertised.
     pub guest: Option<Ipv6Addr>,
-    /// Where the host's default route leads.
+    /// The interface of the host's default route.
     pub uplink: Option<&'a IfName>,
 }
 
 impl Firewall {
-    /// Lists the rules.
+    /// Reads the rules with `nft`.
     #[must_use]
     pub(super) fn read() -> Self {
         Self(read())
     }
 
-    /// What concerns no interface: what was not looked at.
+    /// Findings on the whole host: rules that were not checked.
     pub(super) fn shared(&self) -> Vec<Finding> {
         let legacy = fs::read_to_string("/proc/net/ip6_tables_names").unwrap_or_default();
         let legacy = (!legacy.trim().is_empty()).then(|| {
@@ -75,7 +73,7 @@ impl Firewall {
         self.0.as_ref().err().cloned().into_iter().chain(legacy).collect()
     }
 
-    /// How it stands with the packets of one interface.
+    /// One finding for each exchange on the interface; none if the rules are unknown.
     pub(super) fn findings(&self, subject: &Subject) -> Vec<Finding> {
         let Ok(rules) = &self.0 else {
             return Vec::new();
@@ -103,7 +101,7 @@ fn read() -> Result<Rules, Finding> {
         ask("nft", &arguments).map_err(|error| {
             let finding = unknown(error.to_string());
             match error {
-                NoAnswer::Complaint(..) => finding.fixed_by("sudo nft list ruleset"),
+                NoAnswer::Failed(..) => finding.fixed_by("sudo nft list ruleset"),
                 NoAnswer::NotRun(..) => finding,
             }
         })
@@ -111,19 +109,21 @@ fn read() -> Result<Rules, Finding> {
     let json = list(&["--json", "--terse", "--numeric"])?;
     let text = list(&["--terse", "--handle"])?;
     let text = String::from_utf8_lossy(&text).into_owned();
-    let ruleset = Ruleset::parse(&json, &text)
-        .ok_or_else(|| unknown("what nft lists is not understood".to_owned()).fixed_by("nft list ruleset"))?;
+    let ruleset = Ruleset::parse(&json, &text).ok_or_else(|| {
+        unknown("the output of nft cannot be parsed".to_owned()).fixed_by("nft list ruleset")
+    })?;
     Ok(Rules { ruleset, text })
 }
 
-/// Packets that must pass for one thing to work.
+/// Packets that must all pass for one function to work.
 struct Exchange {
     requirement: &'static str,
-    what: &'static str,
-    /// Whether the guest gets no advertisement without it.
+    /// The packets in words.
+    description: &'static str,
+    /// Whether the guest gets no advertisement if they are dropped.
     vital: bool,
     packets: Vec<Packet>,
-    /// What lets them through, as nft wants to hear it.
+    /// The match of a rule that accepts them, in nft's syntax.
     allowed: String,
 }
 
@@ -138,9 +138,9 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
     // Which of the addresses in its /64 a guest has is not known.
     let guest = subject.guest.map(|address| network(address, 64));
     let here = Interface::Named(subject.name.to_string());
-    let beyond = subject
+    let uplink = subject
         .uplink
-        .map_or(Interface::Some, |name| Interface::Named(name.to_string()));
+        .map_or(Interface::Unknown, |name| Interface::Named(name.to_string()));
     let incoming = |kind, destination| Packet {
         payload: Payload::Discovery(kind),
         input: here.clone(),
@@ -159,21 +159,21 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
     vec![
         Exchange {
             requirement: "RA out",
-            what: "Router Advertisements",
+            description: "Router Advertisements",
             vital: true,
             packets: vec![outgoing(ROUTER_ADVERTISEMENT, Some(ALL_NODES))],
             allowed: "icmpv6 type nd-router-advert".to_owned(),
         },
         Exchange {
             requirement: "RS in",
-            what: "Router Solicitations",
+            description: "Router Solicitations",
             vital: false,
             packets: vec![incoming(ROUTER_SOLICITATION, Some(ALL_ROUTERS))],
             allowed: "icmpv6 type nd-router-solicit".to_owned(),
         },
         Exchange {
             requirement: "ND",
-            what: "neighbour discovery, without which no packet finds the way",
+            description: "neighbour discovery, without which host and guest cannot exchange packets",
             vital: false,
             packets: [NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT]
                 .into_iter()
@@ -183,7 +183,7 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
         },
         Exchange {
             requirement: "from the guest",
-            what: "what the guest sends to the world (to port 443, for one)",
+            description: "packets of the guest to the Internet (tested with port 443)",
             vital: false,
             packets: vec![Packet {
                 payload: Payload::Tcp {
@@ -201,14 +201,14 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
         },
         Exchange {
             requirement: "to the guest",
-            what: "what the world answers the guest (from port 443, for one)",
+            description: "answers from the Internet to the guest (tested with port 443)",
             vital: false,
             packets: vec![Packet {
                 payload: Payload::Tcp {
                     from: HTTPS,
                     to: EPHEMERAL,
                 },
-                input: beyond,
+                input: uplink,
                 output: here,
                 source: None,
                 destination: guest,
@@ -248,17 +248,17 @@ impl Rules {
                 }
             }
         }
-        doubt.unwrap_or_else(|| Finding::met(exchange.requirement, "no nftables rule drops it"))
+        possible_drop.unwrap_or_else(|| Finding::met(exchange.requirement, "no nftables rule drops it"))
     }
 
     fn dropped(&self, exchange: &Exchange, base: &Chain, place: &Place) -> Finding {
-        let found = format!("{} drops {}", self.shown(place), exchange.what);
+        let found = format!("{} drops {}", self.describe(place), exchange.description);
         let finding = if exchange.vital {
             Finding::missed(exchange.requirement, found)
         } else {
             Finding::warning(exchange.requirement, found)
         };
-        // Where the device is the chain's, there is nothing else to tell.
+        // A chain at a device needs no match on interfaces, and cannot match on `ct state`.
         let allowed = if base.is_at_device() && !exchange.allowed.starts_with("icmpv6") {
             "meta protocol ip6"
         } else {

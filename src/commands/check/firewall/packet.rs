@@ -16,14 +16,13 @@ const ICMPV6: u128 = 58;
 /// `NFPROTO_IPV6`
 const NFPROTO_IPV6: u128 = 10;
 
-/// One packet at one hook. What is `None` may be anything.
+/// One packet at one hook. `None` means any value.
 #[derive(Clone, Debug)]
 pub(super) struct Packet {
-    /// What it carries.
     pub payload: Payload,
-    /// The interface that it came in by.
+    /// The interface that it was received on.
     pub input: Interface,
-    /// The interface that it leaves by.
+    /// The interface that it is sent out of.
     pub output: Interface,
     /// Where it comes from.
     pub source: Option<RangeInclusive<u128>>,
@@ -36,12 +35,12 @@ pub(super) struct Packet {
     pub ct_state: Option<u128>,
 }
 
-/// What a packet carries.
+/// The payload of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Payload {
     /// Neighbour discovery with this type of `ICMPv6`, and hop limit 255.
     Discovery(u8),
-    /// A TCP connection with these ports.
+    /// A TCP segment with these ports.
     Tcp {
         /// `tcp sport`
         from: u16,
@@ -52,18 +51,18 @@ pub(super) enum Payload {
 
 /// Bits of `ct state` (`NF_CT_STATE_BIT`).
 pub(super) mod ct_state {
-    /// An answer.
+    /// A packet of a connection that both ends have sent on.
     pub(crate) const ESTABLISHED: u128 = 2;
     /// The first packet of a connection.
     pub(crate) const NEW: u128 = 8;
-    /// Neighbour discovery always is.
+    /// Not tracked, as all neighbour discovery.
     pub(crate) const UNTRACKED: u128 = 64;
 }
 
-/// One end of a packet's way through the host.
+/// The input or output interface of a packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Interface {
-    /// This one.
+    /// The interface with this name.
     Named(String),
     /// One that is not known.
     Some,
@@ -87,15 +86,15 @@ pub(super) enum Datum {
     EtherType,
     /// The name of an interface.
     Name(String),
-    /// The packet has no such thing, as neighbour discovery has no TCP port: the
-    /// rule does not match, whatever the comparison.
+    /// The packet has no such field, as neighbour discovery has no TCP port: no
+    /// comparison matches.
     Absent,
     /// It cannot be told from here, nor whether there is such a thing.
     Unknown,
 }
 
 impl Packet {
-    /// The value of the expression on the left of a match.
+    /// The value of the expression on the left side of a match.
     pub(super) fn value(&self, expression: &Value) -> Datum {
         let Some((kind, fields)) = the_only(expression) else {
             return Datum::Unknown;

@@ -1,20 +1,21 @@
-//! The list and the daemon never disagree.
+//! The findings agree with the daemon's decision.
 
 use autora_core::interface_name::IfName;
-use autora_core::link::{IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE};
+use autora_core::link::{IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE, IFAPROT_KERNEL_RA, UplinkRoute};
 use rand::rngs::SmallRng;
 use rand::{Rng, RngExt, SeedableRng};
 
 use super::*;
 use crate::commands::check::finding::{Mark, all_met};
 
-/// A link that is fit in every respect, as a kernel would show it.
-fn a_fit_link() -> Link {
+/// A link that meets all requirements.
+fn eligible_link() -> Link {
     Link {
         ifindex: 7,
         name: IfName::new(b"tap-vm-1").unwrap(),
         flags: IFF_UP | IFF_RUNNING | IFF_MULTICAST,
         hardware: Hardware::Ethernet([2, 0, 0, 0, 0, 1]),
+        port_of: None,
         carrier_ups: 1,
         ipv6: Some(Ipv6Settings {
             forwarding: 1,
@@ -22,7 +23,8 @@ fn a_fit_link() -> Link {
             disable_ipv6: 0,
         }),
         addresses: vec![address("fe80::1"), address("2001:db8:1::1")],
-        default_route: false,
+        host_forwards: true,
+        uplink_route: None,
         foreign_ras: 0,
     }
 }
@@ -32,9 +34,9 @@ fn address(text: &str) -> Address {
     let local = text.parse().unwrap();
     Address {
         local,
-        on_link: local,
+        prefix_address: local,
         created: 100,
-        ..fit_address([0; 4])
+        ..permanent_address([0; 4])
     }
 }
 
@@ -42,11 +44,11 @@ fn one_of<T: Clone>(rng: &mut impl Rng, values: &[T]) -> T {
     values[rng.random_range(0..values.len())].clone()
 }
 
-/// A link with anything about it, each thing more often right than wrong.
+/// A random link. Each value meets its requirement more often than not.
 fn any_link(rng: &mut SmallRng) -> Link {
-    let mut link = a_fit_link();
+    let mut link = eligible_link();
     let rarely = |rng: &mut SmallRng| rng.random_ratio(1, 6);
-    for flag in [IFF_UP, IFF_RUNNING, IFF_MULTICAST, IFF_LOOPBACK] {
+    for flag in [IFF_UP, IFF_RUNNING, IFF_MULTICAST, IFF_LOOPBACK, IFF_NOARP] {
         if rarely(rng) {
             link.flags ^= flag;
         }
@@ -68,7 +70,13 @@ fn any_link(rng: &mut SmallRng) -> Link {
         disable_ipv6: value(rng, 0),
     })
     .filter(|_| !rng.random_ratio(1, 12));
-    link.default_route = rng.random_ratio(1, 8);
+    link.port_of = Some(9).filter(|_| rng.random_ratio(1, 8));
+    let route = UplinkRoute {
+        prefix: Ipv6Addr::UNSPECIFIED,
+        prefix_len: one_of(rng, &[0, 3, 64]),
+        table: 254,
+    };
+    link.uplink_route = Some(route).filter(|_| rng.random_ratio(1, 8));
     link.addresses.clear();
     for _ in 0..rng.random_range(0..5) {
         link.addresses.push(any_address(rng));
@@ -99,9 +107,10 @@ fn any_address(rng: &mut SmallRng) -> Address {
     ];
     any.flags |= one_of(rng, &states);
     any.created = rng.random_range(0..4);
+    any.protocol = one_of(rng, &[0, 0, 0, 0, 0, 0, 0, 1, 2]);
     if rng.random_ratio(1, 10) {
-        // A peer: what is on the link is not what the host has.
-        any.on_link = address(one_of(rng, &texts)).local;
+        // A peer is configured.
+        any.prefix_address = address(one_of(rng, &texts)).local;
     }
     if rng.random_ratio(1, 10) {
         any.preferred = Lifetime::ZERO;
@@ -110,7 +119,7 @@ fn any_address(rng: &mut SmallRng) -> Address {
 }
 
 #[test]
-fn there_is_a_cross_exactly_if_the_daemon_would_not_advertise() {
+fn a_requirement_is_missed_exactly_if_the_daemon_would_not_advertise() {
     let mut rng = SmallRng::seed_from_u64(4861);
     let (mut advertised, mut silent) = (0, 0);
     for _ in 0..50_000 {
@@ -125,7 +134,7 @@ fn there_is_a_cross_exactly_if_the_daemon_would_not_advertise() {
         if let Some(reason) = verdict.reason() {
             silent += 1;
             let said = explain(reason, &link.name).to_string();
-            // What the daemon names is among the crosses, in its words.
+            // The daemon's reason is among the missed requirements, in the same words.
             let named = |finding: &Finding| finding.mark == Mark::Missed && said.starts_with(&finding.found);
             assert!(findings.iter().any(named), "{said}\n{findings:#?}");
         } else {
@@ -135,8 +144,8 @@ fn there_is_a_cross_exactly_if_the_daemon_would_not_advertise() {
     assert!(advertised > 500 && silent > 500, "{advertised} and {silent}");
 }
 
-fn crosses(change: impl FnOnce(&mut Link)) -> Vec<(&'static str, Option<String>)> {
-    let mut link = a_fit_link();
+fn missed(change: impl FnOnce(&mut Link)) -> Vec<(&'static str, Option<String>)> {
+    let mut link = eligible_link();
     change(&mut link);
     let missed = |finding: &Finding| finding.mark == Mark::Missed;
     let findings = requirements(&link).into_iter().filter(missed);
@@ -146,22 +155,43 @@ fn crosses(change: impl FnOnce(&mut Link)) -> Vec<(&'static str, Option<String>)
 }
 
 #[test]
-fn each_has_its_own_cross_and_command() {
+fn each_requirement_has_its_own_finding_and_command() {
     let off = |flag: u32| move |link: &mut Link| link.flags &= !flag;
     let one = |requirement, fix: &str| vec![(requirement, Some(fix.to_owned()))];
-    assert_eq!(crosses(|_| ()), []);
-    assert_eq!(crosses(off(IFF_UP)), one("up", "ip link set tap-vm-1 up"));
-    assert_eq!(crosses(off(IFF_RUNNING)), [("carrier", None)]);
+    assert_eq!(missed(|_| ()), []);
+    assert_eq!(missed(off(IFF_UP)), one("up", "ip link set tap-vm-1 up"));
+    assert_eq!(missed(off(IFF_RUNNING)), [("carrier", None)]);
     assert_eq!(
-        crosses(|link| link.ipv6 = None),
+        missed(|link| link.ipv6 = None),
         one("IPv6", "ip link set tap-vm-1 mtu 1500")
     );
     assert_eq!(
-        crosses(|link| link.ipv6.as_mut().unwrap().accept_ra = 2),
-        one("accept_ra", "sysctl -w net.ipv6.conf.tap-vm-1.accept_ra=0")
+        missed(|link| link.ipv6.as_mut().unwrap().accept_ra = 2),
+        one("accept_ra", "sysctl -w net/ipv6/conf/INTERFACE/accept_ra=0")
+    );
+    // Beside the operator's own, and in its place.
+    let learned = |text| Address {
+        protocol: IFAPROT_KERNEL_RA,
+        ..address(text)
+    };
+    let command =
+        "sysctl -w net/ipv6/conf/INTERFACE/accept_ra=0 && ip -6 address del 2001:db8:9::1/64 dev INTERFACE";
+    assert_eq!(
+        missed(|link| link.addresses.push(learned("2001:db8:9::1"))),
+        one("no other router", command)
     );
     assert_eq!(
-        crosses(|link| {
+        missed(|link| link.addresses[1] = learned("2001:db8:9::1")),
+        [
+            ("no other router", Some(command.to_owned())),
+            (
+                "one /64",
+                Some("ip -6 address add PREFIX::1/64 dev tap-vm-1".to_owned())
+            ),
+        ]
+    );
+    assert_eq!(
+        missed(|link| {
             link.addresses.push(address("2001:db8:9::1"));
             link.addresses.push(address("2001:db8:9::2"));
         }),
@@ -173,8 +203,8 @@ fn each_has_its_own_cross_and_command() {
 }
 
 #[test]
-fn the_command_is_not_said_twice() {
-    let mut link = a_fit_link();
+fn the_command_is_not_repeated_in_the_text() {
+    let mut link = eligible_link();
     link.ipv6.as_mut().unwrap().forwarding = 0;
     let finding = requirements(&link).pop().unwrap();
     assert_eq!(finding.found, "forwarding is 0");

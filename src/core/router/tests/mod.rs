@@ -3,6 +3,7 @@
 mod failures;
 mod renumbering;
 mod schedule;
+mod table;
 mod withdrawal;
 
 use core::net::Ipv6Addr;
@@ -12,6 +13,7 @@ use rand::rngs::SmallRng;
 
 use super::*;
 use crate::lifetime::Lifetime;
+use crate::link::Hardware;
 use crate::policy::RaParameters;
 use crate::policy::tests::parameters;
 use crate::prefix::Prefix64;
@@ -40,6 +42,7 @@ impl Link {
         // An earlier process was the default router.
         let sent = SentState {
             last_ra,
+            is_sending: false,
             advertised: AdvertisedState {
                 router_until: last_ra.map(|at| at + secs(180)),
                 last: last_ra.map(|_| prefix(1)),
@@ -137,6 +140,8 @@ fn permanent(number: u16) -> PrefixInformation {
 fn basis() -> AdvertisingBasis {
     AdvertisingBasis {
         source: source("fe80::1"),
+        hardware: Hardware::Bare,
+        host_forwards: true,
         carrier_ups: 1,
         preferred: None,
         deprecated: Vec::new(),

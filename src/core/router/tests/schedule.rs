@@ -1,6 +1,7 @@
 //! When advertisements leave, and what is in them.
 
 use super::*;
+use crate::link::Hardware;
 
 #[test]
 fn the_first_follows_at_once_and_three_are_close_together() {
@@ -211,6 +212,20 @@ fn a_returned_carrier_is_served_at_once() {
     assert_eq!(link.wire.len(), 1);
     link.pass(secs(32));
     assert_eq!(link.wire.len(), 3);
+}
+
+#[test]
+fn a_new_link_layer_address_is_announced_at_once() {
+    let mut link = Link::new(1);
+    link.becomes(advertise(permanent(1)));
+    link.pass(secs(300));
+    link.wire.clear();
+    let hardware = Hardware::Ethernet([2, 0, 0, 0, 0, 9]);
+    link.becomes(advertise_on(
+        AdvertisingBasis { hardware, ..basis() },
+        permanent(1),
+    ));
+    assert_eq!(link.wire.len(), 1);
 }
 
 #[test]

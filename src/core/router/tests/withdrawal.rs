@@ -54,7 +54,7 @@ fn a_stop_is_silent_where_nothing_was_advertised_or_nothing_may_be_said() {
     never.stop();
     assert!(never.router.is_stopped() && never.wire.is_empty());
 
-    for reason in [Reason::NoCarrier, Reason::DefaultRoute, Reason::OtherDaemon] {
+    for reason in [Reason::NoCarrier, Reason::AcceptsRas(2), Reason::OtherDaemon] {
         let mut link = Link::new(1);
         link.becomes(advertise(permanent(1)));
         link.pass(secs(10));
