@@ -47,25 +47,3 @@ pub fn print(text: &str) -> Result<(), CommandError> {
         result => result.map_err(CommandError::os("cannot write to standard output")),
     }
 }
-
-/// Text of others, in which nothing commands the terminal or turns the reading
-/// direction: control characters (C0, C1) and bidi controls become `?`.
-#[must_use]
-pub(super) fn printable(text: &str) -> String {
-    let commands = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if commands(c) { '?' } else { c }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_commands_the_terminal() {
-        let text = "a\x1b[2Jb\u{9b}c\u{202e}d\u{2066}e\u{200f}f\tg\x7fé";
-        assert_eq!(printable(text), "a?[2Jb?c?d?e?f?g?é");
-    }
-}

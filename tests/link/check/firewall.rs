@@ -168,7 +168,7 @@ fn text_of_rules_commands_no_terminal() {
          }}"
     ));
     let check = host.check();
-    check.expect('x', "RA out", "drop comment \"?[2J??x\"");
+    check.expect('x', "RA out", r#"drop comment "\u{1b}[2J\u{202e}\u{9b}x""#);
 }
 
 /// The socket stands before the hook: the solicitation is answered.

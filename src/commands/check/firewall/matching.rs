@@ -1,4 +1,5 @@
-//! Whether a packet matches a rule, in three-valued logic.
+//! Whether a packet matches, in a logic of three values: what is not known
+//! for sure is never taken for the one or the other.
 
 use std::net::Ipv6Addr;
 use std::ops::{Not, RangeInclusive};
@@ -7,25 +8,29 @@ use serde_json::Value;
 
 use super::packet::{Datum, Packet, network, the_only};
 
-/// In host byte order, and swapped, as nft 1.0.6 lists it on little-endian
-/// machines. No protocol has the swapped number.
+/// As it is, and in the byte order in which nft 1.0.6 lists it on most
+/// machines. No protocol has the other number.
 const ETH_P_IPV6: [u128; 2] = [0x86dd, 0xdd86];
 
-/// A truth value that may be unknown.
+/// An answer that may be open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Truth {
+    /// It is not so.
     No,
-    Unknown,
+    /// It cannot be told.
+    Perhaps,
+    /// It is so.
     Yes,
 }
 
 impl Truth {
+    /// Both.
     #[must_use]
     pub(super) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::No, _) | (_, Self::No) => Self::No,
             (Self::Yes, Self::Yes) => Self::Yes,
-            _ => Self::Unknown,
+            _ => Self::Perhaps,
         }
     }
 
@@ -40,7 +45,7 @@ impl Not for Truth {
     fn not(self) -> Self {
         match self {
             Self::No => Self::Yes,
-            Self::Unknown => Self::Unknown,
+            Self::Perhaps => Self::Perhaps,
             Self::Yes => Self::No,
         }
     }
@@ -60,7 +65,7 @@ pub(super) fn holds(statement: &Value, packet: &Packet) -> Truth {
         statement.get("right"),
         statement.as_object().map(serde_json::Map::len),
     ) else {
-        return Truth::Unknown;
+        return Truth::Perhaps;
     };
     match op {
         "==" => equals(left, right, packet),
@@ -83,7 +88,7 @@ pub(super) fn holds(statement: &Value, packet: &Packet) -> Truth {
             }
             _ => Truth::Perhaps,
         },
-        _ => Truth::Unknown,
+        _ => Truth::Perhaps,
     }
 }
 
@@ -140,7 +145,7 @@ pub(super) fn equals(left: &Value, right: &Value, packet: &Packet) -> Truth {
         }
         Datum::Name(is) => right
             .as_str()
-            .map_or(Truth::Unknown, |pattern| equals_name(&is, pattern)),
+            .map_or(Truth::Perhaps, |pattern| equals_name(&is, pattern)),
     }
 }
 
@@ -184,7 +189,7 @@ fn equals_name(is: &str, pattern: &str) -> Truth {
     .into()
 }
 
-/// The operator `in`, as on the flags of `ct state`.
+/// `in`, as for the flags of `ct state`.
 fn has_bit_of(datum: &Datum, right: &Value) -> Truth {
     let flags: Option<u128> = match right.as_array() {
         Some(flags) => flags
@@ -200,7 +205,7 @@ fn has_bit_of(datum: &Datum, right: &Value) -> Truth {
     }
 }
 
-/// A number, or an IPv6 address as one.
+/// A number or an address; IPv4 addresses are not comparable with ours.
 fn number(value: &Value) -> Option<u128> {
     match value.as_u64() {
         Some(number) => Some(number.into()),

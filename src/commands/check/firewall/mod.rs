@@ -1,11 +1,11 @@
-//! Firewall rules that drop packets between the guest and this host.
+//! Firewall rules that drop what the guest and this host must tell each other.
 //!
-//! autora's packet socket bypasses the IPv6 stack. Packets that it sends pass
-//! only the device's egress hook, and packets that it receives pass no hook; on
-//! a bridge, both also pass the hooks of the bridge family. The kernel handles
-//! the rest of neighbour discovery, which passes all hooks.
+//! autora's packet socket stands outside of the IPv6 stack. What it sends
+//! passes the egress hook of the device alone, what it hears no hook at all;
+//! on a bridge both pass the hooks of the bridge family as well. The rest of
+//! neighbour discovery is the kernel's, and passes all hooks.
 //!
-//! Where the effect of a rule depends on something unknown, it "may" drop.
+//! What a rule does is told only where it is certain; else it "may".
 
 mod matching;
 mod packet;
@@ -20,8 +20,8 @@ use autora_core::wire::{ALL_NODES, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION};
 
 use super::finding::Finding;
 use crate::advice::shell;
-use crate::commands::terminal::printable;
 use crate::systemd::subprocess::{NoAnswer, ask};
+use autora_core::visible::Visible;
 use matching::Truth;
 use packet::{Interface, Packet, Payload, ct_state, network};
 use ruleset::{Chain, ChainName, Ruleset};
@@ -29,7 +29,7 @@ use walk::{Fates, Outcome, Place, fates};
 
 const NEIGHBOUR_SOLICITATION: u8 = 135;
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
-/// The port of the example connection.
+/// What a guest does if it does anything.
 const HTTPS: u16 = 443;
 /// In front of it a packet belongs to no connection yet (`NF_IP6_PRI_CONNTRACK`).
 const TRACKING: i64 = -200;
@@ -37,33 +37,35 @@ const TRACKING: i64 = -200;
 const EPHEMERAL: u16 = 50_000;
 const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
-/// The rules of this network namespace, or a finding that says why they are unknown.
+/// The rules of this network namespace, or why they are not known.
 pub(super) struct Firewall(Result<Rules, Finding>);
 
 struct Rules {
     ruleset: Ruleset,
-    /// The same in nft's own syntax.
+    /// The same as an operator knows it.
     text: String,
 }
 
-/// The interface for which the rules are evaluated.
+/// The interface for which the rules are gone through.
 pub(super) struct Subject<'a> {
+    /// Its name.
     pub name: &'a IfName,
+    /// Whether it is a bridge.
     pub is_bridge: bool,
-    /// An address that the guest may have; `None` if no prefix is advertised.
+    /// An address as the guest has it.
     pub guest: Option<Ipv6Addr>,
-    /// The interface of the host's default route.
+    /// Where the host's default route leads.
     pub uplink: Option<&'a IfName>,
 }
 
 impl Firewall {
-    /// Reads the rules with `nft`.
+    /// Lists the rules.
     #[must_use]
     pub(super) fn read() -> Self {
         Self(read())
     }
 
-    /// Findings on the whole host: rules that were not checked.
+    /// What concerns no interface: what was not looked at.
     pub(super) fn shared(&self) -> Vec<Finding> {
         let legacy = fs::read_to_string("/proc/net/ip6_tables_names").unwrap_or_default();
         let legacy = (!legacy.trim().is_empty()).then(|| {
@@ -73,7 +75,7 @@ impl Firewall {
         self.0.as_ref().err().cloned().into_iter().chain(legacy).collect()
     }
 
-    /// One finding for each exchange on the interface; none if the rules are unknown.
+    /// How it stands with the packets of one interface.
     pub(super) fn findings(&self, subject: &Subject) -> Vec<Finding> {
         let Ok(rules) = &self.0 else {
             return Vec::new();
@@ -95,7 +97,8 @@ impl Firewall {
 }
 
 fn read() -> Result<Rules, Finding> {
-    let unknown = |why: String| Finding::unknown("nftables", printable(&format!("not checked: {why}")));
+    let unknown =
+        |why: String| Finding::unknown("nftables", Visible(&format!("not checked: {why}")).to_string());
     let list = |options: &[&str]| {
         let arguments: Vec<&str> = options.iter().copied().chain(["list", "ruleset"]).collect();
         ask("nft", &arguments).map_err(|error| {
@@ -109,21 +112,19 @@ fn read() -> Result<Rules, Finding> {
     let json = list(&["--json", "--terse", "--numeric"])?;
     let text = list(&["--terse", "--handle"])?;
     let text = String::from_utf8_lossy(&text).into_owned();
-    let ruleset = Ruleset::parse(&json, &text).ok_or_else(|| {
-        unknown("the output of nft cannot be parsed".to_owned()).fixed_by("nft list ruleset")
-    })?;
+    let ruleset = Ruleset::parse(&json, &text)
+        .ok_or_else(|| unknown("what nft lists is not understood".to_owned()).fixed_by("nft list ruleset"))?;
     Ok(Rules { ruleset, text })
 }
 
-/// Packets that must all pass for one function to work.
+/// Packets that must pass for one thing to work.
 struct Exchange {
     requirement: &'static str,
-    /// The packets in words.
-    description: &'static str,
-    /// Whether the guest gets no advertisement if they are dropped.
+    what: &'static str,
+    /// Whether the guest gets no advertisement without it.
     vital: bool,
     packets: Vec<Packet>,
-    /// The match of a rule that accepts them, in nft's syntax.
+    /// What lets them through, as nft wants to hear it.
     allowed: String,
 }
 
@@ -138,9 +139,9 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
     // Which of the addresses in its /64 a guest has is not known.
     let guest = subject.guest.map(|address| network(address, 64));
     let here = Interface::Named(subject.name.to_string());
-    let uplink = subject
+    let beyond = subject
         .uplink
-        .map_or(Interface::Unknown, |name| Interface::Named(name.to_string()));
+        .map_or(Interface::Some, |name| Interface::Named(name.to_string()));
     let incoming = |kind, destination| Packet {
         payload: Payload::Discovery(kind),
         input: here.clone(),
@@ -159,21 +160,21 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
     vec![
         Exchange {
             requirement: "RA out",
-            description: "Router Advertisements",
+            what: "Router Advertisements",
             vital: true,
             packets: vec![outgoing(ROUTER_ADVERTISEMENT, Some(ALL_NODES))],
             allowed: "icmpv6 type nd-router-advert".to_owned(),
         },
         Exchange {
             requirement: "RS in",
-            description: "Router Solicitations",
+            what: "Router Solicitations",
             vital: false,
             packets: vec![incoming(ROUTER_SOLICITATION, Some(ALL_ROUTERS))],
             allowed: "icmpv6 type nd-router-solicit".to_owned(),
         },
         Exchange {
             requirement: "ND",
-            description: "neighbour discovery, without which host and guest cannot exchange packets",
+            what: "neighbour discovery, without which no packet finds the way",
             vital: false,
             packets: [NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT]
                 .into_iter()
@@ -183,7 +184,7 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
         },
         Exchange {
             requirement: "from the guest",
-            description: "packets of the guest to the Internet (tested with port 443)",
+            what: "what the guest sends to the world (to port 443, for one)",
             vital: false,
             packets: vec![Packet {
                 payload: Payload::Tcp {
@@ -201,14 +202,14 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
         },
         Exchange {
             requirement: "to the guest",
-            description: "answers from the Internet to the guest (tested with port 443)",
+            what: "what the world answers the guest (from port 443, for one)",
             vital: false,
             packets: vec![Packet {
                 payload: Payload::Tcp {
                     from: HTTPS,
                     to: EPHEMERAL,
                 },
-                input: uplink,
+                input: beyond,
                 output: here,
                 source: None,
                 destination: guest,
@@ -248,17 +249,17 @@ impl Rules {
                 }
             }
         }
-        possible_drop.unwrap_or_else(|| Finding::met(exchange.requirement, "no nftables rule drops it"))
+        doubt.unwrap_or_else(|| Finding::met(exchange.requirement, "no nftables rule drops it"))
     }
 
     fn dropped(&self, exchange: &Exchange, base: &Chain, place: &Place) -> Finding {
-        let found = format!("{} drops {}", self.describe(place), exchange.description);
+        let found = format!("{} drops {}", self.shown(place), exchange.what);
         let finding = if exchange.vital {
             Finding::missed(exchange.requirement, found)
         } else {
             Finding::warning(exchange.requirement, found)
         };
-        // A chain at a device needs no match on interfaces, and cannot match on `ct state`.
+        // Where the device is the chain's, there is nothing else to tell.
         let allowed = if base.is_at_device() && !exchange.allowed.starts_with("icmpv6") {
             "meta protocol ip6"
         } else {
@@ -284,7 +285,7 @@ impl Rules {
             None if place.rule.is_none() => format!("the policy of the chain {}", place.chain),
             None => format!("a rule of the chain {}", place.chain),
         };
-        printable(&text)
+        Visible(&text).to_string()
     }
 }
 

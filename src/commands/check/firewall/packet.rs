@@ -16,13 +16,14 @@ const ICMPV6: u128 = 58;
 /// `NFPROTO_IPV6`
 const NFPROTO_IPV6: u128 = 10;
 
-/// One packet at one hook. `None` means any value.
+/// One packet at one hook. What is `None` may be anything.
 #[derive(Clone, Debug)]
 pub(super) struct Packet {
+    /// What it carries.
     pub payload: Payload,
-    /// The interface that it was received on.
+    /// The interface that it came in by.
     pub input: Interface,
-    /// The interface that it is sent out of.
+    /// The interface that it leaves by.
     pub output: Interface,
     /// Where it comes from.
     pub source: Option<RangeInclusive<u128>>,
@@ -35,12 +36,12 @@ pub(super) struct Packet {
     pub ct_state: Option<u128>,
 }
 
-/// The payload of a packet.
+/// What a packet carries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Payload {
     /// Neighbour discovery with this type of `ICMPv6`, and hop limit 255.
     Discovery(u8),
-    /// A TCP segment with these ports.
+    /// A TCP connection with these ports.
     Tcp {
         /// `tcp sport`
         from: u16,
@@ -51,18 +52,18 @@ pub(super) enum Payload {
 
 /// Bits of `ct state` (`NF_CT_STATE_BIT`).
 pub(super) mod ct_state {
-    /// A packet of a connection that both ends have sent on.
+    /// An answer.
     pub(crate) const ESTABLISHED: u128 = 2;
     /// The first packet of a connection.
     pub(crate) const NEW: u128 = 8;
-    /// Not tracked, as all neighbour discovery.
+    /// Neighbour discovery always is.
     pub(crate) const UNTRACKED: u128 = 64;
 }
 
-/// The input or output interface of a packet.
+/// One end of a packet's way through the host.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Interface {
-    /// The interface with this name.
+    /// This one.
     Named(String),
     /// One that is not known.
     Some,
@@ -86,15 +87,15 @@ pub(super) enum Datum {
     EtherType,
     /// The name of an interface.
     Name(String),
-    /// The packet has no such field, as neighbour discovery has no TCP port: no
-    /// comparison matches.
+    /// The packet has no such thing, as neighbour discovery has no TCP port: the
+    /// rule does not match, whatever the comparison.
     Absent,
     /// It cannot be told from here, nor whether there is such a thing.
     Unknown,
 }
 
 impl Packet {
-    /// The value of the expression on the left side of a match.
+    /// The value of the expression on the left of a match.
     pub(super) fn value(&self, expression: &Value) -> Datum {
         let Some((kind, fields)) = the_only(expression) else {
             return Datum::Unknown;

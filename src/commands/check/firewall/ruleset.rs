@@ -12,11 +12,12 @@ pub(super) struct Ruleset {
     chains: Vec<Chain>,
 }
 
-/// A chain of rules.
+/// One chain.
 #[derive(Clone, Debug)]
 pub(super) struct Chain {
+    /// Where it is.
     pub place: ChainName,
-    /// The hook; `None` if it is not a base chain.
+    /// The hook, for a base chain.
     pub hook: Option<String>,
     /// The interfaces of a base chain at the ingress or egress hook.
     pub devices: Vec<String>,
@@ -30,12 +31,14 @@ pub(super) struct Chain {
     pub rules: Vec<Rule>,
 }
 
-/// The full name of a chain.
+/// The names by which `nft` knows a chain.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct ChainName {
     /// `inet`, `ip6`, `bridge`, `netdev`, …
     pub family: String,
+    /// The table's name.
     pub table: String,
+    /// The chain's name.
     pub chain: String,
 }
 
@@ -45,19 +48,19 @@ impl fmt::Display for ChainName {
     }
 }
 
-/// A rule of a chain.
+/// One rule.
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
-    /// The number that identifies it in the table.
+    /// Its number in the table.
     pub handle: u64,
-    /// The matches, actions and verdicts in order.
+    /// Its matches and what it does, in order.
     pub statements: Vec<Value>,
 }
 
 impl Ruleset {
-    /// Parses the output of `nft --json list ruleset`; `None` if it has another
-    /// form. Older versions of nft omit the interfaces of chains (up to 1.0.6)
-    /// and whether a table is dormant: `text`, the output without `--json`, has these.
+    /// Reads the output of `nft --json list ruleset`; `None` if it is not that.
+    /// What older versions of nft leave out of it (the interfaces of a chain up
+    /// to 1.0.6, whether a table is dormant) stands in the `text` of the same.
     #[must_use]
     pub(super) fn parse(json: &[u8], text: &str) -> Option<Self> {
         let root: Value = serde_json::from_slice(json).ok()?;
@@ -87,7 +90,7 @@ impl Ruleset {
         Some(Self { chains })
     }
 
-    /// The chains that are attached to a hook.
+    /// The chains that the kernel itself calls.
     pub(super) fn base_chains(&self) -> impl Iterator<Item = &Chain> {
         self.chains.iter().filter(|chain| chain.hook.is_some())
     }
@@ -126,7 +129,7 @@ pub(super) fn lines_of<'a>(ruleset: &'a str, wanted: &'a ChainName) -> impl Iter
     })
 }
 
-/// Family and name of the dormant tables.
+/// The family and name of tables that are switched off.
 fn dormant_tables(ruleset: &str) -> Vec<(&str, &str)> {
     let mut table = None;
     let mut dormant = Vec::new();
@@ -142,7 +145,7 @@ fn dormant_tables(ruleset: &str) -> Vec<(&str, &str)> {
     dormant
 }
 
-/// The names in a line such as `… hook egress devices = { e0, tap0 } priority filter; …`.
+/// Those of `… hook egress devices = { e0, tap0 } priority filter; …`.
 fn devices_in(line: &str) -> Vec<String> {
     let after = line.split_once(" device").map_or("", |(_, after)| after);
     let after = after.strip_prefix('s').unwrap_or(after);
@@ -200,7 +203,7 @@ impl Chain {
         })
     }
 
-    /// Whether it is attached to interfaces and not to the whole host.
+    /// Whether it belongs to interfaces, and not to the whole host.
     #[must_use]
     pub(super) fn is_at_device(&self) -> bool {
         matches!(self.hook.as_deref(), Some("ingress" | "egress"))

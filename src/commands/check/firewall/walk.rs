@@ -12,22 +12,25 @@ use super::ruleset::{Chain, ChainName, Rule, Ruleset, lines_of};
 /// What becomes of a packet in a base chain.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Outcome {
+    /// It passes.
     Passes,
+    /// It does not.
     Drops(Place),
     /// It may not: the first rule that may drop it.
     MayDrop(Place),
 }
 
-/// The rule or policy that drops a packet, or may drop it.
+/// What drops a packet, or may.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Place {
+    /// The chain.
     pub chain: ChainName,
-    /// The handle of the rule; `None` for the chain's policy.
+    /// The rule in it; `None`: the chain's policy.
     pub rule: Option<u64>,
 }
 
 impl Place {
-    /// The rule's text in the output of `nft --handle list ruleset`.
+    /// The rule's text in that of `nft --handle list ruleset`.
     #[must_use]
     pub(super) fn text(&self, ruleset: &str) -> Option<String> {
         let handle = format!("# handle {}", self.rule?);

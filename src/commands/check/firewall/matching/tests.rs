@@ -1,4 +1,4 @@
-//! Comparisons as nft lists them, with known and unknown values.
+//! Comparisons as nft lists them, and what cannot be known.
 
 use serde_json::json;
 
@@ -76,7 +76,7 @@ fn addresses_by_prefix() {
     // Its source is not known here.
     assert_eq!(
         truth("==", payload("ip6", "saddr"), prefix("fe80::", 10)),
-        Truth::Unknown
+        Truth::Perhaps
     );
 }
 
@@ -114,7 +114,7 @@ fn other_protocols_never_match() {
         );
     }
     assert_eq!(truth("==", meta("l4proto"), json!({"set": [6, 58]})), Truth::Yes);
-    assert_eq!(truth("==", meta("mark"), json!(3)), Truth::Unknown);
+    assert_eq!(truth("==", meta("mark"), json!(3)), Truth::Perhaps);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn neighbour_discovery_is_untracked() {
     assert_eq!(state(json!([2, 4])), Truth::No);
     assert_eq!(state(json!(1)), Truth::No);
     assert_eq!(state(json!([2, 64])), Truth::Yes);
-    assert_eq!(state(json!("@states")), Truth::Unknown);
+    assert_eq!(state(json!("@states")), Truth::Perhaps);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Jumps, returns, policies and unknown values.
+//! The way through a chain: jumps, returns, policies, doubts.
 
 use serde_json::json;
 
@@ -16,8 +16,8 @@ const RETURN: &str = r#"{"return": null}"#;
 const JUMP: &str = r#"{"jump": {"target": "sub"}}"#;
 const GOTO: &str = r#"{"goto": {"target": "sub"}}"#;
 
-/// The outcome for an advertisement in a base chain that may jump to `sub`. The
-/// handles of rules count from 0, those in `sub` from 100.
+/// What becomes of an advertisement between a base chain and `sub`; a rule
+/// that drops it has the number of its place, those of `sub` from 100 on.
 fn outcome(policy: &str, base: &[&[&str]], sub: &[&[&str]]) -> Outcome {
     let mut objects = vec![
         json!({"chain": {"family": "netdev", "table": "t", "name": "base", "type": "filter", "hook": "egress", "dev": "tap", "policy": policy}}),
@@ -82,7 +82,7 @@ fn the_first_verdict_that_matches_counts() {
 }
 
 #[test]
-fn jumps_return_and_gotos_do_not() {
+fn jumps_come_back_and_gotos_do_not() {
     let drop: &[&[&str]] = &[&[IS_RA, DROP]];
     assert_eq!(
         outcome("accept", &[&[JUMP]], drop),
@@ -102,7 +102,7 @@ fn jumps_return_and_gotos_do_not() {
 }
 
 #[test]
-fn a_rule_that_depends_on_something_unknown_may_drop() {
+fn what_depends_on_the_unknown_may_drop() {
     assert_eq!(
         outcome("accept", &[&[LIMIT, DROP]], &[]),
         Outcome::MayDrop(at("base", 0))
@@ -128,7 +128,7 @@ fn a_rule_that_depends_on_something_unknown_may_drop() {
         outcome("accept", &[&[LIMIT, GOTO], &[DROP]], &[]),
         Outcome::MayDrop(at("base", 1))
     );
-    // A certain drop counts more than a possible one before it.
+    // A doubt does not hide a certainty.
     assert_eq!(
         outcome("accept", &[&[LIMIT, DROP], &[IS_RA, DROP]], &[]),
         Outcome::Drops(at("base", 1))
