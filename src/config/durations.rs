@@ -80,14 +80,24 @@ impl Durations {
 
     /// Each value with its option, in the order of `--help`.
     pub(crate) fn by_option(&mut self) -> [(DurationOption, &mut Duration); 7] {
+        // By name, so that the compiler misses none.
+        let Self {
+            min_ra_interval,
+            max_ra_interval,
+            router_lifetime,
+            pio_valid_lifetime,
+            pio_preferred_lifetime,
+            forwarding_resync_interval,
+            heartbeat_interval,
+        } = self;
         [
-            (MIN_RA_INTERVAL, &mut self.min_ra_interval),
-            (MAX_RA_INTERVAL, &mut self.max_ra_interval),
-            (ROUTER_LIFETIME, &mut self.router_lifetime),
-            (PIO_VALID_LIFETIME, &mut self.pio_valid_lifetime),
-            (PIO_PREFERRED_LIFETIME, &mut self.pio_preferred_lifetime),
-            (FORWARDING_RESYNC_INTERVAL, &mut self.forwarding_resync_interval),
-            (HEARTBEAT_INTERVAL, &mut self.heartbeat_interval),
+            (MIN_RA_INTERVAL, min_ra_interval),
+            (MAX_RA_INTERVAL, max_ra_interval),
+            (ROUTER_LIFETIME, router_lifetime),
+            (PIO_VALID_LIFETIME, pio_valid_lifetime),
+            (PIO_PREFERRED_LIFETIME, pio_preferred_lifetime),
+            (FORWARDING_RESYNC_INTERVAL, forwarding_resync_interval),
+            (HEARTBEAT_INTERVAL, heartbeat_interval),
         ]
     }
 }

@@ -119,6 +119,15 @@ fn each_bound_is_inclusive_and_exact() {
 }
 
 #[test]
+fn every_duration_but_the_heartbeat_has_a_bound() {
+    for (i, (option, _)) in settings().durations.by_option().into_iter().enumerate() {
+        let message = refused(|given| *given.durations.by_option()[i].1 = Duration::MAX);
+        let named = message.is_some_and(|message| message.starts_with(&option.to_string()));
+        assert_eq!(named, option != durations::HEARTBEAT_INTERVAL, "{option}");
+    }
+}
+
+#[test]
 fn an_error_names_option_variable_value_bound_and_rule() {
     let message = refused(|g| g.durations.router_lifetime = Duration::from_secs(30)).unwrap();
     assert_eq!(

@@ -98,6 +98,12 @@ mod tests {
     }
 
     #[test]
+    fn the_list_has_every_number() {
+        let (code, _) = include_str!("message_id.rs").split_once("#[cfg(test)]").unwrap();
+        assert_eq!(code.matches(" => \"").count(), MessageId::ALL.len());
+    }
+
+    #[test]
     fn the_numbers_are_unique_and_well_formed() {
         let ids: BTreeSet<_> = MessageId::ALL.iter().map(|message| message.id()).collect();
         assert_eq!(ids.len(), MessageId::ALL.len());

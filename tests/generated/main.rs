@@ -63,6 +63,36 @@ fn what_is_generated_is_current() {
     );
 }
 
+/// README.md has a row for each option, and `debian/autora.default` a line for each setting, with the default.
+#[test]
+fn the_defaults_are_the_same_everywhere() {
+    let readme = read("../README.md");
+    let settings = read("../debian/autora.default");
+    for arg in command().get_arguments().filter(|arg| arg.get_env().is_some()) {
+        let long = arg.get_long().unwrap();
+        let variable = arg.get_env().unwrap().to_str().unwrap();
+        let default = match arg.get_default_values() {
+            [value] if arg.get_action().takes_values() => value.to_str().unwrap(),
+            _ => "",
+        };
+        let row = readme.lines().find(|line| {
+            let start = line.strip_prefix(&format!("| `--{long}"));
+            start.is_some_and(|rest| rest.starts_with([' ', '`']))
+        });
+        assert!(
+            row.is_some_and(|row| row.contains(default)),
+            "README.md: --{long} {default}"
+        );
+        // The unit names the interface.
+        let set = variable == "AUTORA_INTERFACE"
+            || [format!("{variable}={default}"), format!("{variable}='{default}'")]
+                .iter()
+                .any(|line| settings.lines().any(|l| l.trim_start_matches('#') == line))
+            || default.is_empty() && settings.contains(&format!("#{variable}="));
+        assert!(set, "debian/autora.default: {variable}={default}");
+    }
+}
+
 /// A reader of autora(5) finds every variable.
 #[test]
 fn the_reference_of_the_settings_is_whole() {

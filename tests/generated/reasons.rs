@@ -90,6 +90,28 @@ fn each_explanation_names_a_command_or_what_is_waited_for() {
 }
 
 #[test]
+fn each_is_judged_and_tested() {
+    let code = read("../src/core/eligibility/mod.rs");
+    let tests = read("../src/core/eligibility/tests.rs");
+    for reason in one_of_each() {
+        // This one is no verdict on a link, but the lack of one.
+        if matches!(reason, Reason::Unreadable(_)) {
+            continue;
+        }
+        let variant: String = format!("{reason:?}")
+            .chars()
+            .take_while(|c| c.is_alphanumeric())
+            .collect();
+        let name = format!("Reason::{variant}");
+        for text in [&code, &tests] {
+            let mut uses = text.split(&name).skip(1);
+            let whole = uses.any(|rest| !rest.starts_with(char::is_alphanumeric));
+            assert!(whole, "{name}");
+        }
+    }
+}
+
+#[test]
 fn the_manual_lists_each() {
     let manual = read("manual/autora.8.in");
     for reason in one_of_each() {

@@ -181,6 +181,34 @@ fn names_are_escaped_in_every_format() {
     }
 }
 
+/// A new counter stops the compiler here.
+#[test]
+fn each_format_shows_every_counter() {
+    let mut last = 70_000;
+    let mut number = || {
+        last += 1;
+        last
+    };
+    let mut counted = instance(b"a", State::Advertising);
+    counted.record.counters = Counters {
+        ras_sent: number(),
+        solicitations_answered: number(),
+        send_errors: number(),
+        foreign_ras_received: number(),
+        dropped_by_reason: std::array::from_fn(|_| number()),
+    };
+    let overview = overview(vec![counted], Vec::new());
+    for text in [
+        table::render(&overview, PLAIN),
+        json::render(&overview),
+        prometheus::render(&overview),
+    ] {
+        for number in 70_001..=last {
+            assert!(text.contains(&number.to_string()), "{number}: {text}");
+        }
+    }
+}
+
 #[test]
 fn times_are_wall_clock_times() {
     let overview = overview(vec![instance(b"a", State::Advertising)], Vec::new());

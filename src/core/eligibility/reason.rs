@@ -92,14 +92,31 @@ impl Reason {
     /// Whether it normally clears by itself.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::Down
-                | Self::NoCarrier
-                | Self::NoLinkLocal
-                | Self::LinkLocalTentative(_)
-                | Self::PrefixTentative(_)
-        )
+            | Self::NoCarrier
+            | Self::NoLinkLocal
+            | Self::LinkLocalTentative(_)
+            | Self::PrefixTentative(_) => true,
+            Self::Unreadable(_)
+            | Self::Loopback
+            | Self::LinkType(_)
+            | Self::NoMulticast
+            | Self::NoIpv6
+            | Self::Ipv6Disabled
+            | Self::AcceptsRas(_)
+            | Self::UplinkRoute(_)
+            | Self::RouteFromRa(_)
+            | Self::AddressFromRa(_)
+            | Self::Port(_)
+            | Self::NoNeighbourDiscovery
+            | Self::OtherDaemon
+            | Self::LinkLocalDuplicate(_)
+            | Self::SeveralPrefixes(_)
+            | Self::NotForwarding(_)
+            | Self::NoPrefix
+            | Self::PrefixDuplicate(_) => false,
+        }
     }
 
     /// Whether it may end without any event of the kernel's: `accept_ra` and

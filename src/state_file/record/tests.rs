@@ -12,7 +12,7 @@ fn full() -> Record<'static> {
         solicitations_answered: 12,
         send_errors: 13,
         foreign_ras_received: 14,
-        ..Counters::default()
+        dropped_by_reason: Default::default(),
     };
     counters.drop_for(Rejection::HopLimit);
     counters.drop_for(Rejection::UnspecifiedWithSllao);
