@@ -331,29 +331,25 @@ impl<O: Outside> Instance<O> {
         let watchdog = self
             .outside
             .watchdog_interval()
-            .map(|interval| self.last_watchdog + interval)
-            .filter(|_| !self.is_overdue(now));
+            .map(|interval| self.last_watchdog + interval);
         [watchdog, self.report.deadline(now), self.router.stop_by()]
             .into_iter()
             .flatten()
             .fold(self.reconcile_at(), Instant::min)
     }
 
-    /// Proves life, if the manager watches and the last proof is not recent;
-    /// the status rides along. Called on every wake-up.
+    /// Tells the manager that the loop runs, if it watches and was not told
+    /// recently; the status goes with it. Called on every wake-up. That no packet
+    /// can be sent is no reason to be killed: a new process could send no better.
     fn feed_watchdog(&mut self, now: Instant) {
         let Some(interval) = self.outside.watchdog_interval() else {
             return;
         };
         // Wake-ups often enough for others need not each be reported.
-        if !self.is_overdue(now) && now.saturating_since(self.last_watchdog) >= interval / 4 {
+        if now.saturating_since(self.last_watchdog) >= interval / 4 {
             self.outside.notify(Notification::Watchdog(&self.report.status()));
             self.last_watchdog = now;
         }
-    }
-
-    fn is_overdue(&self, now: Instant) -> bool {
-        self.failed_reads == 0 && self.router.is_overdue(now)
     }
 
     /// Exits because the interface can no longer be served. The manager is

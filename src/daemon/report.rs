@@ -180,8 +180,12 @@ impl Report {
     /// One line for `systemctl status`.
     pub(super) fn status(&self) -> String {
         let since = humantime::format_rfc3339_seconds(self.since);
+        let fails = match self.send_error {
+            Some(errno) => format!("; sending fails ({})", io::Error::from_raw_os_error(errno)),
+            None => String::new(),
+        };
         let counts = format!(
-            "{} RAs sent, {} RSs answered",
+            "{} RAs sent, {} RSs answered{fails}",
             self.counters.ras_sent, self.counters.solicitations_answered
         );
         match &self.state {

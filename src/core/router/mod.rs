@@ -236,7 +236,6 @@ impl<R: Rng> Router<R> {
                     interval
                 };
                 a.due = now + interval;
-                a.proven_until = self.policy.proven_until(now);
                 self.plan_refresh(now);
             }
             Stage::Withdrawing(w) => {
@@ -297,13 +296,6 @@ impl<R: Rng> Router<R> {
         matches!(self.stage, Stage::Stopped)
     }
 
-    /// Whether hosts wait for an advertisement longer than they should, as
-    /// when no send succeeds.
-    #[must_use]
-    pub fn is_overdue(&self, now: Instant) -> bool {
-        matches!(&self.stage, Stage::Advertising(a) if now > a.proven_until)
-    }
-
     fn observe(&mut self, now: Instant, verdict: &Verdict) {
         let news = match verdict {
             Verdict::Advertise(basis, _) | Verdict::WithdrawOnly(basis, _) => {
@@ -355,7 +347,6 @@ impl<R: Rng> Router<R> {
                 next_retired: 0,
                 refresh: None,
                 recheck: None,
-                proven_until: self.policy.proven_until(self.earliest().max(now)),
             });
             self.retry_soon(now);
         }
@@ -452,12 +443,5 @@ impl<R: Rng> Router<R> {
 
     fn random(&mut self, least: Duration, most: Duration) -> Duration {
         self.rng.random_range(least..=most)
-    }
-}
-
-impl RaPolicy {
-    /// Until when one advertisement at `now` proves that hosts are served.
-    fn proven_until(&self, now: Instant) -> Instant {
-        now + self.max_interval() + MIN_DELAY_BETWEEN_RAS
     }
 }

@@ -34,8 +34,6 @@ pub(super) struct Advertising {
     pub(super) refresh: Option<Instant>,
     /// When the interface has to be read to find out whether that is so.
     pub(super) recheck: Option<Instant>,
-    /// Hosts are known to be served until then.
-    pub(super) proven_until: Instant,
 }
 
 #[derive(Debug)]

@@ -58,11 +58,6 @@ impl Notify {
         message
     }
 
-    /// Skips all messages so far.
-    pub fn skip(&mut self) {
-        self.seen = self.messages.all().len();
-    }
-
     pub fn all(&self) -> Vec<Message> {
         self.messages.all()
     }

@@ -278,8 +278,7 @@ impl World {
 
     pub(super) fn judge_watchdog(&mut self) {
         let gap = self.now - self.judge.last_watchdog;
-        let is_excused = self.now < self.sends.until + WATCHDOG + self.setting.max_interval;
-        if gap > WATCHDOG && !is_excused {
+        if gap > WATCHDOG {
             self.breaks(format!("no sign of life for {} s", gap / SECOND));
         }
     }
