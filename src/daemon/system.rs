@@ -60,12 +60,12 @@ impl Outside for System {
     }
 
     fn drain_events(&mut self) -> io::Result<bool> {
-        let news = self.events.drain()?;
-        if news.routes || news.overflow {
+        let changes = self.events.drain()?;
+        if changes.routes || changes.overflow {
             self.reader.forget_routes();
         }
         // The event that was lost may be the one that tells of the end.
-        Ok(news.gone || news.overflow && self.transport.has_lost_interface())
+        Ok(changes.gone || changes.overflow && self.transport.has_lost_interface())
     }
 
     fn read_link(&mut self) -> Result<&Link, ReadError> {

@@ -234,6 +234,13 @@ fn answer_goes_to_all_nodes_and_leaves_no_neighbour_entry() {
     assert!(!neighbours.contains("lladdr"), "{neighbours}");
 }
 
+/// So many options that no host knows (RFC 4727), each as long as one can be.
+fn unknown_options(count: usize) -> Vec<u8> {
+    let mut option = vec![0; 2040];
+    option[..2].copy_from_slice(&[253, 255]);
+    option.repeat(count)
+}
+
 /// A valid packet may be as long as the MTU: unknown options of any length are
 /// skipped (RFC 4861, 6.1.1).
 #[test]
@@ -244,10 +251,8 @@ fn solicitation_longer_than_any_usual_one_is_answered() {
     let mut agent = lab.agent();
     let (_daemon, mut capture) = lab.serve(&Autora::slow());
     std::thread::sleep(MIN_DELAY_BETWEEN_RAS);
-    let mut unknown = vec![0; 2040];
-    unknown[..2].copy_from_slice(&[253, 255]);
     agent.send(&Rs {
-        options: unknown.repeat(4),
+        options: unknown_options(4),
         ..Rs::default()
     });
     let _ = capture.ra_within(ANSWER);
@@ -268,11 +273,9 @@ fn memory_for_a_long_solicitation_is_given_back() {
     };
     let _ = capture.ra_within(SOON);
     let before = memory();
-    let mut unknown = vec![0; 2040];
-    unknown[..2].copy_from_slice(&[253, 255]);
     for _ in 0..2 {
         agent.send(&Rs {
-            options: unknown.repeat(30),
+            options: unknown_options(30),
             ..Rs::default()
         });
         let _ = capture.ra_within(SOON);

@@ -178,12 +178,8 @@ impl Outside for Fake {
 
     fn log(&mut self, event: &Event<'_>) {
         self.call();
-        let mut world = self.world.borrow_mut();
-        match event {
-            Event::Sent(_) => return,
-            Event::Lost { .. } => world.lost(),
-            _ => {}
+        if !matches!(event, Event::Sent(_)) {
+            self.world.borrow_mut().note(format_args!("log: {event:?}"));
         }
-        world.note(format_args!("log: {event:?}"));
     }
 }

@@ -55,8 +55,8 @@ pub struct Judge {
     /// The last time at which something happened that excuses a delay.
     calm_since: u64,
     last_watchdog: u64,
+    /// When it was told to stop, if it still has to withdraw because of that.
     stopped: Option<u64>,
-    was_stopped: bool,
     /// Since when the link is fit with this prefix.
     fit: Option<(u64, u16)>,
     /// What the link offers, and since when.
@@ -116,7 +116,6 @@ impl Judge {
             calm_since: begun,
             last_watchdog: begun,
             stopped: None,
-            was_stopped: false,
             fit: None,
             offered: (begun, None),
             routeless: None,
@@ -142,6 +141,11 @@ impl Judge {
     /// Nobody knows what was sent before.
     pub fn new_guests(&mut self) {
         self.last_ra = None;
+        self.wait_anew();
+    }
+
+    /// What was waited for is waited for from now on.
+    fn wait_anew(&mut self) {
         self.fit = None;
         self.routeless = None;
         self.sendable = None;
@@ -151,9 +155,7 @@ impl Judge {
     pub fn disturbed(&mut self, now: u64, slept: u64, lease: u64) {
         // A lease may have been advertised before, and taken for advertised after.
         self.calm_since = now + lease;
-        self.fit = None;
-        self.routeless = None;
-        self.sendable = None;
+        self.wait_anew();
         self.steady = None;
         // The manager's clock stands still meanwhile.
         self.last_watchdog += slept;
@@ -243,33 +245,27 @@ impl World {
         let (judge, now) = (&mut self.judge, self.now);
         judge.process_since = now;
         let unsure = judge.was_killed && judge.was_sending;
-        if !served || judge.was_stopped || unsure {
+        if !served || judge.stopped.is_some() || unsure {
             // Otherwise the restart is to cost hosts nothing.
             judge.serving_since = now;
         }
         judge.last_watchdog = now;
         judge.stopped = None;
-        judge.was_stopped = false;
         judge.others = 0;
         judge.steady = None;
         judge.published = None;
     }
 
     pub fn stop_delivered(&mut self) {
-        self.judge.was_stopped = true;
         let now = self.now;
         self.judge.stopped.get_or_insert(now);
         self.note(format_args!("{:?}", Request::Stop));
     }
 
-    /// The process is out of the way; the manager may take its time.
+    /// The interface is gone, so nothing can be withdrawn, and the manager may
+    /// take its time.
     pub fn released(&mut self) {
         self.judge.stopped = None;
-    }
-
-    /// The interface was gone before anything could be withdrawn.
-    pub fn lost(&mut self) {
-        self.judge.was_stopped = false;
     }
 
     pub fn watchdog_fed(&mut self) {
@@ -340,11 +336,7 @@ impl World {
             self.breaks(format!("sent from {}", ra.router));
         }
         self.judge.lost_sources.retain(|&lost| lost != ra.router);
-        let own = seen
-            .addresses
-            .iter()
-            .find(|address| address.prefix_address.segments()[..4] == option.prefix.segments()[..4]);
-        match own {
+        match address_in(seen, option.prefix) {
             Some(own) if own.is_valid() => {
                 if option.valid > own.valid.to_bits() || option.preferred > own.preferred.to_bits() {
                     self.breaks("a longer lifetime than the address has".to_owned());
@@ -441,11 +433,7 @@ impl World {
             (State::Advertising, Some(link)) => {
                 let reasons = reasons(link);
                 let source = link.addresses.iter().find(|a| Some(a.local) == published.source);
-                let own = link.addresses.iter().find(|a| {
-                    published
-                        .prefix
-                        .is_some_and(|prefix| a.prefix_address.segments()[..4] == prefix.segments()[..4])
-                });
+                let own = published.prefix.and_then(|prefix| address_in(link, prefix));
                 if !reasons.is_empty() {
                     Some(format!("advertising, in spite of {reasons:?}"))
                 } else if !source.is_some_and(Address::is_valid) || !own.is_some_and(Address::is_valid) {
@@ -512,7 +500,6 @@ impl World {
     /// Whether a withdrawal, at least, may be sent; whether it can be is another thing.
     fn is_sendable(&self) -> bool {
         let (truth, now) = (&self.truth, self.now);
-        let preferred = truth.addresses.values().filter(|own| own.is_preferred(now));
         truth.is_ours()
             && truth.has_carrier()
             && truth.ipv6
@@ -520,7 +507,7 @@ impl World {
             && truth.accept_ra < 2
             && !truth.default_route
             && truth.link_locals.values().any(|&(flags, _)| is_valid(flags))
-            && preferred.count() <= 1
+            && truth.preferred(now).count() <= 1
             && truth.foreign == self.judge.foreign_seen
             && self.may_yield_until() + self.setting.max_interval < now
             && now > self.reads.until
@@ -530,8 +517,7 @@ impl World {
     /// The prefix of a link that is fit in every respect.
     fn fit(&self) -> Option<u16> {
         let now = self.now;
-        let own = self.truth.addresses.iter();
-        let (&number, own) = own.into_iter().find(|(_, own)| own.is_preferred(now))?;
+        let (number, own) = self.truth.preferred(now).next()?;
         let lasts = own.lasts(now, 8 * SECOND);
         (self.is_sendable() && self.truth.forwarding == 1 && lasts).then_some(number)
     }
@@ -539,12 +525,10 @@ impl World {
     /// What is news to the router: the prefix, whether it forwards, its carrier.
     fn offer(&self) -> Offer {
         let truth = &self.truth;
-        let own = truth.addresses.iter();
-        let preferred = own.filter(|(_, own)| own.is_preferred(self.now));
         let may = truth.is_ours() && truth.has_carrier() && truth.accept_ra < 2 && !truth.default_route;
         may.then(|| {
             (
-                preferred.map(|(&number, _)| number).next(),
+                truth.preferred(self.now).map(|(number, _)| number).next(),
                 truth.forwarding == 1,
                 truth.carrier_ups,
             )
@@ -714,10 +698,16 @@ impl World {
         // It tries every half second.
         let could_send = now > self.sends.until + 600_000_000 && now > self.reads.until + UNNOTICED;
         let can_withdraw = self.is_sendable() && could_send && now > self.judge.calm_since + UNNOTICED;
-        if self.judge.was_stopped && ending == Ending::Done && can_withdraw {
+        if self.judge.stopped.is_some() && ending == Ending::Done && can_withdraw {
             self.judge_withdrawn(false);
         }
     }
+}
+
+/// The interface's address in this /64.
+fn address_in(link: &Link, prefix: Ipv6Addr) -> Option<&Address> {
+    let mut addresses = link.addresses.iter();
+    addresses.find(|address| Prefix64::of(address.prefix_address) == Prefix64::of(prefix))
 }
 
 /// Every reason not to advertise that is true of this reading, other daemons aside.

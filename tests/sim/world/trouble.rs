@@ -9,6 +9,16 @@ use nix::libc;
 use super::truth::Own;
 use super::{Failing, Hearing, Packet, QUEUE, SECOND, World, new_guest};
 
+/// The one that a byte chooses.
+fn one_of<T: Copy>([a, b, c, d]: [T; 4], byte: u8) -> T {
+    match byte % 4 {
+        0 => a,
+        1 => b,
+        2 => c,
+        _ => d,
+    }
+}
+
 impl World {
     /// Looks at how long it is until the next trouble.
     pub(super) fn plan_trouble(&mut self) {
@@ -50,8 +60,7 @@ impl World {
                 truth.carrier_ups += u32::from(truth.carrier);
                 self.stale_error = half;
                 if truth.can_have_addresses() {
-                    truth.put_link_local(now, 1, 0);
-                    truth.addresses.insert(address, Own::FOR_EVER);
+                    truth.gain_addresses(now, address);
                 }
             }
             // The MTU falls below 1280, and rises again.
@@ -62,8 +71,7 @@ impl World {
             }
             9 | 10 if !truth.ipv6 && truth.exists && truth.here => {
                 truth.ipv6 = true;
-                truth.put_link_local(now, 1, 0);
-                truth.addresses.insert(address, Own::FOR_EVER);
+                truth.gain_addresses(now, address);
             }
             11 => {
                 truth.disable_ipv6 ^= 1;
@@ -101,19 +109,17 @@ impl World {
                     own.preferred_until = Some(now);
                 }
             }
-            20 => {
+            kind @ (20 | 21) => {
                 if let Some(own) = truth.addresses.get_mut(&address) {
-                    own.flags ^= IFA_F_TENTATIVE;
-                }
-            }
-            21 => {
-                if let Some(own) = truth.addresses.get_mut(&address) {
-                    own.flags ^= IFA_F_DADFAILED;
+                    own.flags ^= if kind == 20 {
+                        IFA_F_TENTATIVE
+                    } else {
+                        IFA_F_DADFAILED
+                    };
                 }
             }
             22 if truth.can_have_addresses() => {
-                let flags = [0, 0, IFA_F_TENTATIVE, IFA_F_DADFAILED];
-                let flags = flags.get(usize::from(more % 4)).copied().unwrap_or(0);
+                let flags = one_of([0, 0, IFA_F_TENTATIVE, IFA_F_DADFAILED], more);
                 truth.put_link_local(now, u16::from(number % 2) + 1, flags);
             }
             23 => {
@@ -150,19 +156,13 @@ impl World {
             33 => {
                 self.reads = Failing {
                     until: now + span,
-                    errno: [libc::EMFILE, libc::ENOMEM, libc::ENOBUFS, libc::EINTR]
-                        .get(usize::from(more % 4))
-                        .copied()
-                        .unwrap_or(libc::EIO),
+                    errno: one_of([libc::EMFILE, libc::ENOMEM, libc::ENOBUFS, libc::EINTR], more),
                 };
             }
             34 | 35 => {
                 self.sends = Failing {
                     until: now + span,
-                    errno: [libc::ENOBUFS, libc::EPERM, libc::ENETDOWN, libc::EMSGSIZE]
-                        .get(usize::from(more % 4))
-                        .copied()
-                        .unwrap_or(libc::EIO),
+                    errno: one_of([libc::ENOBUFS, libc::EPERM, libc::ENETDOWN, libc::EMSGSIZE], more),
                 };
                 events = false;
             }

@@ -181,6 +181,18 @@ impl Truth {
         self.link_locals.clear();
     }
 
+    /// What the kernel and the operator add when IPv6 begins to run on it.
+    pub fn gain_addresses(&mut self, now: u64, number: u16) {
+        self.put_link_local(now, 1, 0);
+        self.addresses.insert(number, Own::FOR_EVER);
+    }
+
+    /// The addresses that are preferred, each with the number of its prefix.
+    pub fn preferred(&self, now: u64) -> impl Iterator<Item = (u16, &Own)> + '_ {
+        let own = self.addresses.iter().map(|(&number, own)| (number, own));
+        own.filter(move |(_, own)| own.is_preferred(now))
+    }
+
     /// Whether this is a valid link-local address of the interface.
     pub fn has_link_local(&self, address: Ipv6Addr) -> bool {
         let mut own = self.link_locals.iter();

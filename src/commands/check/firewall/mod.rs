@@ -16,12 +16,12 @@ use std::fs;
 use std::net::Ipv6Addr;
 
 use autora_core::interface_name::IfName;
+use autora_core::visible::Visible;
 use autora_core::wire::{ALL_NODES, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION};
 
 use super::finding::Finding;
 use crate::advice::shell;
 use crate::systemd::subprocess::{NoAnswer, ask};
-use autora_core::visible::Visible;
 use matching::Truth;
 use packet::{Interface, Packet, Payload, ct_state, network};
 use ruleset::{Chain, ChainName, Ruleset};
@@ -81,17 +81,19 @@ impl Firewall {
             return Vec::new();
         };
         let exchanges = exchanges(subject);
+        let all: Vec<_> = exchanges
+            .iter()
+            .map(|exchange| (exchange, rules.fates(exchange, subject)))
+            .collect();
         // What changes a packet of a connection changes the answers as well.
         let diverted = |exchange: &Exchange| {
-            exchanges
-                .iter()
-                .filter(|other| other.is_connection() == exchange.is_connection())
-                .flat_map(|other| rules.fates(other, subject))
+            all.iter()
+                .filter(|(other, _)| other.is_connection() == exchange.is_connection())
+                .flat_map(|(_, fates)| fates)
                 .any(|(_, fates)| fates.diverted)
         };
-        exchanges
-            .iter()
-            .map(|exchange| rules.judge(exchange, subject, diverted(exchange)))
+        all.iter()
+            .map(|(exchange, fates)| rules.judge(exchange, fates, diverted(exchange)))
             .collect()
     }
 }
@@ -223,24 +225,21 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
 
 impl Rules {
     /// All that may become of the packets of the exchange, chain by chain.
-    fn fates<'a>(
-        &'a self,
-        exchange: &'a Exchange,
-        subject: &'a Subject,
-    ) -> impl Iterator<Item = (&'a Chain, Fates)> {
-        self.ruleset.base_chains().flat_map(move |chain| {
+    fn fates(&self, exchange: &Exchange, subject: &Subject) -> Vec<(&Chain, Fates)> {
+        let of_packets = self.ruleset.base_chains().flat_map(|chain| {
             exchange.packets.iter().filter_map(move |packet| {
                 let (packet, surely) = seen_at(chain, packet, subject)?;
                 Some((chain, fates(&self.ruleset, chain, &packet, surely)))
             })
-        })
+        });
+        of_packets.collect()
     }
 
     /// The worst that happens to any packet of the exchange in any chain. A
     /// drop is certain only if no packet is `diverted`.
-    fn judge(&self, exchange: &Exchange, subject: &Subject, diverted: bool) -> Finding {
+    fn judge(&self, exchange: &Exchange, fates: &[(&Chain, Fates)], diverted: bool) -> Finding {
         let mut doubt = None;
-        for (chain, fates) in self.fates(exchange, subject) {
+        for (chain, fates) in fates {
             match fates.outcome() {
                 Outcome::Passes => {}
                 Outcome::Drops(place) if !diverted => return self.dropped(exchange, chain, &place),

@@ -60,6 +60,15 @@ impl Link {
         }
     }
 
+    /// One that has advertised a /64 for some minutes, and nothing else since.
+    fn settled() -> Self {
+        let mut link = Self::new(1);
+        link.becomes(advertise(permanent(1)));
+        link.pass(secs(300));
+        link.wire.clear();
+        link
+    }
+
     /// Advances as the daemon does, on an event or when something is due.
     fn reconcile(&mut self) {
         if let Some(tx) = self.router.advance(self.now, &self.verdict) {
@@ -168,4 +177,23 @@ fn not_forwarding() -> Verdict {
 
 fn no_prefix() -> Verdict {
     Verdict::WithdrawOnly(basis(), Reason::NoPrefix)
+}
+
+fn deprecated_only(prefix: PrefixInformation) -> Verdict {
+    let deprecated = vec![prefix];
+    Verdict::Advertise(
+        AdvertisingBasis {
+            deprecated,
+            ..basis()
+        },
+        prefix,
+    )
+}
+
+fn tentative() -> Verdict {
+    let pending = vec![prefix(1)];
+    Verdict::WithdrawOnly(
+        AdvertisingBasis { pending, ..basis() },
+        Reason::PrefixTentative(prefix(1)),
+    )
 }

@@ -123,12 +123,7 @@ fn a_prefix_under_duplicate_detection_is_not_withdrawn() {
     link.becomes(advertise(permanent(1)));
     link.pass(secs(100));
     link.take();
-    let pending = vec![prefix(1)];
-    let reason = Reason::PrefixTentative(prefix(1));
-    link.becomes(Verdict::WithdrawOnly(
-        AdvertisingBasis { pending, ..basis() },
-        reason,
-    ));
+    link.becomes(tentative());
     link.pass(secs(10));
     assert!(link.wire.is_empty());
     link.becomes(advertise(permanent(1)));
@@ -182,17 +177,6 @@ fn who_solicits_during_a_renumbering_gets_the_new_prefix() {
             .find(|(_, tx)| tx.purpose == Purpose::Serve { answers: true });
         assert_eq!(answer.unwrap().1.ra.prefix.prefix, prefix(2));
     }
-}
-
-fn deprecated_only(prefix: PrefixInformation) -> Verdict {
-    let deprecated = vec![prefix];
-    Verdict::Advertise(
-        AdvertisingBasis {
-            deprecated,
-            ..basis()
-        },
-        prefix,
-    )
 }
 
 /// The first word on a removed prefix does not bring a default route back.

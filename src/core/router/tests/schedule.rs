@@ -174,10 +174,7 @@ fn lifetimes_never_exceed_what_remains_of_the_address() {
 
 #[test]
 fn a_lifetime_cut_short_is_told_at_once() {
-    let mut link = Link::new(1);
-    link.becomes(advertise(permanent(1)));
-    link.pass(secs(300));
-    link.wire.clear();
+    let mut link = Link::settled();
     link.becomes(advertise(on_link(1, 600, 600)));
     assert_eq!(
         link.take(),
@@ -196,10 +193,7 @@ fn a_lifetime_cut_short_is_told_at_once() {
 
 #[test]
 fn a_returned_carrier_is_served_at_once() {
-    let mut link = Link::new(1);
-    link.becomes(advertise(permanent(1)));
-    link.pass(secs(300));
-    link.wire.clear();
+    let mut link = Link::settled();
     // Lost and back between two looks.
     let carrier_ups = 2;
     link.becomes(advertise_on(
@@ -216,10 +210,7 @@ fn a_returned_carrier_is_served_at_once() {
 
 #[test]
 fn a_new_link_layer_address_is_announced_at_once() {
-    let mut link = Link::new(1);
-    link.becomes(advertise(permanent(1)));
-    link.pass(secs(300));
-    link.wire.clear();
+    let mut link = Link::settled();
     let hardware = Hardware::Ethernet([2, 0, 0, 0, 0, 9]);
     link.becomes(advertise_on(
         AdvertisingBasis { hardware, ..basis() },

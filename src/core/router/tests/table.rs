@@ -38,20 +38,11 @@ const EVENTS: [Event; 10] = [
     ("the /64 is usable", |link| link.becomes(advertise(permanent(1)))),
     ("another /64 is", |link| link.becomes(advertise(permanent(2)))),
     ("the /64 is only deprecated", |link| {
-        let deprecated = Vec::from([on_link(1, u32::MAX, 0)]);
-        let basis = AdvertisingBasis {
-            deprecated,
-            ..basis()
-        };
-        link.becomes(Verdict::Advertise(basis, on_link(1, u32::MAX, 0)));
+        link.becomes(deprecated_only(on_link(1, u32::MAX, 0)));
     }),
     ("forwarding is not 1", |link| link.becomes(not_forwarding())),
     ("no /64", |link| link.becomes(no_prefix())),
-    ("the /64 is tentative", |link| {
-        let pending = Vec::from([prefix(1)]);
-        let basis = AdvertisingBasis { pending, ..basis() };
-        link.becomes(Verdict::WithdrawOnly(basis, Reason::PrefixTentative(prefix(1))));
-    }),
+    ("the /64 is tentative", |link| link.becomes(tentative())),
     ("anything else", |link| {
         link.becomes(Verdict::Silent(Reason::Down));
     }),
