@@ -12,6 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, ".."), os.path.join(HERE, "..", "conformance")]
 
 import clock  # noqa: E402
+import kinds  # noqa: E402
 import wire  # noqa: E402
 from checks import AUTORA, Checks, die_with_parent  # noqa: E402
 from lab import Namespace  # noqa: E402
@@ -164,6 +165,7 @@ def main():
             if story.failed:
                 print(story.log_text())
     clock.tell_it(story, sys.argv[1])
+    kinds.tell_it(story, sys.argv[1])
     return story.close()
 
 
