@@ -84,7 +84,7 @@ pub struct UplinkRoute {
 
 impl UplinkRoute {
     /// Nobody, let alone a guest, has a shorter prefix than this, so a route to
-    /// one leads to the world, as `2000::/3` and the halves `::/1` and `8000::/1` do.
+    /// one leads to the Internet, as `2000::/3` and the halves `::/1` and `8000::/1` do.
     pub const SHORTEST_ASSIGNED: u8 = 16;
 
     /// Whether it serves as a default route.
