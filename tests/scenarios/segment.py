@@ -109,8 +109,12 @@ def bridge_mac():
     ping = guest.start("ping", "-6", "-n", "-D", "-i", "0.1", STABLE)
     for notify, port, mac, bound in ((1, "low", macs[1], 2), (0, "middle", macs[2], 60)):
         host.sysctl("conf/br0/ndisc_notify", notify)
-        quiet_until = time.time() + 3.2
-        wait("3 s have passed", lambda: time.time() > quiet_until, 5)
+        since = time.time()
+        wait(
+            "3 s have passed since the last advertisement",
+            lambda: time.time() > max([since, *(ra["time"] for ra in advertisements(dump))]) + 3.2,
+            8,
+        )
         began = time.time()
         host.ip(f"link del {port}")
         told = wait(
