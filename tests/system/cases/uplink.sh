@@ -85,7 +85,7 @@ case_what_networkmanager_learned_from_advertisements_makes_an_uplink() {
     until_true 20 says_of_up1 'an IPv6 default route goes out of it'
     provider 0
     pkill -HUP -x radvd
-    until_true 20 says_of_up1 'the route 2001:db8:77::/64 out of it comes from a Router Advertisement'
+    until_true 20 says_of_up1 'the route 2001:db8:77::/64 table main out of it comes from a Router Advertisement'
     ip -6 addr show dev up1 -tentative | grep -q ' 2001:db8:77:'
     # Longer than the interval that it would advertise at.
     sleep 5
