@@ -34,6 +34,9 @@ const FINALE: u64 = 12 * SECOND;
 /// How many packets a socket keeps, as many as fit into 4 KiB.
 const QUEUE: usize = 5;
 
+/// What the state file holds at most, whatever it lived through.
+const PAGE: usize = 4096;
+
 /// What waits in the packet socket.
 #[derive(Clone, Copy, Debug)]
 pub enum Packet {
@@ -321,6 +324,7 @@ impl World {
                     let own = Own::for_span(now, lease.span, lease.span);
                     self.truth.addresses.insert(1, own);
                     self.events = true;
+                    self.judge.may_succeed();
                 }
                 self.renewal = Some(now + lease.period);
             }
@@ -350,6 +354,7 @@ impl World {
         }
         self.gone |= link_was_new;
         self.events = true;
+        self.judge.may_succeed();
         self.renewal = None;
         for failing in [&mut self.reads, &mut self.sends] {
             failing.until = failing.until.min(self.now);
@@ -375,6 +380,7 @@ impl World {
             Finale::Nothing => {}
         }
         self.events = true;
+        self.judge.may_succeed();
     }
 
     // What the outside of an instance does.
@@ -492,6 +498,7 @@ impl World {
             return Err(std::io::Error::from_raw_os_error(libc::ENETDOWN));
         }
         if self.now < self.sends.until {
+            self.judge_failed_send();
             return Err(std::io::Error::from_raw_os_error(self.sends.errno));
         }
         self.now += 100_000;
@@ -505,6 +512,9 @@ impl World {
     }
 
     pub fn publish(&mut self, record: &Record<'_>, bytes: &[u8]) {
+        if bytes.len() > PAGE {
+            self.breaks(format!("{} bytes in the state file", bytes.len()));
+        }
         let fails = self.now < self.writes_fail_until;
         self.file_is_stale = fails;
         if !fails {
