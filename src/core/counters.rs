@@ -33,3 +33,19 @@ impl Counters {
             .filter(|&(_, count)| count > 0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_rejection_is_counted_by_itself() {
+        let mut counters = Counters::default();
+        counters.drop_for(Rejection::Checksum);
+        counters.drop_for(Rejection::Checksum);
+        counters.drop_for(Rejection::HopLimit);
+        let mut dropped: alloc::vec::Vec<_> = counters.dropped().collect();
+        dropped.sort_by_key(|&(_, count)| count);
+        assert_eq!(dropped, [(Rejection::HopLimit, 1), (Rejection::Checksum, 2)]);
+    }
+}

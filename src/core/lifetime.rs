@@ -84,6 +84,8 @@ mod tests {
         let now = Instant::from_boot(Duration::from_secs(5));
         let far = now + Duration::from_secs(u64::from(u32::MAX));
         assert_eq!(Lifetime::between(now, Some(far)).to_bits(), u32::MAX - 1);
+        let farther = far + Duration::from_secs(9);
+        assert_eq!(Lifetime::between(now, Some(farther)).to_bits(), u32::MAX - 1);
         assert_eq!(Lifetime::between(now, None), Lifetime::INFINITE);
         assert_eq!(Lifetime::between(far, Some(now)), Lifetime::ZERO);
         assert_eq!(Lifetime::INFINITE.end(now), None);
@@ -94,5 +96,19 @@ mod tests {
         let now = Instant::from_boot(Duration::ZERO);
         let end = now + Duration::from_millis(2999);
         assert_eq!(Lifetime::between(now, Some(end)).to_bits(), 2);
+    }
+
+    #[test]
+    fn seconds_of_a_duration_are_rounded_up() {
+        for (milliseconds, seconds) in [(0, 0), (1, 1), (1000, 1), (1001, 2), (u64::MAX, u32::MAX)] {
+            let lifetime = Lifetime::from_duration(Duration::from_millis(milliseconds));
+            assert_eq!(lifetime.to_bits(), seconds, "{milliseconds} ms");
+        }
+    }
+
+    #[test]
+    fn infinity_has_a_word() {
+        let texts = [Lifetime::INFINITE, Lifetime::from_bits(7)].map(|l| alloc::format!("{l}"));
+        assert_eq!(texts, ["forever", "7s"]);
     }
 }

@@ -314,6 +314,20 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_route_serves_as_default_if_its_prefix_is_shorter_than_any_assigned_one() {
+        let is_default = |prefix_len| {
+            let route = UplinkRoute {
+                prefix: Ipv6Addr::UNSPECIFIED,
+                prefix_len,
+                table: 254,
+            };
+            route.is_default()
+        };
+        assert!(is_default(0) && is_default(3) && is_default(15));
+        assert!(!is_default(16) && !is_default(64));
+    }
+
+    #[test]
     fn an_address_shows_that_it_was_advertised() {
         let is_from_ra = |flags, protocol| {
             let address = Address {

@@ -251,5 +251,9 @@ pub(crate) mod tests {
             )
         );
         assert_eq!(refused.rule(), "RFC 4861, 6.2.1; RFC 8319, 4");
+        assert_eq!(
+            refused.bound.to_string(),
+            "0s, or from 60s, which is the maximum interval, to 65535s"
+        );
     }
 }

@@ -46,7 +46,7 @@ pub fn live(script: &Script, options: Options) -> Ended {
             pid: 1,
             started: now,
         };
-        let handover = handover(&world.borrow(), now);
+        let handover = handover(&mut world.borrow_mut(), now);
         let noise = world.borrow_mut().noise();
         let instance = Instance::new(
             Fake::new(Rc::clone(&world)),
@@ -75,8 +75,9 @@ pub fn live(script: &Script, options: Options) -> Ended {
 }
 
 /// What the state file does: only the bytes that were written count.
-fn handover(world: &World, now: Instant) -> Handover {
-    let before = world.file().and_then(Record::parse);
+fn handover(world: &mut World, now: Instant) -> Handover {
+    let file = world.file();
+    let before = file.as_ref().and_then(|file| Record::parse(file.as_bytes()));
     before
         .filter(|before| before.identity().is_same(&world.identity()))
         .map_or_else(Handover::default, |before| before.handover.before(now))

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use autora::daemon::{Event, Notification, Outside, Request, Wake};
 use autora::kernel::rtnetlink::ReadError;
-use autora::state_file::{Frame, Record};
+use autora::state_file::Record;
 use autora_core::link::Link;
 use autora_core::router::Transmission;
 use autora_core::time::Instant;
@@ -140,9 +140,7 @@ impl Outside for Fake {
 
     fn publish(&mut self, record: &Record<'_>) {
         self.call();
-        let mut frame = Frame::default();
-        record.format(&mut frame);
-        self.world.borrow_mut().publish(record, frame.as_bytes());
+        self.world.borrow_mut().publish(record);
         self.call();
     }
 

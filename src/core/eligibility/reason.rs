@@ -130,3 +130,24 @@ impl Reason {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_and_the_loop_can_tell_reasons_apart() {
+        // Reason, key, clears by itself, may end unnoticed.
+        for (reason, key, transient, unnoticed) in [
+            (Reason::NoCarrier, "no-carrier", true, false),
+            (Reason::NoMulticast, "no-multicast", false, false),
+            (Reason::Ipv6Disabled, "ipv6-disabled", false, true),
+            (Reason::AcceptsRas(2), "uplink-accepts-ra", false, true),
+            (Reason::OtherDaemon, "other-daemon", false, false),
+        ] {
+            assert_eq!(reason.key(), key);
+            assert_eq!(reason.is_transient(), transient, "{key}");
+            assert_eq!(reason.may_end_unnoticed(), unnoticed, "{key}");
+        }
+    }
+}

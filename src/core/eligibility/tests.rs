@@ -184,6 +184,18 @@ fn addresses_of_other_kinds_are_ignored() {
 }
 
 #[test]
+fn a_prefix_is_pending_only_if_no_address_in_it_is_usable() {
+    let (basis, _) = advertised(|l| {
+        for text in ["2001:db8:1::2", "2001:db8:2::2"] {
+            let mut tentative = address(text);
+            tentative.flags |= IFA_F_TENTATIVE;
+            l.addresses.push(tentative);
+        }
+    });
+    assert_eq!(basis.pending, [prefix("2001:db8:2::")]);
+}
+
+#[test]
 fn a_deprecated_prefix_beside_a_new_one_is_reported() {
     let (basis, offer) = advertised(|l| {
         l.addresses[1].flags |= IFA_F_DEPRECATED;

@@ -286,3 +286,55 @@ fn is_later(a: Option<Instant>, b: Option<Instant>) -> bool {
         (Some(a), Some(b)) => a > b + ROUNDING,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::tests::{on_link, prefix, secs};
+
+    const NOW: Duration = Duration::from_secs(1000);
+
+    fn ra(router_lifetime: u16, number: u16, valid: u32, preferred: u32) -> RouterAdvertisement {
+        RouterAdvertisement {
+            source: "fe80::1".parse().unwrap(),
+            router_lifetime,
+            prefix: on_link(number, valid, preferred),
+        }
+    }
+
+    #[test]
+    fn what_may_not_have_left_takes_nothing_back() {
+        let now = Instant::from_boot(NOW);
+        let mut held = AdvertisedState::default();
+        held.record(now, &ra(180, 1, 100, 50));
+        let possible = held.with_possible(now, &ra(0, 1, 40, 0));
+        // A host that missed it still has the route and the prefix.
+        assert_eq!(possible.router_until, Some(now + secs(180)));
+        let known = possible.get(prefix(1)).unwrap();
+        assert_eq!(known.valid_until, Some(now + secs(100)));
+        assert_eq!(known.preferred_until, Some(now + secs(50)));
+        // A host that heard it has more than before.
+        let longer = held.with_possible(now, &ra(360, 2, 100, 50));
+        assert_eq!(longer.router_until, Some(now + secs(360)));
+        assert!(longer.knows(prefix(1)) && longer.knows(prefix(2)) && !held.knows(prefix(2)));
+    }
+
+    #[test]
+    fn a_prefix_first_advertised_as_deprecated_is_never_the_latest() {
+        let now = Instant::from_boot(NOW);
+        let mut held = AdvertisedState::default();
+        held.record(now, &ra(180, 1, 100, 0));
+        assert_eq!(held.latest(now), None);
+        held.record(now, &ra(180, 2, 100, 50));
+        assert_eq!(held.latest(now).map(|p| p.prefix), Some(prefix(2)));
+    }
+
+    #[test]
+    fn hosts_hold_more_if_either_lifetime_is_longer() {
+        let now = Instant::from_boot(NOW);
+        let mut held = AdvertisedState::default();
+        held.record(now, &ra(180, 1, 100, 50));
+        assert!(!held.exceeds(now, &on_link(1, 100, 50)) && !held.exceeds(now, &on_link(2, 10, 5)));
+        assert!(held.exceeds(now, &on_link(1, 100, 5)) && held.exceeds(now, &on_link(1, 10, 50)));
+    }
+}

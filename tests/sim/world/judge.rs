@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 
 use autora::daemon::Request;
 use autora::state_file::{Record, State};
-use autora_core::link::{Address, AddressState, IFF_RUNNING, IFF_UP, Ipv6Settings, Link};
+use autora_core::link::{Address, AddressState, IFF_MULTICAST, IFF_RUNNING, IFF_UP, Ipv6Settings, Link};
 use autora_core::prefix::Prefix64;
 
 use super::super::guest::Guest;
@@ -41,8 +41,8 @@ pub struct Judge {
     last_foreign: Option<u64>,
     /// The same if the process knows less than the one before.
     perhaps_foreign: Option<u64>,
-    /// What a successor knows of it.
-    published_foreign: Option<u64>,
+    /// What a successor knows of it: when, and the count.
+    published_foreign: (Option<u64>, u64),
     was_killed: bool,
     /// What is published is that an advertisement is being sent.
     was_sending: bool,
@@ -69,6 +69,8 @@ pub struct Judge {
     numbers: Vec<u16>,
     /// The link-local addresses at the last change.
     link_locals: BTreeMap<u16, (u32, u32)>,
+    /// The address that hosts know the router by, if it was valid ever since.
+    source: Option<Ipv6Addr>,
     /// Those that went since something was sent from them.
     lost_sources: Vec<Ipv6Addr>,
     /// Advertisements of others that this process can count.
@@ -76,6 +78,9 @@ pub struct Judge {
     /// When a lifetime of the interface's own ended last.
     changed: u64,
     steady: Option<Steady>,
+    /// The last send that failed, and how many did since one may have succeeded.
+    failed: Option<(u64, u32)>,
+    failed_since_wake: bool,
 }
 
 /// What is published, as far as it is judged.
@@ -106,7 +111,7 @@ impl Judge {
             foreign_seen: 0,
             last_foreign: None,
             perhaps_foreign: None,
-            published_foreign: None,
+            published_foreign: (None, 0),
             was_killed: false,
             was_sending: false,
             knows_less: false,
@@ -122,10 +127,13 @@ impl Judge {
             sendable: None,
             numbers: Vec::new(),
             link_locals: BTreeMap::new(),
+            source: None,
             lost_sources: Vec::new(),
             others: 0,
             changed: begun,
             steady: None,
+            failed: None,
+            failed_since_wake: false,
         }
     }
 
@@ -134,13 +142,14 @@ impl Judge {
         self.foreign_seen = 0;
         self.last_foreign = None;
         self.perhaps_foreign = None;
-        self.published_foreign = None;
+        self.published_foreign = (None, 0);
         self.new_guests();
     }
 
     /// Nobody knows what was sent before.
     pub fn new_guests(&mut self) {
         self.last_ra = None;
+        self.source = None;
         self.wait_anew();
     }
 
@@ -165,10 +174,17 @@ impl Judge {
     /// A lifetime of the interface's own ended.
     pub fn changed(&mut self, now: u64) {
         self.changed = now;
+        self.may_succeed();
+    }
+
+    /// Something changed, so the next send need not wait for a back-off.
+    pub fn may_succeed(&mut self) {
+        self.failed = None;
     }
 
     pub fn begin_wait(&mut self) {
         self.read_since_wake = false;
+        self.failed_since_wake = false;
     }
 
     /// A reading, if it did not fail.
@@ -203,7 +219,7 @@ impl Judge {
 
     pub fn published(&mut self, record: &Record<'_>) {
         let held = record.handover.sent.advertised;
-        self.published_foreign = self.last_foreign;
+        self.published_foreign = (self.last_foreign, self.foreign_seen);
         self.was_sending = record.handover.sent.is_sending;
         self.published_prefixes.clear();
         self.published_prefixes
@@ -231,7 +247,7 @@ impl World {
             let now = (self.truth.foreign > 0).then_some(self.now);
             let judge = &mut self.judge;
             judge.perhaps_foreign = judge.perhaps_foreign.max(judge.last_foreign).max(now);
-            judge.last_foreign = judge.published_foreign;
+            (judge.last_foreign, judge.foreign_seen) = judge.published_foreign;
         }
         self.judge.knows_less = self.file_is_stale;
         self.judge.first_read = true;
@@ -254,10 +270,41 @@ impl World {
         judge.others = 0;
         judge.steady = None;
         judge.published = None;
+        judge.failed = None;
+        if self.file_is_stale {
+            judge.source = None;
+        }
+    }
+
+    /// A send fails: each attempt waits for twice as long as the one before, up
+    /// to the maximum interval, or for half a second at the end.
+    pub(super) fn judge_failed_send(&mut self) {
+        let now = self.now;
+        let (last, attempts) = self.judge.failed.unwrap_or((0, 0));
+        // What looks like a stale error is followed by a second send.
+        if std::mem::replace(&mut self.judge.failed_since_wake, true) {
+            return;
+        }
+        let pause = if attempts == 0 {
+            0
+        } else if self.judge.stopped.is_some() {
+            SECOND / 2
+        } else {
+            let doubled = MIN_DELAY << (attempts - 1).min(16);
+            doubled.min(self.setting.max_interval)
+        };
+        if now < last + pause {
+            self.breaks(format!(
+                "attempt {attempts} after {} ms",
+                (now - last) / 1_000_000
+            ));
+        }
+        self.judge.failed = Some((now, attempts + 1));
     }
 
     pub fn stop_delivered(&mut self) {
         let now = self.now;
+        self.judge.may_succeed();
         self.judge.stopped.get_or_insert(now);
         self.note(format_args!("{:?}", Request::Stop));
     }
@@ -289,9 +336,12 @@ impl World {
         let Some(seen) = seen.filter(|_| self.judge.read_since_wake) else {
             return self.breaks("sent without a reading since the last wake-up".to_owned());
         };
+        let flags = IFF_UP | IFF_RUNNING | IFF_MULTICAST;
         let may_be_sent = seen.name == name()
-            && seen.flags & (IFF_UP | IFF_RUNNING) == IFF_UP | IFF_RUNNING
+            && seen.flags & flags == flags
+            && seen.port_of.is_none()
             && seen.uplink_route.is_none()
+            && !seen.addresses.iter().any(Address::is_from_ra)
             && seen
                 .ipv6
                 .is_some_and(|ipv6| ipv6.accept_ra < 2 && ipv6.disable_ipv6 == 0);
@@ -335,6 +385,14 @@ impl World {
         if !source.is_some_and(|source| source.is_valid() && source.local.is_unicast_link_local()) {
             self.breaks(format!("sent from {}", ra.router));
         }
+        if self.judge.source.is_some_and(|kept| kept != ra.router) {
+            self.breaks(format!(
+                "sent from {}, no longer from {:?}",
+                ra.router, self.judge.source
+            ));
+        }
+        self.judge.source = Some(ra.router);
+        self.judge.failed = None;
         self.judge.lost_sources.retain(|&lost| lost != ra.router);
         match address_in(seen, option.prefix) {
             Some(own) if own.is_valid() => {
@@ -469,6 +527,8 @@ impl World {
             let gone = before.into_keys().map(link_local);
             let gone = gone.filter(|&address| !self.truth.has_link_local(address));
             self.judge.lost_sources.extend(gone);
+            let truth = &self.truth;
+            self.judge.source = self.judge.source.filter(|&source| truth.has_link_local(source));
             self.judge.fit = None;
             self.judge.routeless = None;
         }
@@ -505,7 +565,7 @@ impl World {
             && truth.ipv6
             && truth.disable_ipv6 == 0
             && truth.accept_ra < 2
-            && !truth.default_route
+            && truth.obstacle.is_none()
             && truth.link_locals.values().any(|&(flags, _)| is_valid(flags))
             && truth.preferred(now).count() <= 1
             && truth.foreign == self.judge.foreign_seen
@@ -525,7 +585,7 @@ impl World {
     /// What is news to the router: the prefix, whether it forwards, its carrier.
     fn offer(&self) -> Offer {
         let truth = &self.truth;
-        let may = truth.is_ours() && truth.has_carrier() && truth.accept_ra < 2 && !truth.default_route;
+        let may = truth.is_ours() && truth.has_carrier() && truth.accept_ra < 2 && truth.obstacle.is_none();
         may.then(|| {
             (
                 truth.preferred(self.now).map(|(number, _)| number).next(),
@@ -732,7 +792,17 @@ fn reasons(link: &Link) -> Vec<&'static str> {
         (setting(|ipv6| ipv6.disable_ipv6 != 0), "ipv6-disabled"),
         (setting(|ipv6| ipv6.accept_ra > 1), "uplink-accepts-ra"),
         (setting(|ipv6| ipv6.forwarding != 1), "not-forwarding"),
-        (link.uplink_route.is_some(), "uplink-default-route"),
+        (!has(IFF_MULTICAST), "no-multicast"),
+        (link.port_of.is_some(), "port"),
+        (
+            link.uplink_route.is_some_and(|route| route.is_default()),
+            "uplink-default-route",
+        ),
+        (
+            link.uplink_route.is_some_and(|route| !route.is_default()),
+            "route-from-ra",
+        ),
+        (link.addresses.iter().any(Address::is_from_ra), "address-from-ra"),
         (link_locals().next().is_none(), "no-link-local"),
         (
             no_source && any_link_local(AddressState::Tentative),

@@ -5,6 +5,7 @@ mod setting;
 mod trouble;
 mod truth;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::net::Ipv6Addr;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use autora::config::Config;
 use autora::daemon::Request;
 use autora::kernel::rtnetlink::ReadError;
-use autora::state_file::Record;
+use autora::state_file::{Frame, Record};
 use autora_core::interface_name::IfName;
 use autora_core::link::{Link, LinkIdentity};
 use autora_core::time::Instant;
@@ -33,6 +34,9 @@ pub const WATCHDOG: u64 = 90 * SECOND;
 const FINALE: u64 = 12 * SECOND;
 /// How many packets a socket keeps, as many as fit into 4 KiB.
 const QUEUE: usize = 5;
+
+/// What the state file holds at most, whatever it lived through.
+const PAGE: usize = 4096;
 
 /// What waits in the packet socket.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +100,7 @@ pub struct World {
     sends: Failing,
     slow_sends_until: u64,
     writes_fail_until: u64,
-    file: Option<Vec<u8>>,
+    file: Option<Record<'static>>,
     /// Something was not written that a successor has to know.
     file_is_stale: bool,
     /// When the address with a lease is renewed next.
@@ -120,6 +124,17 @@ pub struct World {
 
 fn prefix(number: u16) -> Ipv6Addr {
     Ipv6Addr::new(0x2001, 0xdb8, number, number, 0, 0, 0, 0)
+}
+
+fn owned(record: &Record<'_>) -> Record<'static> {
+    let owned = |text: &str| Cow::Owned(text.to_owned());
+    Record {
+        interface: Cow::Owned(*record.interface),
+        version: owned(&record.version),
+        reason: owned(&record.reason),
+        explanation: owned(&record.explanation),
+        ..*record
+    }
 }
 
 fn name() -> IfName {
@@ -200,8 +215,16 @@ impl World {
         }
     }
 
-    pub fn file(&self) -> Option<&[u8]> {
-        self.file.as_deref()
+    /// What a successor finds: the bytes of what was published last. They are
+    /// made only now, as that takes longer than all else in a life.
+    pub fn file(&mut self) -> Option<Frame> {
+        let mut frame = Frame::default();
+        self.file.as_ref()?.format(&mut frame);
+        let length = frame.as_bytes().len();
+        if length > PAGE {
+            self.breaks(format!("{length} bytes in the state file"));
+        }
+        Some(frame)
     }
 
     pub fn calls(&self) -> u64 {
@@ -321,6 +344,7 @@ impl World {
                     let own = Own::for_span(now, lease.span, lease.span);
                     self.truth.addresses.insert(1, own);
                     self.events = true;
+                    self.judge.may_succeed();
                 }
                 self.renewal = Some(now + lease.period);
             }
@@ -350,6 +374,7 @@ impl World {
         }
         self.gone |= link_was_new;
         self.events = true;
+        self.judge.may_succeed();
         self.renewal = None;
         for failing in [&mut self.reads, &mut self.sends] {
             failing.until = failing.until.min(self.now);
@@ -375,6 +400,7 @@ impl World {
             Finale::Nothing => {}
         }
         self.events = true;
+        self.judge.may_succeed();
     }
 
     // What the outside of an instance does.
@@ -492,6 +518,7 @@ impl World {
             return Err(std::io::Error::from_raw_os_error(libc::ENETDOWN));
         }
         if self.now < self.sends.until {
+            self.judge_failed_send();
             return Err(std::io::Error::from_raw_os_error(self.sends.errno));
         }
         self.now += 100_000;
@@ -504,11 +531,11 @@ impl World {
         Ok(())
     }
 
-    pub fn publish(&mut self, record: &Record<'_>, bytes: &[u8]) {
+    pub fn publish(&mut self, record: &Record<'_>) {
         let fails = self.now < self.writes_fail_until;
         self.file_is_stale = fails;
         if !fails {
-            self.file = Some(bytes.to_vec());
+            self.file = Some(owned(record));
         }
         self.judge.published(record);
     }

@@ -6,7 +6,7 @@ use autora::daemon::Request;
 use autora_core::link::{IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE};
 use nix::libc;
 
-use super::truth::Own;
+use super::truth::{Obstacle, Own};
 use super::{Failing, Hearing, Packet, QUEUE, SECOND, World, new_guest};
 
 /// The one that a byte chooses.
@@ -126,7 +126,18 @@ impl World {
                 truth.link_locals.remove(&(u16::from(number % 2) + 1));
             }
             24 | 25 => truth.forwarding ^= 1,
-            26 => truth.default_route ^= true,
+            26 => match truth.obstacle.take() {
+                Some(obstacle) => events = half || !obstacle.may_end_unnoticed(),
+                None => {
+                    truth.obstacle = Some(match other % 5 {
+                        0 => Obstacle::DefaultRoute,
+                        1 => Obstacle::RouteFromRa,
+                        2 => Obstacle::AddressFromRa,
+                        3 => Obstacle::Port,
+                        _ => Obstacle::NoMulticast,
+                    });
+                }
+            },
             27 => {
                 truth.accept_ra = if truth.accept_ra == 2 { 0 } else { 2 };
                 events = false;
@@ -221,6 +232,9 @@ impl World {
             _ => {}
         }
         self.events |= events;
+        if !matches!(what % 44, 34..=40) {
+            self.judge.may_succeed();
+        }
         self.note(format_args!("trouble {} {address}", what % 44));
     }
 

@@ -6,11 +6,14 @@ use std::net::Ipv6Addr;
 use autora_core::interface_name::IfName;
 use autora_core::lifetime::Lifetime;
 use autora_core::link::{
-    Address, Hardware, IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_PERMANENT, IFA_F_TENTATIVE, IFF_MULTICAST,
-    IFF_RUNNING, IFF_UP, Ipv6Settings, Link, UplinkRoute,
+    Address, Hardware, IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_PERMANENT, IFA_F_TENTATIVE,
+    IFAPROT_KERNEL_RA, IFF_MULTICAST, IFF_RUNNING, IFF_UP, Ipv6Settings, Link, UplinkRoute,
 };
 
 use super::{SECOND, name, prefix};
+
+/// The number of a prefix that another router advertises.
+const LEARNED: u16 = 99;
 
 /// An address of the interface.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +21,23 @@ pub struct Own {
     pub flags: u32,
     pub valid_until: Option<u64>,
     pub preferred_until: Option<u64>,
+}
+
+/// What makes the interface one that is never served, by its kind or as an uplink.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Obstacle {
+    DefaultRoute,
+    RouteFromRa,
+    AddressFromRa,
+    Port,
+    NoMulticast,
+}
+
+impl Obstacle {
+    /// Whether its end may go by without an event.
+    pub fn may_end_unnoticed(self) -> bool {
+        matches!(self, Self::DefaultRoute | Self::RouteFromRa)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -40,7 +60,7 @@ pub struct Truth {
     pub disable_ipv6: i32,
     pub forwarding: i32,
     pub accept_ra: i32,
-    pub default_route: bool,
+    pub obstacle: Option<Obstacle>,
     pub foreign: u64,
     /// By the end of the address: its flags, and when it was added.
     pub link_locals: BTreeMap<u16, (u32, u32)>,
@@ -98,7 +118,7 @@ impl Truth {
             disable_ipv6: 0,
             forwarding: 1,
             accept_ra: 0,
-            default_route: false,
+            obstacle: None,
             foreign: 0,
             link_locals: BTreeMap::from([(1, (IFA_F_PERMANENT, 1))]),
             addresses: BTreeMap::from([(1, Own::FOR_EVER)]),
@@ -206,7 +226,12 @@ impl Truth {
     }
 
     pub fn link(&self, now: u64) -> Link {
-        let mut flags = IFF_MULTICAST;
+        let is = |obstacle| self.obstacle == Some(obstacle);
+        let mut flags = if is(Obstacle::NoMulticast) {
+            0
+        } else {
+            IFF_MULTICAST
+        };
         if self.up {
             flags |= IFF_UP;
         }
@@ -230,6 +255,10 @@ impl Truth {
             created,
             protocol: 0,
         };
+        let learned = is(Obstacle::AddressFromRa).then(|| Address {
+            protocol: IFAPROT_KERNEL_RA,
+            ..address(prefix(LEARNED), 100, &Own::FOR_EVER)
+        });
         let link_locals = self.link_locals.iter().map(|(&number, &(flags, created))| {
             let own = Own {
                 flags,
@@ -250,20 +279,28 @@ impl Truth {
             },
             flags,
             hardware: Hardware::Bare,
-            port_of: None,
+            port_of: is(Obstacle::Port).then_some(3),
             carrier_ups: self.carrier_ups,
             ipv6: self.ipv6.then_some(Ipv6Settings {
                 forwarding: self.forwarding,
                 accept_ra: self.accept_ra,
                 disable_ipv6: self.disable_ipv6,
             }),
-            addresses: link_locals.chain(addresses).collect(),
+            addresses: link_locals.chain(addresses).chain(learned).collect(),
             host_forwards: true,
-            uplink_route: self.default_route.then_some(UplinkRoute {
-                prefix: Ipv6Addr::UNSPECIFIED,
-                prefix_len: 0,
-                table: 254,
-            }),
+            uplink_route: match self.obstacle {
+                Some(Obstacle::DefaultRoute) => Some(UplinkRoute {
+                    prefix: Ipv6Addr::UNSPECIFIED,
+                    prefix_len: 0,
+                    table: 254,
+                }),
+                Some(Obstacle::RouteFromRa) => Some(UplinkRoute {
+                    prefix: prefix(LEARNED),
+                    prefix_len: 64,
+                    table: 254,
+                }),
+                _ => None,
+            },
             foreign_ras: self.foreign,
         }
     }

@@ -122,7 +122,7 @@ impl Link {
     }
 }
 
-fn secs(seconds: u64) -> Duration {
+pub(crate) fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
@@ -130,11 +130,11 @@ fn source(text: &str) -> Ipv6Addr {
     text.parse().unwrap()
 }
 
-fn prefix(number: u16) -> Prefix64 {
+pub(crate) fn prefix(number: u16) -> Prefix64 {
     Prefix64::of(Ipv6Addr::new(0x2001, 0xdb8, number, 0, 0, 0, 0, 1))
 }
 
-fn on_link(number: u16, valid: u32, preferred: u32) -> PrefixInformation {
+pub(crate) fn on_link(number: u16, valid: u32, preferred: u32) -> PrefixInformation {
     PrefixInformation {
         prefix: prefix(number),
         valid: Lifetime::from_bits(valid),
