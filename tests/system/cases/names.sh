@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # Whatever characters a name holds, the rule, the switch, status and check mean the same instance by it, or none.
-# The kernel itself refuses a slash, a colon, white space, and a per cent sign.
+# The kernel refuses a slash, a colon, white space and a per cent sign; udev renames what holds bytes above 127.
 
 # shellcheck disable=SC1003,SC2016 # they are to be as they are
-names=("q'1" 'q"2' 'q\3' 'q$4' 'q6\' 'q;7' 'qé8' "q'9'" 'q"10"' 'q\x2d11' 'q`12' 'q#13' 'q{14}' '"15"' "'16'" '\17' 'q-,18')
+names=("q'1" 'q"2' 'q\3' 'q$4' 'q6\' 'q;7' 'q=8' "q'9'" 'q"10"' 'q\x2d11' 'q`12' 'q#13' 'q{14}' '"15"' "'16'" '\17' 'q-,18')
 
 # number NAME: as each ends with, for the /64 of its guest.
 number() {
