@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What ns-smoke.sh and demo.sh share: a router and a guest in network namespaces, and the link between them.
 # Each defines router and guest, which run a command in the one or the other.
+# shellcheck disable=SC2034  # its readers use what is set here
 
 TAP=tap-vm-1
 PATTERN='^tap-vm-[0-9]+$'
@@ -28,7 +29,7 @@ make_link() {
     router ip link set lo up
     guest ip link set lo up
     router ip link add "$TAP" type veth peer name eth0 netns "$1"
-    router sysctl -qw "net.ipv6.conf.$TAP.forwarding=1"
+    router sysctl -qw "net.ipv6.conf.all.forwarding=1"
     router ip address add "${PREFIX}1/64" dev "$TAP"
 }
 
