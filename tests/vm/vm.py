@@ -102,7 +102,7 @@ class Story(Checks):
         off = watch.wait(lambda: not watch.has_carrier and watch.carrier[-1][0], 10)
         self.check(off and self.daemon.poll() is None, f"{title}: no carrier, and the daemon waits")
 
-    def log_text(self):
+    def text(self):
         with open(self.log, encoding="utf-8", errors="replace") as file:
             return file.read()
 
