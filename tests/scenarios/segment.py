@@ -2,19 +2,8 @@
 
 import time
 
-from stage import (
-    MAX_INTERVAL,
-    PREFIX,
-    ROUTER_MAC,
-    STABLE,
-    Node,
-    advertisements,
-    check,
-    configured,
-    scenario,
-    veth,
-    wait,
-)
+from lab.links import PREFIX, ROUTER_MAC
+from scenarios.stage import MAX_INTERVAL, STABLE, Node, advertisements, check, configured, scenario, veth, wait
 
 
 class Segment:
