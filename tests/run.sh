@@ -63,7 +63,8 @@ check_scripts() {
 
 echo "== set-up"
 install_tools rdisc6=ndisc6 dnsmasq=dnsmasq-base dhcpcd=dhcpcd-base kea-dhcp6=kea-dhcp6-server \
-    dh=debhelper dpkg-buildpackage=dpkg-dev strace=strace qemu-system-x86_64=qemu-system-x86 cpio=cpio xz=xz-utils g++=g++
+    dh=debhelper dpkg-buildpackage=dpkg-dev strace=strace qemu-system-x86_64=qemu-system-x86 cpio=cpio xz=xz-utils g++=g++ \
+    ovs-dpctl=openvswitch-switch
 install_tools man=man-db groff=groff-base mandoc=mandoc zsh=zsh fish=fish
 install_tools ip=iproute2 unshare=util-linux tcpdump=tcpdump nft=nftables radvd=radvd \
     jq=jq ping=iputils-ping sysctl=procps promtool=prometheus script=bsdutils shellcheck=shellcheck python3=python3

@@ -30,12 +30,12 @@ pub const IFA_F_DEPRECATED: u32 = 1 << 5;
 pub const IFA_F_TENTATIVE: u32 = 1 << 6;
 /// The valid lifetime is infinite.
 pub const IFA_F_PERMANENT: u32 = 1 << 7;
-/// The kernel makes temporary addresses beside it (RFC 8981).
+/// The kernel makes temporary addresses of its prefix (RFC 8981).
 pub const IFA_F_MANAGETEMPADDR: u32 = 1 << 8;
-/// Who made it sees to the route for its prefix.
+/// The kernel adds no route for its prefix: whoever added the address does.
 pub const IFA_F_NOPREFIXROUTE: u32 = 1 << 9;
 
-/// The kernel made it of a Router Advertisement (`IFAPROT_KERNEL_RA`).
+/// The kernel made it from a Router Advertisement (`IFAPROT_KERNEL_RA`).
 pub const IFAPROT_KERNEL_RA: u8 = 2;
 
 /// The interface's state as read from the kernel at one moment.
@@ -50,14 +50,14 @@ pub struct Link {
     pub flags: u32,
     /// The link type.
     pub hardware: Hardware,
-    /// The index of the bridge, bond or the like that takes what arrives on the
-    /// interface. A VRF takes nothing away from it and is not meant.
+    /// The index of the bridge, bond, team or Open vSwitch that the interface is a
+    /// port of, and that takes all received frames. Not a VRF, which does not.
     pub port_of: Option<u32>,
     /// How often the carrier has come up (`IFLA_CARRIER_UP_COUNT`).
     pub carrier_ups: u32,
     /// The IPv6 settings; `None` if the kernel does not run IPv6 on the interface.
     pub ipv6: Option<Ipv6Settings>,
-    /// Whether the host forwards what arrives on the interface, by `all.forwarding`
+    /// Whether the host forwards packets received on the interface: `all.forwarding`,
     /// or the interface's `force_forwarding`.
     pub host_forwards: bool,
     /// All IPv6 addresses of the interface.
@@ -83,8 +83,8 @@ pub struct UplinkRoute {
 }
 
 impl UplinkRoute {
-    /// Nobody, let alone a guest, has a shorter prefix than this, so a route to
-    /// one leads to the world, as `2000::/3` and the halves `::/1` and `8000::/1` do.
+    /// No network has a shorter prefix than this, so a route to one serves as a
+    /// default route, as `2000::/3` and the halves `::/1` and `8000::/1` do.
     pub const SHORTEST_ASSIGNED: u8 = 16;
 
     /// Whether it serves as a default route.
@@ -107,10 +107,9 @@ impl fmt::Display for UplinkRoute {
     }
 }
 
-/// The table that `ip route` shows by itself.
 const RT_TABLE_MAIN: u32 = 254;
 
-/// What tells a link from every other one of this boot.
+/// What distinguishes a link from every other one since boot.
 ///
 /// Names, indices and inodes of namespaces are used again;
 /// `namespace_cookie` and `link_id` are not.
@@ -186,7 +185,7 @@ pub struct Address {
     /// The creation time in hundredths of a second since boot (`cstamp` of
     /// `struct ifa_cacheinfo`).
     pub created: u32,
-    /// `IFA_PROTO`: who made it; 0 if that is not known.
+    /// `IFA_PROTO`: the origin of the address; 0 if it is not known.
     pub protocol: u8,
 }
 
@@ -219,11 +218,12 @@ impl Address {
         }
     }
 
-    /// Whether it was made of a Router Advertisement that this host received.
+    /// Whether it was made from a Router Advertisement that this host received.
     ///
-    /// The kernel says so of those that it made itself. Of the programs that
-    /// read advertisements in its place, systemd-networkd and dhcpcd set both
-    /// flags on such an address, and never both on one that they delegate.
+    /// The kernel marks the addresses that it made itself. Of the programs that
+    /// process advertisements instead, systemd-networkd and dhcpcd set both flags
+    /// on such an address, and never both on an address of a delegated prefix.
+    /// `NetworkManager` sets no mark: only its routes show it.
     #[must_use]
     pub fn is_from_ra(&self) -> bool {
         const BY_A_PROGRAM: u32 = IFA_F_MANAGETEMPADDR | IFA_F_NOPREFIXROUTE;

@@ -157,6 +157,37 @@ fn link_local_address_is_a_duplicate() {
     assert_eq!(capture.ra_within(SOON).source.to_string(), "fe80::6");
 }
 
+/// What autora prints ends it, although any further address would be a duplicate, too.
+#[test]
+fn guest_claims_every_address() {
+    let lab = Lab::new();
+    let mut agent = lab.agent();
+    agent.defend_every_address();
+    let mut capture = lab.capture();
+    lab.router.run(&format!(
+        "ip -6 address flush dev {TAP}; {}; {}; {}",
+        sysctl("accept_dad", 1),
+        on_tap("add", "fe80::1/64"),
+        on_tap("add", OWN)
+    ));
+    let failed = |lab: &Lab| lab.router.run(&format!("ip -6 address show dev {TAP} dadfailed"));
+    lab.eventually("two duplicates", SOON, |lab| {
+        failed(lab).matches("inet6").count() == 2
+    });
+    let mut daemon = Autora::slow().start(&lab.router);
+    let who = "another node on the link answered for it (journalctl -k -g 'duplicate address' names its MAC address)";
+    let advised = |line: &str| line.rsplit_once(who).unwrap().1[2..].replace("ADDRESS", "2001:db8:1:1::1");
+    for what in [
+        "its link-local address fe80::1 is a duplicate",
+        "the address in 2001:db8:1:1::/64",
+    ] {
+        let line = daemon.expect_log(&[what, who], SOON);
+        capture.assert_silent_for(ms(300));
+        lab.router.run(&advised(&line));
+    }
+    assert_eq!(capture.ra_within(SOON).source.to_string(), "fe80::2");
+}
+
 #[test]
 fn no_prefix_of_64_bits() {
     let broken = format!(

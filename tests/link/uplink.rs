@@ -2,10 +2,12 @@
 
 use std::process::Stdio;
 
+use nix::sys::signal::Signal;
+
 use crate::eligibility::{resyncing, sysctl, waits};
 use crate::harness::capture::{Frame, wall_clock};
 use crate::harness::lab::{GUEST_LL, PREFIX, scratch};
-use crate::harness::{Autora, GUEST, Lab, MIN_DELAY_BETWEEN_RAS, NOISE, Rs, SOON, TAP, ms, secs};
+use crate::harness::{Autora, GUEST, Lab, MIN_DELAY_BETWEEN_RAS, NOISE, Ra, Rs, SOON, TAP, ms, secs};
 use crate::status::instance;
 
 /// Another interface, which may have a default route.
@@ -160,36 +162,57 @@ fn default_route_is_replaced_by_one_elsewhere() {
     );
 }
 
+/// Before it forwards, the router's kernel makes an address of an advertisement
+/// that comes from the guest's end. Then it forwards.
+fn learns_an_address_and_forwards(lab: &Lab) {
+    lab.router
+        .run(&[sysctl("forwarding", 0), sysctl("accept_ra", 1)].join("; "));
+    lab.guest.run(&format!(
+        "echo 1 >/proc/sys/net/ipv6/conf/{GUEST}/forwarding
+         ip address add 2001:db8:78::1/64 dev {GUEST} nodad"
+    ));
+    let advertiser = Autora::fast()
+        .set("interface", GUEST)
+        .set("interface-regex", ".*")
+        .start(&lab.guest);
+    lab.eventually("an address by an advertisement", SOON, |lab| {
+        let routes = lab.router.run("ip -6 address; ip -6 route show default");
+        routes.contains("inet6 2001:db8:78:") && routes.contains("proto ra")
+    });
+    advertiser.signal(Signal::SIGKILL);
+    lab.router.run(&sysctl("forwarding", 1));
+    assert_eq!(lab.router.run("ip -6 route show default"), "");
+}
+
 /// A host that lives on its provider's advertisements, and something turns
 /// forwarding on: the kernel drops the default route and keeps the address.
 #[test]
 fn address_from_an_advertisement_of_another_router() {
     let lab = Lab::new();
-    lab.router.run(&format!(
-        "ip address del 2001:db8:1:1::1/64 dev {TAP}; {}; {}",
-        sysctl("forwarding", 0),
-        sysctl("accept_ra", 1)
-    ));
-    lab.guest.run(&format!(
-        "echo 1 >/proc/sys/net/ipv6/conf/{GUEST}/forwarding
-         ip address add 2001:db8:78::1/64 dev {GUEST} nodad"
-    ));
-    let provider = Autora::fast()
-        .set("interface", GUEST)
-        .set("interface-regex", ".*")
-        .start(&lab.guest);
-    lab.eventually("an address from the provider", SOON, |lab| {
-        let routes = lab.router.run("ip -6 address; ip -6 route show default");
-        routes.contains("inet6 2001:db8:78:") && routes.contains("proto ra")
-    });
-    lab.router.run(&sysctl("forwarding", 1));
-    assert_eq!(lab.router.run("ip -6 route show default"), "");
-    let capture = lab.capture();
+    lab.router
+        .run(&format!("ip address del 2001:db8:1:1::1/64 dev {TAP}"));
+    learns_an_address_and_forwards(&lab);
+    let mut capture = lab.capture();
     let mut daemon = Autora::fast().start(&lab.router);
     daemon.expect_log(&["2001:db8:78::ff:fe00:1", "Router Advertisement"], SOON);
-    drop(provider);
-    let is_ours = |frame: &Frame| frame.is_ra() && frame.bytes[6..12] == [2, 0, 0, 0, 0, 1];
-    assert!(capture.frame_within(secs(6), is_ours).is_none());
+    capture.assert_silent_for(secs(6));
+}
+
+/// What the guest made is neither served nor in the way of the operator's /64:
+/// what is printed removes it, and nothing else.
+#[test]
+fn address_from_an_advertisement_of_the_guest() {
+    let lab = Lab::new();
+    learns_an_address_and_forwards(&lab);
+    let mut capture = lab.capture();
+    let mut daemon = Autora::fast().start(&lab.router);
+    let line = daemon.expect_log(&["2001:db8:78::ff:fe00:1", "on a guest's link, "], SOON);
+    let (_, command) = line.split_once("on a guest's link, ").unwrap();
+    lab.router.run(&command.replace("INTERFACE", TAP));
+    assert_eq!(capture.ra_within(SOON).prefix, PREFIX);
+    let _ = capture.ra_within(SOON);
+    let foreign = |ra: &Ra| ra.prefix != PREFIX;
+    assert!(!capture.ras().iter().any(foreign), "{:#?}", capture.ras());
 }
 
 /// As systemd-networkd 252 and dhcpcd 9.4 write them, who tell the kernel not

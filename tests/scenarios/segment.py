@@ -1,9 +1,10 @@
 """A shared segment: several guests behind one bridge, autora on the bridge interface."""
 
+import re
 import time
 
 from lab.links import PREFIX, ROUTER_MAC
-from scenarios.stage import MAX_INTERVAL, STABLE, Node, advertisements, check, configured, scenario, veth, wait
+from scenarios.stage import MAX_INTERVAL, STABLE, Node, advertisements, check, configured, say, scenario, veth, wait
 
 
 class Segment:
@@ -78,3 +79,45 @@ def bridge_no_carrier():
 
 def sent_by(node, ifname):
     return node.net.ip_json("-s", "link", "show", "dev", ifname)[0]["stats64"]["tx"]["packets"]
+
+
+@scenario("bridge-mac", 7, "the bridge's MAC address changes as a port leaves: how long its guest loses its router", 90)
+def bridge_mac():
+    host, guest, nowhere = Node("host", forwarding=True), Node("guest"), Node("nowhere")
+    host.ip(f"addr add {STABLE}/128 dev lo", "link add br0 type bridge", "link set br0 up", f"addr add {PREFIX}1/64 dev br0")
+    # A bridge without an address of its own has the lowest one of its ports.
+    macs = [f"02:00:5e:00:09:{last}" for last in ("10", "20", "30")]
+    for port, mac, node in zip(("low", "middle", "vnet0"), macs, (nowhere, nowhere, guest)):
+        veth(host, port, node, "eth0" if node is guest else f"{port}-end", mac)
+        host.ip(f"link set {port} master br0")
+    host.autora("br0", min_ra_interval="150s", max_ra_interval="200s", router_lifetime="600s", pio_valid_lifetime="1200s",
+                pio_preferred_lifetime="900s")
+    configured(guest, "eth0", PREFIX)
+    dump = guest.tcpdump("eth0", "icmp6 and ip6[40] == 134")
+    ping = guest.start("ping", "-6", "-n", "-D", "-i", "0.1", STABLE)
+    for notify, port, mac, bound in ((1, "low", macs[1], 2), (0, "middle", macs[2], 60)):
+        host.sysctl("conf/br0/ndisc_notify", notify)
+        since = time.time()
+        wait(
+            "3 s have passed since the last advertisement",
+            lambda: time.time() > max([since, *(ra["time"] for ra in advertisements(dump))]) + 3.2,
+            8,
+        )
+        began = time.time()
+        host.ip(f"link del {port}")
+        told = wait(
+            "an advertisement from the new address",
+            lambda: [ra["time"] - began for ra in advertisements(dump) if ra["time"] > began and ra["mac"] == mac],
+            2,
+        )
+        check(told[0] < 0.5, f"advertised after {told[0]:.2f} s")
+        # The guest has to try the old address first.
+        wait("answers come again", lambda: answers(ping, began + 0.5), bound)
+        times = [began, *answers(ping, began)]
+        lost = max(after - before for before, after in zip(times, times[1:]))
+        say(f"  ndisc_notify={notify}: advertised after {told[0]:.3f} s, the router is back after {lost:.1f} s")
+
+
+def answers(ping, since):
+    """When ping had answers, later than a time."""
+    return [when for when in map(float, re.findall(r"\[([0-9.]+)\] 64 bytes", ping.text())) if when > since]

@@ -17,10 +17,11 @@ if [ ! -d "$root" ]; then
         cat "$cache/$suite.log" >&2
         exit 1
     }
-    # What would touch the host, or only costs time.
+    # What would touch the host or the cases' interfaces, or only costs time.
     for unit in systemd-udev-trigger.service systemd-udev-settle.service systemd-sysctl.service \
         systemd-modules-load.service kmod-static-nodes.service systemd-remount-fs.service \
-        systemd-networkd.service systemd-timesyncd.service getty.target console-getty.service \
+        systemd-networkd.service NetworkManager.service radvd.service systemd-timesyncd.service getty.target \
+        console-getty.service \
         apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer \
         systemd-tmpfiles-clean.timer; do
         ln -sf /dev/null "$root.new/etc/systemd/system/$unit"

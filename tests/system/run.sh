@@ -87,7 +87,7 @@ run_suite() {
 
 # Containers mostly wait, so that the suites run side by side; an emulated machine wants a processor for itself.
 for suite in "${suites[@]}"; do
-    plain=$(as_root ./root.sh "$suite")
+    plain=$(as_root ./root.sh "$suite" network-manager radvd)
     install_over_root "$plain" "$work/$suite"
     echo "0 1" >"$work/$suite.count"
     run_suite "$suite" "$plain" > >(sed -u "s/^/$suite  /") 2>&1 &

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Makes the guest: Debian's cloud kernel, and an initramfs of busybox, autora and the two scripts beside this one.
-# Prints the directory that holds `vmlinuz` and `initramfs`. The packages are fetched once and unpacked into the
-# cache, not installed. Needs root.
+# Makes the guest: Debian's cloud kernel, and an initramfs of busybox, autora, the scripts beside this one, and this
+# machine's iproute2 and ovs-dpctl. Prints the directory that holds `vmlinuz` and `initramfs`. The packages are fetched
+# once and unpacked into the cache, not installed. Needs root.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${AUTORA_TEST_CACHE:-/var/cache/autora-tests}
 # Counted up when the part that is kept changes.
-image=$cache/vm-1
+image=$cache/vm-2
 
 # The package that the metapackage stands for at the moment.
 kernel_package() {
@@ -47,17 +47,28 @@ if [ ! -d "$image" ]; then
     version=$(ls "$root/lib/modules")
     # Debian 13 compresses modules.
     find "$root/lib/modules" -name '*.ko.xz' -exec xz --decompress {} +
-    # What the network card needs, each module behind those that it depends on.
-    "$new/image/busybox" depmod -n -b "$new/$root" "$version" 2>/dev/null |
-        awk -F '[: ]+' '/\/virtio_(net|pci)\.ko:/ { for (i = NF; i; i--) if ($i && !seen[$i]++) print $i }' |
-        while read -r module; do
-            cp "$root/lib/modules/$version/$module" image/modules/
-            basename "$module"
-        done >image/modules/order
-    if ! grep -q virtio_net image/modules/order; then
-        echo "no virtio_net among the modules of $kernel" >&2
-        exit 1
-    fi
+    # modules FILE NAME...: copies them; FILE gets their order, each behind those that it depends on.
+    modules() {
+        list=image/modules/$1
+        shift
+        "$new/image/busybox" depmod -n -b "$new/$root" "$version" 2>/dev/null |
+            awk -F '[: ]+' -v names=" $* " '
+                match($1, "[^/]+$") && index(names, " " substr($1, RSTART, RLENGTH - 3) " ") {
+                    for (i = NF; i; i--) if ($i && !seen[$i]++) print $i
+                }' |
+            while read -r module; do
+                cp "$root/lib/modules/$version/$module" image/modules/
+                basename "$module"
+            done >"$list"
+        for name; do
+            if ! grep -qx "$name.ko" "$list"; then
+                echo "no $name among the modules of $kernel" >&2
+                exit 1
+            fi
+        done
+    }
+    modules card virtio_net virtio_pci
+    modules kinds veth bridge vrf bonding team openvswitch macvlan 8021q
     mv image "$image"
     cd /
 fi
@@ -65,18 +76,23 @@ fi
 # The initramfs holds the scripts and autora as they are now.
 tree=$(mktemp -d)
 trap 'rm -rf "$tree" ${new:+"$new"}' EXIT
-mkdir "$tree/bin" "$tree/dev" "$tree/proc" "$tree/sys"
+mkdir "$tree/bin" "$tree/host" "$tree/dev" "$tree/proc" "$tree/sys"
 cp "$image/busybox" "$tree/bin/busybox"
 ln -s busybox "$tree/bin/sh"
 cp -r "$image/modules" "$tree/modules"
-install -m 755 "$here/init" "$here/router" "$tree"
-autora=${AUTORA:-$here/../../target/release/autora}
-cp "$autora" "$tree/bin/autora"
-# Its loader and libraries, if it is not static.
-ldd "$autora" 2>/dev/null | grep -o '/[^ ]*' | while read -r library; do
-    mkdir -p "$tree${library%/*}"
-    cp -L "$library" "$tree$library"
-done
+install -m 755 "$here/init" "$here/router" "$here/kinds" "$tree"
+# program FILE DIRECTORY: copies it, with its loader and libraries if it is not static.
+program() {
+    cp "$1" "$tree$2/"
+    ldd "$1" 2>/dev/null | grep -o '/[^ ]*' | while read -r library; do
+        mkdir -p "$tree${library%/*}"
+        cp -L "$library" "$tree$library"
+    done
+}
+program "${AUTORA:-$here/../../target/release/autora}" /bin
+# busybox has an `ip` of its own, which its shell prefers.
+program "$(command -v ip)" /host
+program "$(command -v ovs-dpctl)" /host
 (cd "$tree" && find . | cpio --quiet --create --format=newc) | gzip -1 >"$image/initramfs.new"
 mv "$image/initramfs.new" "$image/initramfs"
 echo "$image"

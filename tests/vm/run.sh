@@ -3,7 +3,7 @@
 #
 #   tests/vm/run.sh        ends with 'N passed, N failed'
 #
-# Needs root, Python 3.11, iproute2, and Debian's qemu-system-x86, cpio and xz-utils. AUTORA names another binary than
+# Needs root, Python 3.11, iproute2, and Debian's qemu-system-x86, cpio, xz-utils and openvswitch-switch. AUTORA names another binary than
 # target/release/autora, AUTORA_TEST_CACHE another place than /var/cache/autora-tests for the guest's kernel.
 set -eu
 

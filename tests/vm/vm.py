@@ -14,7 +14,7 @@ from lab import codec
 from lab.checks import Checks
 from lab.namespace import Namespace
 from lab.process import AUTORA, die_with_parent
-from vm import clock
+from vm import clock, kinds
 from vm.machine import Machine
 from vm.watch import Watch
 
@@ -164,6 +164,7 @@ def main():
             if story.failed:
                 print(story.text())
     clock.tell_it(story, sys.argv[1])
+    kinds.tell_it(story, sys.argv[1])
     return story.close()
 
 

@@ -44,7 +44,7 @@ impl Verdict {
 pub struct AdvertisingBasis {
     /// The valid link-local address to send from.
     pub source: Ipv6Addr,
-    /// With the link-layer address: hosts know a router by that one too.
+    /// With the link-layer address, which hosts also remember of a router.
     pub hardware: Hardware,
     /// The count of carrier gains: a guest may have restarted in between.
     pub carrier_ups: u32,
@@ -97,7 +97,7 @@ fn basis(
     if !has(IFF_MULTICAST) {
         return Err(Reason::NoMulticast);
     }
-    // Then nobody answers the guest that asks for its router's link-layer address.
+    // The guest cannot resolve its router's link-layer address.
     if has(IFF_NOARP) && link.hardware != Hardware::Bare {
         return Err(Reason::NoNeighbourDiscovery);
     }
@@ -114,7 +114,7 @@ fn basis(
         Some(route) => return Err(Reason::RouteFromRa(route)),
         None => {}
     }
-    // Another router is on the link, whatever became of its default route.
+    // Another router is on the link, even if its default route is gone.
     if let Some(learned) = link.addresses.iter().find(|a| a.is_from_ra()) {
         return Err(Reason::AddressFromRa(learned.local));
     }

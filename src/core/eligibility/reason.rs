@@ -16,7 +16,7 @@ pub enum Reason {
     Loopback,
     /// Neither Ethernet nor bare IP; the `ARPHRD_*` value.
     LinkType(u16),
-    /// A port of the bridge, bond or the like with this index.
+    /// A port of the bridge, bond, team or Open vSwitch with this index.
     Port(u32),
     /// Not `IFF_UP`.
     Down,
@@ -24,15 +24,15 @@ pub enum Reason {
     NoCarrier,
     /// Not `IFF_MULTICAST`.
     NoMulticast,
-    /// The kernel does no neighbour discovery on it, which its kind needs.
+    /// `IFF_NOARP`: the kernel does no neighbour discovery on a link that needs it.
     NoNeighbourDiscovery,
-    /// The kernel runs no IPv6 on it, as with an MTU below 1280.
+    /// The kernel does not run IPv6 on it, for example with an MTU below 1280.
     NoIpv6,
     /// `disable_ipv6` is set.
     Ipv6Disabled,
     /// It accepts Router Advertisements although it forwards: an uplink. The value of `accept_ra`.
     AcceptsRas(i32),
-    /// An IPv6 default route, or one that covers about as much, goes out of it: an uplink.
+    /// An IPv6 default route, or another very short prefix, goes out of it: an uplink.
     UplinkRoute(UplinkRoute),
     /// A route that was learned from a Router Advertisement goes out of it: an uplink.
     RouteFromRa(UplinkRoute),
@@ -119,9 +119,9 @@ impl Reason {
         }
     }
 
-    /// Whether it may end without any event of the kernel's: `accept_ra` and
-    /// `disable_ipv6` are settings whose change is not announced, and a
-    /// route that is replaced by one elsewhere is announced as that one.
+    /// Whether it may end without a kernel event. The kernel announces neither
+    /// changes of `accept_ra` and `disable_ipv6`, nor the removal of a route
+    /// that is replaced by one on another interface.
     #[must_use]
     pub fn may_end_unnoticed(&self) -> bool {
         matches!(

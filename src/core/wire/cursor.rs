@@ -17,7 +17,7 @@ impl<'a> Cursor<'a> {
         self.0
     }
 
-    /// The next `len` bytes; `None`, and nothing read, if there are fewer.
+    /// Reads `len` bytes. If there are fewer, reads nothing and returns `None`.
     pub(super) fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;

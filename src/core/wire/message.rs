@@ -10,7 +10,7 @@ use super::checksum::checksum;
 use super::cursor::Cursor;
 use super::{HOP_LIMIT, NEXT_HEADER_ICMPV6, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION};
 
-// Extension headers that a node passes over (RFC 8200, 4.1).
+// Extension headers that are skipped (RFC 8200, 4.1).
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const DESTINATION_OPTIONS: u8 = 60;
@@ -37,8 +37,8 @@ pub enum Message {
 pub enum Rejection {
     /// Shorter than its headers state or its type requires.
     Truncated,
-    /// Not IPv6 with `ICMPv6` behind the header and extension headers that a
-    /// node passes over; a fragment, even an atomic one (RFC 6980, 5), is such a packet.
+    /// Not IPv6, or not `ICMPv6` after the IPv6 header and the extension headers
+    /// that are skipped. Fragments, even atomic ones (RFC 6980, 5), are such packets.
     NotIcmpv6,
     /// Forwarded: the hop limit is not 255.
     HopLimit,
@@ -128,7 +128,7 @@ impl Message {
             return Err(Rejection::Source);
         }
 
-        let message = pass_extension_headers(next_header, payload)?;
+        let message = skip_extension_headers(next_header, payload)?;
         let mut body = Cursor::new(message);
         let [kind, code] = body.array().ok_or(Rejection::Truncated)?;
         let fixed = match kind {
@@ -155,20 +155,20 @@ impl Message {
     }
 }
 
-/// What stands behind the extension headers of a `payload` whose first header
-/// is of the kind `next_header` (RFC 8200, 4).
+/// The `ICMPv6` message after the extension headers of `payload`; `next_header` is
+/// the type of the first header in it (RFC 8200, 4).
 ///
 /// # Errors
-/// If it is no `ICMPv6` message, or a header is one that the packet's receiver
-/// does not pass over: each takes at least 8 bytes, which bounds the walk.
-fn pass_extension_headers(mut next_header: u8, payload: &[u8]) -> Result<&[u8], Rejection> {
+/// If there is no `ICMPv6` message, or a receiver would not skip one of the
+/// headers. Each takes at least 8 bytes, so the loop ends.
+fn skip_extension_headers(mut next_header: u8, payload: &[u8]) -> Result<&[u8], Rejection> {
     let mut rest = Cursor::new(payload);
     let mut is_first = true;
     while next_header != NEXT_HEADER_ICMPV6 {
         let kind = next_header;
-        // A hop-by-hop header anywhere else is an error (4.3).
-        let is_passed = kind == DESTINATION_OPTIONS || kind == ROUTING || kind == HOP_BY_HOP && is_first;
-        if !is_passed {
+        // A hop-by-hop header is allowed only in the first place (4.3).
+        let is_skipped = kind == DESTINATION_OPTIONS || kind == ROUTING || kind == HOP_BY_HOP && is_first;
+        if !is_skipped {
             return Err(Rejection::NotIcmpv6);
         }
         let [following, units] = rest.array().ok_or(Rejection::Truncated)?;
@@ -176,7 +176,7 @@ fn pass_extension_headers(mut next_header: u8, payload: &[u8]) -> Result<&[u8], 
             .take(6 + usize::from(units) * 8)
             .ok_or(Rejection::Truncated)?;
         let is_understood = if kind == ROUTING {
-            // With segments left it is on its way to another node (4.4).
+            // If segments are left, the packet is for another node (4.4).
             matches!(body, [_, 0, ..])
         } else {
             may_be_skipped(body)
@@ -189,8 +189,8 @@ fn pass_extension_headers(mut next_header: u8, payload: &[u8]) -> Result<&[u8], 
     Ok(rest.remaining())
 }
 
-/// Whether a node that knows none of these options goes on to the next header:
-/// the upper two bits of the type say what it does (RFC 8200, 4.2).
+/// Whether a node that knows none of these options skips them: the upper two
+/// bits of the type say what it does (RFC 8200, 4.2).
 fn may_be_skipped(options: &[u8]) -> bool {
     const PAD1: u8 = 0;
     let mut options = Cursor::new(options);

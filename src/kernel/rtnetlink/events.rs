@@ -101,8 +101,8 @@ impl AsFd for Events {
 /// A classic BPF program over a netlink message. Without it each of a thousand instances would wake for every event of
 /// every other interface.
 ///
-/// A route or a next hop that names another interface passes not: it can only
-/// end that the own one is an uplink.
+/// It does not pass a route or a next hop that names another interface: such an
+/// event cannot make the own interface an uplink, only end that.
 #[rustfmt::skip]
 fn filter(ifindex: u32) -> [SockFilter; 31] {
     // Offsets from the start of struct nlmsghdr.

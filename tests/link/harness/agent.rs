@@ -14,7 +14,7 @@ use std::time::Duration;
 use nix::cmsg_space;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recvmsg,
+    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recv, recvmsg,
     sendto, setsockopt, socket, sockopt,
 };
 use nix::sys::time::TimeSpec;
@@ -23,6 +23,7 @@ use super::Rs;
 use super::capture::wall_clock;
 use super::feed::Feed;
 use super::namespace::Namespace;
+use super::solicitation::defend;
 
 /// The agent's lines start with this; all others are libtest's.
 pub const MARK: &str = "agent: ";
@@ -78,6 +79,11 @@ impl Agent {
     /// Sends a frame once on each interface whose name starts with the agent's.
     pub fn send_on_each(&mut self, frame: &[u8]) {
         assert_eq!(self.request(&format!("each {}", to_hex(frame))), "sent");
+    }
+
+    /// From now on it claims every address that somebody asks for.
+    pub fn defend_every_address(&mut self) {
+        assert_eq!(self.request("defend"), "defends");
     }
 
     /// Takes an abstract socket name, as a stream and as a datagram socket.
@@ -139,6 +145,14 @@ fn serve() {
                 }
                 println!("{MARK}sent");
             }
+            ["defend"] => {
+                let (from, to) = (
+                    packet_socket(Some(SockProtocol::EthAll)),
+                    link_address(&interface),
+                );
+                std::thread::spawn(move || defend_every_address(&from, &to));
+                println!("{MARK}defends");
+            }
             ["squat", name] => {
                 let address = SocketAddr::from_abstract_name(name).unwrap();
                 let stream = UnixListener::bind_addr(&address);
@@ -180,6 +194,16 @@ fn send_frames(interface: &str, count: u32, frame: &[u8]) {
     let socket = packet_socket(None);
     for _ in 0..count {
         sendto(socket.as_raw_fd(), frame, &to, MsgFlags::empty()).unwrap();
+    }
+}
+
+fn defend_every_address(socket: &OwnedFd, to: &LinkAddr) {
+    let mut buffer = [0; 2048];
+    loop {
+        let length = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()).unwrap_or(0);
+        if let Some(answer) = buffer.get(..length).and_then(defend) {
+            sendto(socket.as_raw_fd(), &answer, to, MsgFlags::empty()).unwrap();
+        }
     }
 }
 

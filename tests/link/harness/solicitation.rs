@@ -12,7 +12,7 @@ pub const SLLAO: [u8; 8] = [1, 1, 2, 0, 0, 0, 0, 2];
 
 #[derive(Clone)]
 pub struct Rs {
-    /// 133, or 134 for a guest that claims to be a router.
+    /// 133, 134 for a guest that claims to be a router, or 136 for one that claims an address.
     pub kind: u8,
     pub source: Ipv6Addr,
     pub destination: Ipv6Addr,
@@ -73,6 +73,27 @@ impl Rs {
         frame.extend(payload);
         frame
     }
+}
+
+/// The frame in which a node answers that it has the address that `frame` asks
+/// for in duplicate address detection (RFC 4862, 5.4.4); `None` if it does not.
+pub fn defend(frame: &[u8]) -> Option<Vec<u8>> {
+    let is_detection = frame.get(12..14)? == [0x86, 0xdd]
+        && frame.get(20) == Some(&58)
+        && frame.get(54) == Some(&135)
+        && frame.get(22..38)? == [0; 16];
+    let target = frame.get(62..78)?;
+    let advertisement = Rs {
+        kind: 136,
+        source: <[u8; 16]>::try_from(target).ok()?.into(),
+        destination: Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1),
+        // The override flag.
+        reserved: [0x20, 0, 0, 0],
+        // Target Link-Layer Address.
+        options: [target, &[2, 1], &GUEST_MAC].concat(),
+        ..Rs::default()
+    };
+    is_detection.then(|| advertisement.frame())
 }
 
 /// RFC 4443, 2.3, with the pseudo-header of RFC 8200, 8.1.

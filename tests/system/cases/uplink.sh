@@ -58,7 +58,52 @@ case_a_static_default_route_makes_an_uplink_as_well() {
     ip -6 route show default dev up0 | grep -q 'via fe80::1'
 }
 
+# NetworkManager makes addresses of advertisements itself, and does not tell the kernel where they are from. When the
+# provider's router is no default router any more, the route to its prefix shows it.
+case_what_networkmanager_learned_from_advertisements_makes_an_uplink() {
+    ip link add up1 type veth peer name u2 netns upstream
+    ip netns exec upstream sh -c 'echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
+    ip -n upstream addr add 2001:db8:77::1/64 dev u2 nodad
+    ip -n upstream link set u2 up
+    provider 1800
+    ip netns exec upstream radvd --nodaemon --config /tmp/radvd.conf --pidfile /tmp/radvd.pid 2>/tmp/radvd &
+    # All that autora sends there.
+    ip netns exec upstream tcpdump --immediate-mode -l -n -i u2 \
+        "icmp6 and ip6[40] == 134 and ether src $(cat /sys/class/net/up1/address)" 2>/tmp/tcpdump2 >>/tmp/leaks &
+    until_true 5 grep -q listening /tmp/tcpdump2
+    disown -a
+
+    cd /etc/NetworkManager || fail "NetworkManager is not installed"
+    printf '%s\n' '[keyfile]' 'unmanaged-devices=*,except:interface-name:up1' \
+        '[device]' match-device=interface-name:up1 managed=1 >conf.d/up1.conf
+    printf '%s\n' '[connection]' id=up1 type=ethernet interface-name=up1 '[ipv4]' method=disabled \
+        '[ipv6]' method=auto >system-connections/up1.nmconnection
+    chmod 600 system-connections/up1.nmconnection
+    rm /etc/systemd/system/NetworkManager.service
+    systemctl daemon-reload
+    systemctl start NetworkManager.service
+    until_true 20 says_of_up1 'an IPv6 default route goes out of it'
+    provider 0
+    pkill -HUP -x radvd
+    until_true 20 says_of_up1 'the route 2001:db8:77::/64 table main out of it comes from a Router Advertisement'
+    ip -6 addr show dev up1 -tentative | grep -q ' 2001:db8:77:'
+    # Longer than the interval that it would advertise at.
+    sleep 5
+    echo "note: $(NetworkManager --version): $(ip -6 addr show dev up1 | grep -o '2001:db8:77:.*'); $(
+        ip -6 route show dev up1 | grep 2001:db8:77:)"
+    systemctl stop NetworkManager.service
+    says_of_up1 'comes from a Router Advertisement'
+    systemctl stop autora@up1.service
+}
+provider() {
+    printf '%s\n' 'interface u2 { AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4;' \
+        "AdvDefaultLifetime $1; prefix 2001:db8:77::/64 { AdvOnLink on; AdvAutonomous on; }; };" >/tmp/radvd.conf
+}
+says_of_up1() {
+    systemctl show --value -p StatusText autora@up1.service | grep -q "$1"
+}
+
 case_nothing_ever_left_the_uplink() {
     [ ! -s /tmp/leaks ] || fail "advertised on the uplink: $(cat /tmp/leaks)"
-    kill "$(pgrep -x tcpdump)"
+    pkill -x tcpdump
 }

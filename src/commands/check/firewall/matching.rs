@@ -1,5 +1,4 @@
-//! Whether a packet matches, in a logic of three values: what is not known
-//! for sure is never taken for the one or the other.
+//! Whether a packet matches a rule, in three-valued logic.
 
 use std::net::Ipv6Addr;
 use std::ops::{Not, RangeInclusive};
@@ -8,23 +7,19 @@ use serde_json::Value;
 
 use super::packet::{Datum, Packet, network, the_only};
 
-/// As it is, and in the byte order in which nft 1.0.6 lists it on most
-/// machines. No protocol has the other number.
+/// In host byte order, and swapped, as nft 1.0.6 lists it on little-endian
+/// machines. No protocol has the swapped number.
 const ETH_P_IPV6: [u128; 2] = [0x86dd, 0xdd86];
 
-/// An answer that may be open.
+/// A truth value that may be unknown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Truth {
-    /// It is not so.
     No,
-    /// It cannot be told.
     Perhaps,
-    /// It is so.
     Yes,
 }
 
 impl Truth {
-    /// Both.
     #[must_use]
     pub(super) fn and(self, other: Self) -> Self {
         match (self, other) {
@@ -92,8 +87,8 @@ pub(super) fn holds(statement: &Value, packet: &Packet) -> Truth {
     }
 }
 
-/// Whether the packet has what the expression is about. If not, the rule does
-/// not match, whatever the comparison.
+/// Whether the packet has the field that the expression names. Without it no
+/// comparison matches.
 fn exists(left: &Value, packet: &Packet) -> Truth {
     if let Some(("concat", parts)) = the_only(left) {
         let parts = parts.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -108,8 +103,8 @@ fn exists(left: &Value, packet: &Packet) -> Truth {
     }
 }
 
-/// Whether the value of the expression `left` is `right`, or in the set that
-/// `right` is.
+/// Whether the value of the expression `left` equals `right`, or is an element
+/// of it if `right` is a set.
 pub(super) fn equals(left: &Value, right: &Value, packet: &Packet) -> Truth {
     match the_only(right) {
         Some(("set", Value::Array(elements))) => {
@@ -117,7 +112,7 @@ pub(super) fn equals(left: &Value, right: &Value, packet: &Packet) -> Truth {
             return elements.iter().fold(Truth::No, any);
         }
         Some(("elem", Value::Object(element))) => {
-            // Further statements of an element, such as a limit, decide as well.
+            // An element may also have a statement, such as a limit, on which the match depends.
             let is_plain = |key: &String| matches!(key.as_str(), "val" | "comment" | "counter");
             return match element.get("val") {
                 Some(value) if element.keys().all(is_plain) => equals(left, value, packet),
@@ -149,7 +144,7 @@ pub(super) fn equals(left: &Value, right: &Value, packet: &Packet) -> Truth {
     }
 }
 
-/// The numbers that a value, a prefix or a range stands for.
+/// The range of numbers that a value, a prefix or a range covers.
 fn numbers(right: &Value) -> Option<RangeInclusive<u128>> {
     match the_only(right) {
         Some(("prefix", prefix)) => {
@@ -175,8 +170,8 @@ fn is_within(is: &RangeInclusive<u128>, wanted: &RangeInclusive<u128>) -> Truth 
     }
 }
 
-/// A name at the end of which a star stands for the rest. A set that has a
-/// name itself may hold anything; a backslash takes a star's meaning away.
+/// Compares names; a `*` at the end of `pattern` matches the rest. The content
+/// of a named set (`@`) is unknown, and a backslash may escape the `*`.
 fn equals_name(is: &str, pattern: &str) -> Truth {
     if pattern.starts_with('@') || pattern.contains('\\') {
         return Truth::Perhaps;
@@ -189,7 +184,7 @@ fn equals_name(is: &str, pattern: &str) -> Truth {
     .into()
 }
 
-/// `in`, as for the flags of `ct state`.
+/// The operator `in`, as on the flags of `ct state`.
 fn has_bit_of(datum: &Datum, right: &Value) -> Truth {
     let flags: Option<u128> = match right.as_array() {
         Some(flags) => flags
@@ -205,7 +200,7 @@ fn has_bit_of(datum: &Datum, right: &Value) -> Truth {
     }
 }
 
-/// A number or an address; IPv4 addresses are not comparable with ours.
+/// A number, or an IPv6 address as one.
 fn number(value: &Value) -> Option<u128> {
     match value.as_u64() {
         Some(number) => Some(number.into()),

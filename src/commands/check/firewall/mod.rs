@@ -1,11 +1,11 @@
-//! Firewall rules that drop what the guest and this host must tell each other.
+//! Firewall rules that drop packets between the guest and this host.
 //!
-//! autora's packet socket stands outside of the IPv6 stack. What it sends
-//! passes the egress hook of the device alone, what it hears no hook at all;
-//! on a bridge both pass the hooks of the bridge family as well. The rest of
-//! neighbour discovery is the kernel's, and passes all hooks.
+//! autora's packet socket bypasses the IPv6 stack. Packets that it sends pass
+//! only the device's egress hook, and packets that it receives pass no hook; on
+//! a bridge, both also pass the hooks of the bridge family. The kernel handles
+//! the rest of neighbour discovery, which passes all hooks.
 //!
-//! What a rule does is told only where it is certain; else it "may".
+//! Where the effect of a rule depends on something unknown, it "may" drop.
 
 mod matching;
 mod packet;
@@ -25,47 +25,45 @@ use crate::systemd::subprocess::{NoAnswer, ask};
 use matching::Truth;
 use packet::{Interface, Packet, Payload, ct_state, network};
 use ruleset::{Chain, ChainName, Ruleset};
-use walk::{Fates, Outcome, Place, fates};
+use walk::{Outcome, Outcomes, Place, outcomes};
 
 const NEIGHBOUR_SOLICITATION: u8 = 135;
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
-/// What a guest does if it does anything.
+/// The port of the example connection.
 const HTTPS: u16 = 443;
-/// In front of it a packet belongs to no connection yet (`NF_IP6_PRI_CONNTRACK`).
+/// Chains with a lower priority are before connection tracking (`NF_IP6_PRI_CONNTRACK`).
 const TRACKING: i64 = -200;
-/// From such a port (RFC 6335, 6).
+/// Its other port, a dynamic one (RFC 6335, 6).
 const EPHEMERAL: u16 = 50_000;
 const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
-/// The rules of this network namespace, or why they are not known.
+/// The rules of this network namespace, or a finding that says why they are unknown.
 pub(super) struct Firewall(Result<Rules, Finding>);
 
 struct Rules {
     ruleset: Ruleset,
-    /// The same as an operator knows it.
+    /// The same in nft's own syntax.
     text: String,
 }
 
-/// The interface for which the rules are gone through.
+/// The interface for which the rules are evaluated.
 pub(super) struct Subject<'a> {
-    /// Its name.
     pub name: &'a IfName,
-    /// Whether it is a bridge.
     pub is_bridge: bool,
-    /// An address as the guest has it.
+    /// An address that the guest may have; `None` if no prefix is advertised.
     pub guest: Option<Ipv6Addr>,
-    /// Where the host's default route leads.
+    /// The interface of the host's default route.
     pub uplink: Option<&'a IfName>,
 }
 
 impl Firewall {
-    /// Lists the rules.
+    /// Reads the rules with `nft`.
     #[must_use]
     pub(super) fn read() -> Self {
         Self(read())
     }
 
-    /// What concerns no interface: what was not looked at.
+    /// Findings on the whole host: rules that were not checked.
     pub(super) fn shared(&self) -> Vec<Finding> {
         let legacy = fs::read_to_string("/proc/net/ip6_tables_names").unwrap_or_default();
         let legacy = (!legacy.trim().is_empty()).then(|| {
@@ -75,7 +73,7 @@ impl Firewall {
         self.0.as_ref().err().cloned().into_iter().chain(legacy).collect()
     }
 
-    /// How it stands with the packets of one interface.
+    /// One finding for each exchange on the interface; none if the rules are unknown.
     pub(super) fn findings(&self, subject: &Subject) -> Vec<Finding> {
         let Ok(rules) = &self.0 else {
             return Vec::new();
@@ -83,17 +81,17 @@ impl Firewall {
         let exchanges = exchanges(subject);
         let all: Vec<_> = exchanges
             .iter()
-            .map(|exchange| (exchange, rules.fates(exchange, subject)))
+            .map(|exchange| (exchange, rules.outcomes(exchange, subject)))
             .collect();
-        // What changes a packet of a connection changes the answers as well.
+        // A rule that changes a packet of a connection changes its answers as well.
         let diverted = |exchange: &Exchange| {
             all.iter()
                 .filter(|(other, _)| other.is_connection() == exchange.is_connection())
-                .flat_map(|(_, fates)| fates)
-                .any(|(_, fates)| fates.diverted)
+                .flat_map(|(_, outcomes)| outcomes)
+                .any(|(_, outcomes)| outcomes.diverted)
         };
         all.iter()
-            .map(|(exchange, fates)| rules.judge(exchange, fates, diverted(exchange)))
+            .map(|(exchange, outcomes)| rules.evaluate(exchange, outcomes, diverted(exchange)))
             .collect()
     }
 }
@@ -114,19 +112,21 @@ fn read() -> Result<Rules, Finding> {
     let json = list(&["--json", "--terse", "--numeric"])?;
     let text = list(&["--terse", "--handle"])?;
     let text = String::from_utf8_lossy(&text).into_owned();
-    let ruleset = Ruleset::parse(&json, &text)
-        .ok_or_else(|| unknown("what nft lists is not understood".to_owned()).fixed_by("nft list ruleset"))?;
+    let ruleset = Ruleset::parse(&json, &text).ok_or_else(|| {
+        unknown("the output of nft cannot be parsed".to_owned()).fixed_by("nft list ruleset")
+    })?;
     Ok(Rules { ruleset, text })
 }
 
-/// Packets that must pass for one thing to work.
+/// Packets that must all pass for one function to work.
 struct Exchange {
     requirement: &'static str,
-    what: &'static str,
-    /// Whether the guest gets no advertisement without it.
+    /// The packets in words.
+    description: &'static str,
+    /// Whether the guest gets no advertisement if they are dropped.
     vital: bool,
     packets: Vec<Packet>,
-    /// What lets them through, as nft wants to hear it.
+    /// The match of a rule that accepts them, in nft's syntax.
     allowed: String,
 }
 
@@ -138,12 +138,12 @@ impl Exchange {
 }
 
 fn exchanges(subject: &Subject) -> Vec<Exchange> {
-    // Which of the addresses in its /64 a guest has is not known.
+    // The guest may have any address in its /64.
     let guest = subject.guest.map(|address| network(address, 64));
     let here = Interface::Named(subject.name.to_string());
-    let beyond = subject
+    let uplink = subject
         .uplink
-        .map_or(Interface::Some, |name| Interface::Named(name.to_string()));
+        .map_or(Interface::Unknown, |name| Interface::Named(name.to_string()));
     let incoming = |kind, destination| Packet {
         payload: Payload::Discovery(kind),
         input: here.clone(),
@@ -162,21 +162,21 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
     vec![
         Exchange {
             requirement: "RA out",
-            what: "Router Advertisements",
+            description: "Router Advertisements",
             vital: true,
             packets: vec![outgoing(ROUTER_ADVERTISEMENT, Some(ALL_NODES))],
             allowed: "icmpv6 type nd-router-advert".to_owned(),
         },
         Exchange {
             requirement: "RS in",
-            what: "Router Solicitations",
+            description: "Router Solicitations",
             vital: false,
             packets: vec![incoming(ROUTER_SOLICITATION, Some(ALL_ROUTERS))],
             allowed: "icmpv6 type nd-router-solicit".to_owned(),
         },
         Exchange {
             requirement: "ND",
-            what: "neighbour discovery, without which no packet finds the way",
+            description: "neighbour discovery, without which host and guest cannot exchange packets",
             vital: false,
             packets: [NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT]
                 .into_iter()
@@ -186,7 +186,7 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
         },
         Exchange {
             requirement: "from the guest",
-            what: "what the guest sends to the world (to port 443, for one)",
+            description: "packets of the guest to the Internet (tested with port 443)",
             vital: false,
             packets: vec![Packet {
                 payload: Payload::Tcp {
@@ -194,7 +194,7 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
                     to: HTTPS,
                 },
                 input: here.clone(),
-                output: beyond.clone(),
+                output: uplink.clone(),
                 source: guest.clone(),
                 destination: None,
                 is_at_ip: false,
@@ -204,14 +204,14 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
         },
         Exchange {
             requirement: "to the guest",
-            what: "what the world answers the guest (from port 443, for one)",
+            description: "answers from the Internet to the guest (tested with port 443)",
             vital: false,
             packets: vec![Packet {
                 payload: Payload::Tcp {
                     from: HTTPS,
                     to: EPHEMERAL,
                 },
-                input: beyond,
+                input: uplink,
                 output: here,
                 source: None,
                 destination: guest,
@@ -224,61 +224,61 @@ fn exchanges(subject: &Subject) -> Vec<Exchange> {
 }
 
 impl Rules {
-    /// All that may become of the packets of the exchange, chain by chain.
-    fn fates(&self, exchange: &Exchange, subject: &Subject) -> Vec<(&Chain, Fates)> {
+    /// What each chain may do with each packet of the exchange.
+    fn outcomes(&self, exchange: &Exchange, subject: &Subject) -> Vec<(&Chain, Outcomes)> {
         let of_packets = self.ruleset.base_chains().flat_map(|chain| {
             exchange.packets.iter().filter_map(move |packet| {
-                let (packet, surely) = seen_at(chain, packet, subject)?;
-                Some((chain, fates(&self.ruleset, chain, &packet, surely)))
+                let (packet, certain) = seen_at(chain, packet, subject)?;
+                Some((chain, outcomes(&self.ruleset, chain, &packet, certain)))
             })
         });
         of_packets.collect()
     }
 
-    /// The worst that happens to any packet of the exchange in any chain. A
-    /// drop is certain only if no packet is `diverted`.
-    fn judge(&self, exchange: &Exchange, fates: &[(&Chain, Fates)], diverted: bool) -> Finding {
-        let mut doubt = None;
-        for (chain, fates) in fates {
-            match fates.outcome() {
+    /// The worst outcome for any packet of the exchange in any chain. A drop is
+    /// certain only if no rule may have changed or diverted a packet before.
+    fn evaluate(&self, exchange: &Exchange, outcomes: &[(&Chain, Outcomes)], diverted: bool) -> Finding {
+        let mut possible_drop = None;
+        for (chain, outcomes) in outcomes {
+            match outcomes.summary() {
                 Outcome::Passes => {}
                 Outcome::Drops(place) if !diverted => return self.dropped(exchange, chain, &place),
                 Outcome::Drops(place) | Outcome::MayDrop(place) => {
-                    doubt.get_or_insert_with(|| self.doubtful(exchange, &place));
+                    possible_drop.get_or_insert_with(|| self.may_drop(exchange, &place));
                 }
             }
         }
-        doubt.unwrap_or_else(|| Finding::met(exchange.requirement, "no nftables rule drops it"))
+        possible_drop.unwrap_or_else(|| Finding::met(exchange.requirement, "no nftables rule drops it"))
     }
 
     fn dropped(&self, exchange: &Exchange, base: &Chain, place: &Place) -> Finding {
-        let found = format!("{} drops {}", self.shown(place), exchange.what);
+        let found = format!("{} drops {}", self.describe(place), exchange.description);
         let finding = if exchange.vital {
             Finding::missed(exchange.requirement, found)
         } else {
             Finding::warning(exchange.requirement, found)
         };
-        // Where the device is the chain's, there is nothing else to tell.
+        // A chain at a device needs no match on interfaces, and cannot match on `ct state`.
         let allowed = if base.is_at_device() && !exchange.allowed.starts_with("icmpv6") {
             "meta protocol ip6"
         } else {
             &exchange.allowed
         };
-        // In the base chain and in front of all others, so that it holds.
+        // At the start of the base chain, so that no other rule comes first.
         with_command(finding, &base.place, |chain| {
             format!("nft insert rule {chain} {allowed} accept")
         })
     }
 
-    fn doubtful(&self, exchange: &Exchange, place: &Place) -> Finding {
-        let found = format!("{} may drop {}", self.shown(place), exchange.what);
+    fn may_drop(&self, exchange: &Exchange, place: &Place) -> Finding {
+        let found = format!("{} may drop {}", self.describe(place), exchange.description);
         let finding = Finding::warning(exchange.requirement, found);
         with_command(finding, &place.chain, |chain| {
             format!("nft --handle list chain {chain}")
         })
     }
 
-    fn shown(&self, place: &Place) -> String {
+    fn describe(&self, place: &Place) -> String {
         let text = match place.text(&self.text) {
             Some(rule) => format!("\"{rule}\" in the chain {}", place.chain),
             None if place.rule.is_none() => format!("the policy of the chain {}", place.chain),
@@ -288,7 +288,7 @@ impl Rules {
     }
 }
 
-/// With a command about a chain, unless its names mean something to a shell.
+/// Adds a command about a chain, unless its names have a meaning for a shell.
 fn with_command(finding: Finding, chain: &ChainName, command: impl Fn(&ChainName) -> String) -> Finding {
     if chain.is_plain() {
         finding.fixed_by(command(chain))
@@ -297,21 +297,21 @@ fn with_command(finding: Finding, chain: &ChainName, command: impl Fn(&ChainName
     }
 }
 
-/// The packet as the chain sees it, if it passes there at all, and whether it
-/// surely does.
+/// The packet as the chain sees it, and whether it certainly passes the chain's
+/// hook; `None` if it certainly does not.
 fn seen_at(chain: &Chain, packet: &Packet, subject: &Subject) -> Option<(Packet, bool)> {
-    // The socket hears a solicitation before the ingress hook, and whether the
-    // IPv6 stack hears it as well is of no interest.
+    // The packet socket receives a solicitation before the ingress hook; whether
+    // the IPv6 stack receives it as well does not matter.
     let by_stack = !matches!(
         packet.payload,
         Payload::Discovery(ROUTER_SOLICITATION | ROUTER_ADVERTISEMENT)
     );
     let here = Interface::Named(subject.name.to_string());
-    let bridged = |at: &Interface| subject.is_bridge && *at == here;
+    let is_the_bridge = |at: &Interface| subject.is_bridge && *at == here;
     let (comes_in, goes_out) = (packet.input != Interface::None, packet.output != Interface::None);
     let hook = chain.hook.as_deref()?;
-    // What passes a bridge passes the devices of its ports too.
-    let at_port = |at: &Interface| bridged(at) && is_at_device(chain, at) == Truth::No;
+    // A packet on a bridge also passes the device of a port.
+    let at_port = |at: &Interface| is_the_bridge(at) && is_at_device(chain, at) == Truth::No;
     let passes: Truth = match (&chain.place.family[..], hook) {
         ("netdev" | "inet", "ingress") if at_port(&packet.input) => Truth::Perhaps,
         ("netdev", "egress") if at_port(&packet.output) => Truth::Perhaps,
@@ -322,21 +322,21 @@ fn seen_at(chain: &Chain, packet: &Packet, subject: &Subject) -> Option<(Packet,
         ("inet" | "ip6", "forward") => (comes_in && goes_out).into(),
         ("inet" | "ip6", "output") => (by_stack && !comes_in).into(),
         ("inet" | "ip6", "postrouting") => (by_stack && goes_out).into(),
-        ("bridge", "prerouting" | "input") => bridged(&packet.input).into(),
-        ("bridge", "output" | "postrouting") => bridged(&packet.output).into(),
+        ("bridge", "prerouting" | "input") => is_the_bridge(&packet.input).into(),
+        ("bridge", "output" | "postrouting") => is_the_bridge(&packet.output).into(),
         ("ip" | "arp", _) | ("bridge", "forward") => Truth::No,
         _ => Truth::Perhaps,
     };
     let mut seen = packet.clone();
     if chain.is_at_device() && passes == Truth::Perhaps {
-        // It may be the device of a port, or one that is not known here.
-        (seen.input, seen.output) = (Interface::Some, Interface::Some);
+        // The device may be a port's, or another that is not known here.
+        (seen.input, seen.output) = (Interface::Unknown, Interface::Unknown);
     }
     match hook {
         "ingress" | "prerouting" => seen.output = Interface::None,
         "egress" => seen.input = Interface::None,
-        // What the kernel shows as the input depends on who made the packet.
-        "postrouting" => seen.input = Interface::Some,
+        // The kernel sets an input interface only for forwarded packets.
+        "postrouting" => seen.input = Interface::Unknown,
         _ => {}
     }
     seen.is_at_ip = matches!(&chain.place.family[..], "inet" | "ip6") && hook != "ingress";
@@ -348,26 +348,26 @@ fn seen_at(chain: &Chain, packet: &Packet, subject: &Subject) -> Option<(Packet,
         seen.ct_state = None;
     }
     if chain.place.family == "bridge" {
-        // There they are the ports.
-        (seen.input, seen.output) = (Interface::Some, Interface::Some);
+        // In this family the interfaces are ports of the bridge.
+        (seen.input, seen.output) = (Interface::Unknown, Interface::Unknown);
     }
     (passes != Truth::No).then_some((seen, passes == Truth::Yes))
 }
 
-/// Whether the chain is at the interface. One without devices was listed by an
-/// nft that does not know how they are named.
+/// Whether the chain is attached to the interface. Older versions of nft list
+/// some chains without their devices.
 fn is_at_device(chain: &Chain, at: &Interface) -> Truth {
     match at {
         Interface::None => Truth::No,
-        Interface::Some => Truth::Perhaps,
+        Interface::Unknown => Truth::Perhaps,
         Interface::Named(name) if chain.devices.contains(name) => Truth::Yes,
         Interface::Named(name) => {
-            let begins = |device: &String| {
+            let may_match = |device: &String| {
                 device
                     .strip_suffix('*')
                     .is_some_and(|start| name.starts_with(start))
             };
-            if chain.devices.is_empty() || chain.devices.iter().any(begins) {
+            if chain.devices.is_empty() || chain.devices.iter().any(may_match) {
                 Truth::Perhaps
             } else {
                 Truth::No

@@ -1,8 +1,7 @@
-//! A packet as nftables' expressions see it, as far as it is known.
+//! The values that nftables' expressions have for a packet, as far as they are known.
 //!
-//! The expressions named here are those that are understood, in exactly the
-//! form in which nft lists them. All others, and all other forms of these,
-//! give what cannot be told.
+//! The expressions below are a closed list, in exactly the form in which nft
+//! lists them. Any other expression, or form of one, has an unknown value.
 
 use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
@@ -16,32 +15,30 @@ const ICMPV6: u128 = 58;
 /// `NFPROTO_IPV6`
 const NFPROTO_IPV6: u128 = 10;
 
-/// One packet at one hook. What is `None` may be anything.
+/// One packet at one hook. `None` means any value.
 #[derive(Clone, Debug)]
 pub(super) struct Packet {
-    /// What it carries.
     pub payload: Payload,
-    /// The interface that it came in by.
+    /// The interface that it was received on.
     pub input: Interface,
-    /// The interface that it leaves by.
+    /// The interface that it is sent out of.
     pub output: Interface,
-    /// Where it comes from.
+    /// One of these addresses.
     pub source: Option<RangeInclusive<u128>>,
-    /// Where it goes to.
+    /// One of these addresses.
     pub destination: Option<RangeInclusive<u128>>,
-    /// Whether the hook is one of IPv6. Others have numbers of their own for
-    /// `meta nfproto`.
+    /// Whether the hook belongs to IPv6: `meta nfproto` has other values at other hooks.
     pub is_at_ip: bool,
-    /// The bit of `ct state`; `None` where connections are not tracked yet.
+    /// The bit of `ct state`; `None` before connection tracking.
     pub ct_state: Option<u128>,
 }
 
-/// What a packet carries.
+/// The payload of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Payload {
     /// Neighbour discovery with this type of `ICMPv6`, and hop limit 255.
     Discovery(u8),
-    /// A TCP connection with these ports.
+    /// A TCP segment with these ports.
     Tcp {
         /// `tcp sport`
         from: u16,
@@ -52,56 +49,56 @@ pub(super) enum Payload {
 
 /// Bits of `ct state` (`NF_CT_STATE_BIT`).
 pub(super) mod ct_state {
-    /// An answer.
+    /// A packet of a connection that both ends have sent on.
     pub(crate) const ESTABLISHED: u128 = 2;
     /// The first packet of a connection.
     pub(crate) const NEW: u128 = 8;
-    /// Neighbour discovery always is.
+    /// Not tracked, as all neighbour discovery.
     pub(crate) const UNTRACKED: u128 = 64;
 }
 
-/// One end of a packet's way through the host.
+/// The input or output interface of a packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Interface {
-    /// This one.
+    /// The interface with this name.
     Named(String),
-    /// One that is not known.
-    Some,
-    /// There is none at this hook: its name is empty.
+    /// An interface with an unknown name.
+    Unknown,
+    /// No interface at this hook: nftables then compares with an empty name.
     None,
 }
 
-/// The addresses that begin as `address` does.
+/// The addresses of the prefix of `len` bits that `address` is in.
 pub(super) fn network(address: Ipv6Addr, len: u32) -> RangeInclusive<u128> {
     let host_bits = u128::MAX.checked_shr(len).unwrap_or(0);
     let address = address.to_bits();
     address & !host_bits..=address | host_bits
 }
 
-/// What an expression gives for a packet.
+/// The value of an expression for a packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Datum {
-    /// A number or an address: one of these.
+    /// A number or an address in this range.
     Number(RangeInclusive<u128>),
-    /// That of IPv6, `ETH_P_IPV6`.
+    /// `ETH_P_IPV6`, in either byte order.
     EtherType,
     /// The name of an interface.
     Name(String),
-    /// The packet has no such thing, as neighbour discovery has no TCP port: the
-    /// rule does not match, whatever the comparison.
+    /// The packet has no such field, as neighbour discovery has no TCP port: no
+    /// comparison matches.
     Absent,
-    /// It cannot be told from here, nor whether there is such a thing.
+    /// The value is not known here, or not even whether the packet has the field.
     Unknown,
 }
 
 impl Packet {
-    /// The value of the expression on the left of a match.
+    /// The value of the expression on the left side of a match.
     pub(super) fn value(&self, expression: &Value) -> Datum {
         let Some((kind, fields)) = the_only(expression) else {
             return Datum::Unknown;
         };
         let text = |key: &str| fields.get(key).and_then(Value::as_str).unwrap_or_default();
-        // A further field, such as that for what is in a tunnel, makes it another thing.
+        // A further field changes the meaning, such as the one for the inner header of a tunnel.
         match (kind, fields.as_object().map_or(0, serde_json::Map::len)) {
             ("meta", 1) => self.meta(text("key")),
             ("payload", 2) => self.payload(text("protocol"), text("field")),
@@ -151,7 +148,7 @@ impl Packet {
     }
 }
 
-/// The key and the value of an object that has no other.
+/// The key and the value of an object with exactly one entry.
 pub(super) fn the_only(object: &Value) -> Option<(&str, &Value)> {
     let mut entries = object.as_object()?.iter();
     let (key, value) = entries.next()?;
@@ -166,7 +163,7 @@ fn one(number: impl Into<u128>) -> Datum {
 fn name(interface: &Interface) -> Datum {
     match interface {
         Interface::Named(name) => Datum::Name(name.clone()),
-        Interface::Some => Datum::Unknown,
+        Interface::Unknown => Datum::Unknown,
         Interface::None => Datum::Name(String::new()),
     }
 }

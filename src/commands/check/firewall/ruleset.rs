@@ -6,39 +6,36 @@ use serde_json::Value;
 
 use super::matching::Truth;
 
-/// All chains with their rules.
+/// All chains of tables that are not dormant.
 #[derive(Clone, Debug)]
 pub(super) struct Ruleset {
     chains: Vec<Chain>,
 }
 
-/// One chain.
+/// A chain of rules.
 #[derive(Clone, Debug)]
 pub(super) struct Chain {
-    /// Where it is.
     pub place: ChainName,
-    /// The hook, for a base chain.
+    /// The hook; `None` if it is not a base chain.
     pub hook: Option<String>,
     /// The interfaces of a base chain at the ingress or egress hook.
     pub devices: Vec<String>,
     /// Whether its policy is to drop.
     pub drops: Truth,
-    /// Whether all packets pass it, and not only the first of a connection.
+    /// Whether its type is `filter`, which sees every packet: `nat` sees only the first of a connection.
     pub is_filter: bool,
-    /// Its place among those of its hook.
+    /// Chains of one hook run in the order of this number.
     pub priority: Option<i64>,
-    /// Its rules, in order.
+    /// The rules in order.
     pub rules: Vec<Rule>,
 }
 
-/// The names by which `nft` knows a chain.
+/// The full name of a chain.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct ChainName {
     /// `inet`, `ip6`, `bridge`, `netdev`, …
     pub family: String,
-    /// The table's name.
     pub table: String,
-    /// The chain's name.
     pub chain: String,
 }
 
@@ -48,23 +45,23 @@ impl fmt::Display for ChainName {
     }
 }
 
-/// One rule.
+/// A rule of a chain.
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
-    /// Its number in the table.
+    /// The number that identifies it in the table.
     pub handle: u64,
-    /// Its matches and what it does, in order.
+    /// The matches, actions and verdicts in order.
     pub statements: Vec<Value>,
 }
 
 impl Ruleset {
-    /// Reads the output of `nft --json list ruleset`; `None` if it is not that.
-    /// What older versions of nft leave out of it (the interfaces of a chain up
-    /// to 1.0.6, whether a table is dormant) stands in the `text` of the same.
+    /// Parses the output of `nft --json list ruleset`; `None` if it has another
+    /// form. Older versions of nft omit the interfaces of chains (up to 1.0.6)
+    /// and whether a table is dormant: `text`, the output without `--json`, has these.
     #[must_use]
     pub(super) fn parse(json: &[u8], text: &str) -> Option<Self> {
         let root: Value = serde_json::from_slice(json).ok()?;
-        // In the text a comment of several lines could pass for something else.
+        // In `text`, a line of a comment could look like a chain or a rule.
         if has_line_break(&root) {
             return None;
         }
@@ -90,7 +87,7 @@ impl Ruleset {
         Some(Self { chains })
     }
 
-    /// The chains that the kernel itself calls.
+    /// The chains that are attached to a hook.
     pub(super) fn base_chains(&self) -> impl Iterator<Item = &Chain> {
         self.chains.iter().filter(|chain| chain.hook.is_some())
     }
@@ -114,7 +111,7 @@ fn has_line_break(value: &Value) -> bool {
     }
 }
 
-/// The lines of one chain in the text of a ruleset.
+/// The lines of the chain `wanted` in the text of a ruleset.
 pub(super) fn lines_of<'a>(ruleset: &'a str, wanted: &'a ChainName) -> impl Iterator<Item = &'a str> {
     let mut table = false;
     let mut chain = false;
@@ -129,7 +126,7 @@ pub(super) fn lines_of<'a>(ruleset: &'a str, wanted: &'a ChainName) -> impl Iter
     })
 }
 
-/// The family and name of tables that are switched off.
+/// Family and name of the dormant tables.
 fn dormant_tables(ruleset: &str) -> Vec<(&str, &str)> {
     let mut table = None;
     let mut dormant = Vec::new();
@@ -145,7 +142,7 @@ fn dormant_tables(ruleset: &str) -> Vec<(&str, &str)> {
     dormant
 }
 
-/// Those of `… hook egress devices = { e0, tap0 } priority filter; …`.
+/// The names in a line such as `… hook egress devices = { e0, tap0 } priority filter; …`.
 fn devices_in(line: &str) -> Vec<String> {
     let after = line.split_once(" device").map_or("", |(_, after)| after);
     let after = after.strip_prefix('s').unwrap_or(after);
@@ -163,10 +160,8 @@ impl ChainName {
             chain: text(name)?,
         })
     }
-}
 
-impl ChainName {
-    /// Whether a shell and nft take the names as they stand.
+    /// Whether the names need no quoting, neither for a shell nor for nft.
     #[must_use]
     pub(super) fn is_plain(&self) -> bool {
         let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
@@ -203,7 +198,7 @@ impl Chain {
         })
     }
 
-    /// Whether it belongs to interfaces, and not to the whole host.
+    /// Whether it is attached to interfaces and not to the whole host.
     #[must_use]
     pub(super) fn is_at_device(&self) -> bool {
         matches!(self.hook.as_deref(), Some("ingress" | "egress"))

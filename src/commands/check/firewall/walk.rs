@@ -1,7 +1,7 @@
-//! The way of a packet through a chain of rules: all that may become of it.
+//! Evaluates the rules of a chain for a packet: all possible outcomes.
 //!
-//! What a statement does is known for those of a closed list. Any other may do
-//! anything: drop the packet, accept it, change it, or nothing.
+//! The statements that are understood are a closed list. Any other may drop the
+//! packet, accept it, change it, or do nothing.
 
 use serde_json::{Map, Value};
 
@@ -9,28 +9,25 @@ use super::matching::{Truth, equals, holds};
 use super::packet::{Packet, the_only};
 use super::ruleset::{Chain, ChainName, Rule, Ruleset, lines_of};
 
-/// What becomes of a packet in a base chain.
+/// What a base chain does with a packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Outcome {
-    /// It passes.
     Passes,
-    /// It does not.
     Drops(Place),
-    /// It may not: the first rule that may drop it.
+    /// It depends on something unknown; the first rule that may drop the packet.
     MayDrop(Place),
 }
 
-/// What drops a packet, or may.
+/// The rule or policy that drops a packet, or may drop it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Place {
-    /// The chain.
     pub chain: ChainName,
-    /// The rule in it; `None`: the chain's policy.
+    /// The handle of the rule; `None` for the chain's policy.
     pub rule: Option<u64>,
 }
 
 impl Place {
-    /// The rule's text in that of `nft --handle list ruleset`.
+    /// The rule's text in the output of `nft --handle list ruleset`.
     #[must_use]
     pub(super) fn text(&self, ruleset: &str) -> Option<String> {
         let handle = format!("# handle {}", self.rule?);
@@ -40,26 +37,29 @@ impl Place {
     }
 }
 
-/// All that may become of a packet; of several only one comes true.
+/// All possible outcomes for a packet in a chain.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is possible beside the others")]
-pub(super) struct Fates {
-    /// It is dropped: by the first place of these, up to the last.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each outcome may be possible beside the others"
+)]
+pub(super) struct Outcomes {
+    /// The first and the last place that may drop it.
     drops: Option<(Place, Place)>,
-    /// It leaves the base chain and lives.
+    /// It is accepted, and so leaves the base chain.
     accepts: bool,
-    /// It leaves the chain, and goes on in the one that called it.
+    /// It returns to the chain that jumped to this one.
     returns: bool,
-    /// It goes on with the next rule.
-    goes_on: bool,
-    /// It is changed, or takes another way than through the other chains.
+    /// It continues with the next rule.
+    continues: bool,
+    /// It is changed, or does not pass the chains that it would have passed.
     pub diverted: bool,
 }
 
-impl Fates {
-    /// What is known of it in the end.
+impl Outcomes {
+    /// The outcome as far as it is certain.
     #[must_use]
-    pub(super) fn outcome(&self) -> Outcome {
+    pub(super) fn summary(&self) -> Outcome {
         match &self.drops {
             None => Outcome::Passes,
             Some((_, last)) if !self.accepts => Outcome::Drops(last.clone()),
@@ -78,120 +78,120 @@ impl Fates {
         };
     }
 
-    /// What a statement does that is not understood.
+    /// Adds everything that an unknown statement may do.
     fn anything_at(&mut self, place: &Place) {
         self.drop_at(place);
-        (self.accepts, self.returns, self.goes_on, self.diverted) = (true, true, true, true);
+        (self.accepts, self.returns, self.continues, self.diverted) = (true, true, true, true);
     }
 
     fn add(&mut self, other: Self) {
         self.add_drops(other.drops);
         self.accepts |= other.accepts;
         self.returns |= other.returns;
-        self.goes_on |= other.goes_on;
+        self.continues |= other.continues;
         self.diverted |= other.diverted;
     }
 }
 
-/// Sends `packet` through the base chain, which it may not reach unless `surely`.
-pub(super) fn fates(ruleset: &Ruleset, base: &Chain, packet: &Packet, surely: bool) -> Fates {
+/// Evaluates the chain `base` for `packet`, which it certainly passes only if `certain`.
+pub(super) fn outcomes(ruleset: &Ruleset, base: &Chain, packet: &Packet, certain: bool) -> Outcomes {
     let mut walk = Walk {
         ruleset,
         packet,
         known: Vec::new(),
     };
-    let mut fates = walk.through(base);
-    if fates.returns {
+    let mut outcomes = walk.through(base);
+    if outcomes.returns {
         if base.drops != Truth::No {
-            fates.drop_at(&Place {
+            outcomes.drop_at(&Place {
                 chain: base.place.clone(),
                 rule: None,
             });
         }
-        fates.accepts |= base.drops != Truth::Yes;
+        outcomes.accepts |= base.drops != Truth::Yes;
     }
-    // The kernel asks chains of the other types about some packets only.
-    fates.accepts |= !surely || !base.is_filter;
-    fates
+    // Chains of the other types see only some packets.
+    outcomes.accepts |= !certain || !base.is_filter;
+    outcomes
 }
 
 struct Walk<'a> {
     ruleset: &'a Ruleset,
     packet: &'a Packet,
-    /// What was found for chains that are jumped to, so that each is gone
-    /// through once; `None` while that is under way.
-    known: Vec<(&'a str, Option<Fates>)>,
+    /// The outcomes of chains that are jumped to, so that each is evaluated only
+    /// once; `None` during its evaluation.
+    known: Vec<(&'a str, Option<Outcomes>)>,
 }
 
 impl<'a> Walk<'a> {
-    fn through(&mut self, chain: &'a Chain) -> Fates {
-        let mut fates = Fates::default();
+    fn through(&mut self, chain: &'a Chain) -> Outcomes {
+        let mut outcomes = Outcomes::default();
         for rule in &chain.rules {
-            fates.goes_on = false;
-            self.meet(chain, rule, &mut fates);
-            if !fates.goes_on {
-                return fates;
+            outcomes.continues = false;
+            self.apply(chain, rule, &mut outcomes);
+            if !outcomes.continues {
+                return outcomes;
             }
         }
-        (fates.goes_on, fates.returns) = (false, true);
-        fates
+        (outcomes.continues, outcomes.returns) = (false, true);
+        outcomes
     }
 
     /// Adds what the rule may do with the packet.
-    fn meet(&mut self, chain: &'a Chain, rule: &'a Rule, fates: &mut Fates) {
+    fn apply(&mut self, chain: &'a Chain, rule: &'a Rule, outcomes: &mut Outcomes) {
         let place = Place {
             chain: chain.place.clone(),
             rule: Some(rule.handle),
         };
         for statement in &rule.statements {
             let effect = effect(statement, self.packet);
-            fates.diverted |= matches!(effect, Effect::Diverts | Effect::Translates);
+            outcomes.diverted |= matches!(effect, Effect::Diverts | Effect::Translates);
             match effect {
                 Effect::Nothing | Effect::Tests(Truth::Yes) => {}
                 Effect::Tests(Truth::No) => {
-                    fates.goes_on = true;
+                    outcomes.continues = true;
                     return;
                 }
-                Effect::Tests(Truth::Perhaps) | Effect::Diverts => fates.goes_on = true,
+                Effect::Tests(Truth::Perhaps) | Effect::Diverts => outcomes.continues = true,
                 Effect::Translates => {
-                    (fates.accepts, fates.goes_on) = (true, true);
+                    (outcomes.accepts, outcomes.continues) = (true, true);
                 }
                 Effect::Ends(verdicts) => {
                     let certain = verdicts.last().is_some_and(|(truth, _)| *truth == Truth::Yes);
-                    fates.goes_on |= !certain;
+                    outcomes.continues |= !certain;
                     for (_, verdict) in verdicts {
-                        self.follow(chain, &place, verdict, fates);
+                        self.follow(chain, &place, verdict, outcomes);
                     }
                     return;
                 }
                 Effect::Anything => {
-                    fates.anything_at(&place);
+                    outcomes.anything_at(&place);
                     return;
                 }
             }
         }
-        fates.goes_on = true;
+        outcomes.continues = true;
     }
 
-    fn follow(&mut self, chain: &'a Chain, place: &Place, verdict: Verdict<'a>, fates: &mut Fates) {
+    fn follow(&mut self, chain: &'a Chain, place: &Place, verdict: Verdict<'a>, outcomes: &mut Outcomes) {
         match verdict {
-            Verdict::Accept => fates.accepts = true,
-            Verdict::Drop => fates.drop_at(place),
-            Verdict::Return => fates.returns = true,
-            Verdict::Continue => fates.goes_on = true,
+            Verdict::Accept => outcomes.accepts = true,
+            Verdict::Drop => outcomes.drop_at(place),
+            Verdict::Return => outcomes.returns = true,
+            Verdict::Continue => outcomes.continues = true,
             Verdict::Jump(target) => {
                 let mut there = self.called(chain, place, target);
-                there.goes_on |= there.returns;
+                there.continues |= there.returns;
                 there.returns = false;
-                fates.add(there);
+                outcomes.add(there);
             }
-            Verdict::Goto(target) => fates.add(self.called(chain, place, target)),
+            Verdict::Goto(target) => outcomes.add(self.called(chain, place, target)),
         }
     }
 
-    /// What becomes of the packet in the chain `target` of the same table.
-    fn called(&mut self, chain: &'a Chain, place: &Place, target: &'a str) -> Fates {
-        let mut anything = Fates::default();
+    /// The outcomes in the chain `target` of the same table.
+    fn called(&mut self, chain: &'a Chain, place: &Place, target: &'a str) -> Outcomes {
+        let mut anything = Outcomes::default();
         anything.anything_at(place);
         if let Some((_, known)) = self.known.iter().find(|(name, _)| *name == target) {
             return known.clone().unwrap_or(anything);
@@ -201,27 +201,27 @@ impl<'a> Walk<'a> {
         };
         let index = self.known.len();
         self.known.push((target, None));
-        let fates = self.through(called);
+        let outcomes = self.through(called);
         if let Some((_, known)) = self.known.get_mut(index) {
-            *known = Some(fates.clone());
+            *known = Some(outcomes.clone());
         }
-        fates
+        outcomes
     }
 }
 
 /// What a statement does with the packet.
 enum Effect<'a> {
-    /// Nothing that matters here.
+    /// No effect on the packet.
     Nothing,
-    /// The packet goes on with the next statement, or with the next rule.
+    /// The packet continues with the next statement if this is true, else with the next rule.
     Tests(Truth),
-    /// The same, and it may be another one afterwards, or take another way.
+    /// It may be changed, or pass other chains than before.
     Diverts,
-    /// It gets another address, if it goes on, and is accepted.
+    /// It may get another address and be accepted.
     Translates,
-    /// The one verdict that it gets (the last, `Yes`), or all that it may get.
+    /// All verdicts that it may get; if the last one is `Yes`, it certainly gets one of them.
     Ends(Vec<(Truth, Verdict<'a>)>),
-    /// It is not understood.
+    /// An unknown statement.
     Anything,
 }
 
@@ -235,7 +235,7 @@ enum Verdict<'a> {
     Goto(&'a str),
 }
 
-/// The closed list of what is understood.
+/// The closed list of statements.
 fn effect<'a>(statement: &'a Value, packet: &Packet) -> Effect<'a> {
     let Some((kind, value)) = the_only(statement) else {
         return Effect::Anything;
@@ -245,7 +245,7 @@ fn effect<'a>(statement: &'a Value, packet: &Packet) -> Effect<'a> {
         "limit" | "quota" => Effect::Tests(Truth::Perhaps),
         "log" | "last" => Effect::Nothing,
         "counter" if is_counter(value) => Effect::Nothing,
-        // A set that is full, or lacks the element, lets the packet go on with the next rule.
+        // If a set is full or lacks the element, the packet continues with the next rule.
         "set" | "map" if statements_of(value).all(only_tests) => Effect::Tests(Truth::Perhaps),
         "mangle" if is_mark(value) => Effect::Diverts,
         "notrack" | "flow" => Effect::Diverts,
@@ -259,7 +259,7 @@ fn effect<'a>(statement: &'a Value, packet: &Packet) -> Effect<'a> {
     }
 }
 
-/// A counter's own or that of a name, and not one that a map chooses.
+/// An anonymous or a named counter, but not one that a map chooses.
 fn is_counter(value: &Value) -> bool {
     match value {
         Value::Null | Value::String(_) => true,
@@ -270,7 +270,7 @@ fn is_counter(value: &Value) -> bool {
     }
 }
 
-/// Those that are run for an element that a packet adds.
+/// The statements that are run for an element that a packet adds.
 fn statements_of(value: &Value) -> impl Iterator<Item = &Value> {
     let statements = value.get("stmt").and_then(Value::as_array);
     statements.into_iter().flatten()
@@ -283,7 +283,7 @@ fn only_tests(statement: &Value) -> bool {
     )
 }
 
-/// A mark may change the packet's way, and an option of TCP the packet.
+/// A mark may change the packet's route, and an option of TCP the packet.
 fn is_mark(mangled: &Value) -> bool {
     let key = mangled.get("key").and_then(the_only);
     match key {
@@ -305,7 +305,7 @@ fn verdict<'a>(kind: &str, value: &'a Value) -> Option<Verdict<'a>> {
     Some(match kind {
         "accept" => Verdict::Accept,
         "drop" => Verdict::Drop,
-        // The other types are for other packets; nft does not list what asks for those.
+        // The other types apply only to other protocols; nft omits the match that these rules contain.
         "reject" => match value.get("type").map(Value::as_str) {
             None | Some(Some("icmpx" | "icmpv6")) => Verdict::Drop,
             Some(_) => return None,
@@ -318,13 +318,13 @@ fn verdict<'a>(kind: &str, value: &'a Value) -> Option<Verdict<'a>> {
     })
 }
 
-/// The verdict that a map has for the packet, or those that it may have.
+/// The verdict that a map has for the packet, or all that are possible.
 fn mapped<'a>(vmap: &'a Value, packet: &Packet) -> Effect<'a> {
     let entries = vmap
         .get("data")
         .and_then(the_only)
         .and_then(|(kind, set)| if kind == "set" { set.as_array() } else { None });
-    // A map with a name may hold anything.
+    // The content of a named map is unknown.
     let (Some(key), Some(entries), Some(2)) = (vmap.get("key"), entries, vmap.as_object().map(Map::len))
     else {
         return Effect::Anything;

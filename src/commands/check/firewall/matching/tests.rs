@@ -1,4 +1,4 @@
-//! Comparisons as nft lists them, and what cannot be known.
+//! Comparisons as nft lists them, with known and unknown values.
 
 use serde_json::json;
 
@@ -54,7 +54,7 @@ fn numbers_ranges_and_sets() {
             json!({"set": [{"elem": {"val": 134, "limit": {"rate": 1}}}]}),
             Truth::Perhaps,
         ),
-        // A set with a name may hold anything.
+        // The content of a named set is unknown.
         ("==", json!("@kinds"), Truth::Perhaps),
         ("!=", json!("@kinds"), Truth::Perhaps),
         ("==", json!({"a later": "kind"}), Truth::Perhaps),
@@ -88,7 +88,7 @@ fn names_of_interfaces() {
         truth("!=", meta("oifname"), json!({"set": ["eth0", "vnet*"]})),
         Truth::Yes
     );
-    // There is none at this hook: an empty name, for the kernel.
+    // There is no input interface at this hook: the kernel compares with an empty name.
     assert_eq!(truth("==", meta("iifname"), json!("lo")), Truth::No);
     assert_eq!(truth("!=", meta("iifname"), json!("lo")), Truth::Yes);
     assert_eq!(truth("==", meta("oifname"), json!("tap\\*")), Truth::Perhaps);
@@ -147,7 +147,7 @@ fn concatenations() {
     assert_eq!(truth("==", left(), set("tap-vm-1", 134)), Truth::Yes);
     assert_eq!(truth("==", left(), set("tap-vm-1", 133)), Truth::No);
     assert_eq!(truth("==", left(), json!("@pairs")), Truth::Perhaps);
-    // A part that the packet has not, or may not have, is no inequality.
+    // A field that the packet lacks does not count as unequal.
     for (protocol, field, expected) in [("tcp", "dport", Truth::No), ("icmpv6", "mtu", Truth::Perhaps)] {
         let left = json!({"concat": [payload(protocol, field), payload("icmpv6", "type")]});
         assert_eq!(truth("!=", left, json!({"set": [{"concat": [22, 1]}]})), expected);

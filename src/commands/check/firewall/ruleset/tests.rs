@@ -1,11 +1,11 @@
-//! What nft lists, and what its older versions leave out.
+//! The output of nft, also of older versions.
 
 use serde_json::json;
 
 use super::super::walk::Place;
 use super::*;
 
-/// nft 1.0.6 lists neither in JSON.
+/// The JSON of nft 1.0.6 has neither.
 #[test]
 fn devices_and_dormant_tables_are_found_in_the_text() {
     let json = json!({"nftables": [
@@ -33,7 +33,7 @@ fn devices_and_dormant_tables_are_found_in_the_text() {
 }
 
 #[test]
-fn what_is_not_a_ruleset_is_none() {
+fn text_that_is_not_a_ruleset_is_refused() {
     for text in [
         "",
         "[]",

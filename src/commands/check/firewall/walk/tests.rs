@@ -1,4 +1,4 @@
-//! The way through a chain: jumps, returns, policies, doubts.
+//! Jumps, returns, policies and unknown values.
 
 use serde_json::json;
 
@@ -16,8 +16,8 @@ const RETURN: &str = r#"{"return": null}"#;
 const JUMP: &str = r#"{"jump": {"target": "sub"}}"#;
 const GOTO: &str = r#"{"goto": {"target": "sub"}}"#;
 
-/// What becomes of an advertisement between a base chain and `sub`; a rule
-/// that drops it has the number of its place, those of `sub` from 100 on.
+/// The outcome for an advertisement in a base chain that may jump to `sub`. The
+/// handles of rules count from 0, those in `sub` from 100.
 fn outcome(policy: &str, base: &[&[&str]], sub: &[&[&str]]) -> Outcome {
     let mut objects = vec![
         json!({"chain": {"family": "netdev", "table": "t", "name": "base", "type": "filter", "hook": "egress", "dev": "tap", "policy": policy}}),
@@ -46,7 +46,7 @@ fn outcome(policy: &str, base: &[&[&str]], sub: &[&[&str]]) -> Outcome {
         is_at_ip: false,
         ct_state: None,
     };
-    fates(&ruleset, base, &advertisement, true).outcome()
+    outcomes(&ruleset, base, &advertisement, true).summary()
 }
 
 fn at(chain: &str, rule: impl Into<Option<u64>>) -> Place {
@@ -82,7 +82,7 @@ fn the_first_verdict_that_matches_counts() {
 }
 
 #[test]
-fn jumps_come_back_and_gotos_do_not() {
+fn jumps_return_and_gotos_do_not() {
     let drop: &[&[&str]] = &[&[IS_RA, DROP]];
     assert_eq!(
         outcome("accept", &[&[JUMP]], drop),
@@ -102,7 +102,7 @@ fn jumps_come_back_and_gotos_do_not() {
 }
 
 #[test]
-fn what_depends_on_the_unknown_may_drop() {
+fn a_rule_that_depends_on_something_unknown_may_drop() {
     assert_eq!(
         outcome("accept", &[&[LIMIT, DROP]], &[]),
         Outcome::MayDrop(at("base", 0))
@@ -128,7 +128,7 @@ fn what_depends_on_the_unknown_may_drop() {
         outcome("accept", &[&[LIMIT, GOTO], &[DROP]], &[]),
         Outcome::MayDrop(at("base", 1))
     );
-    // A doubt does not hide a certainty.
+    // A certain drop counts more than a possible one before it.
     assert_eq!(
         outcome("accept", &[&[LIMIT, DROP], &[IS_RA, DROP]], &[]),
         Outcome::Drops(at("base", 1))
@@ -139,10 +139,9 @@ fn what_depends_on_the_unknown_may_drop() {
     );
 }
 
-/// Nothing is certain behind a statement that is not on the list, even if it
-/// looks as though it did nothing.
+/// Nothing is certain after an unknown statement.
 #[test]
-fn what_is_not_understood_may_do_anything() {
+fn an_unknown_statement_may_do_anything() {
     for statement in [
         r#"{"queue": null}"#,
         r#"{"xt": null}"#,
@@ -168,7 +167,7 @@ fn what_is_not_understood_may_do_anything() {
         }
         assert_eq!(outcome("accept", &[&[IS_RS, statement]], &[]), Outcome::Passes);
     }
-    // These only may end the rule.
+    // After these the packet may continue with the next rule, and nothing else.
     for statement in [
         LIMIT,
         r#"{"set": {"op": "add", "elem": 1, "set": "@s", "stmt": [{"limit": {"rate": 5}}]}}"#,
