@@ -52,6 +52,9 @@ case_the_rule_starts_the_instance_of_the_same_name_or_none() {
             until_true 10 served "$(number "$name")"
         else
             none+=("$name")
+            autora check "$name" >/tmp/check || true
+            grep -qF "systemctl start 'autora@" /tmp/check && grep -qF "${unit%.service}" /tmp/check ||
+                fail "check of $name: $(cat /tmp/check)"
         fi
     done
     # No instance but those.
