@@ -7,17 +7,13 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=tests/setup.sh
 . "$ROOT/tests/setup.sh"
-
-TAP=tap-vm-1
-PATTERN='^tap-vm-[0-9]+$'
+# shellcheck source=tests/lab/guest.sh
+. "$ROOT/tests/lab/guest.sh"
 
 prepare() {
-    install_tools ip=iproute2 unshare=util-linux jq=jq ping=iputils-ping
-    need_rust cargo
+    install_tools ip=iproute2 unshare=util-linux jq=jq ping=iputils-ping sysctl=procps
     echo "Building autora (cargo)"
-    (cd "$ROOT" && cargo build --locked --quiet)
-    local target=${CARGO_TARGET_DIR:-$ROOT/target}
-    AUTORA=$target/debug/autora
+    build_autora
 }
 
 # Starts this script again inside a new network namespace, and a mount namespace for a /run of its own.
@@ -38,31 +34,24 @@ say() { printf '    %s\n' "$*"; }
 
 stop() {
     trap - EXIT
-    local pid
-    for pid in "${daemon:-}" "${guest_holder:-}"; do
-        if [ -n "$pid" ] && kill "$pid" 2>/dev/null; then
-            wait "$pid" 2>/dev/null || true
-        fi
-    done
+    # shellcheck disable=SC2086  # either may be empty
+    end ${daemon:-} ${guest_holder:-}
     [ -z "${log:-}" ] || rm -f "$log"
 }
 
+router() { "$@"; }
 guest() { nsenter --target="$guest_holder" --net -- "$@"; }
 
 has_own_namespace() {
     [ "$(readlink "/proc/$1/ns/net")" != "$(readlink "/proc/$$/ns/net")" ]
 }
 
-make_link() {
+make_guest() {
     mount -t tmpfs tmpfs /run
     unshare --net sleep infinity &
     guest_holder=$!
     wait_for 5 has_own_namespace "$guest_holder" || fail "no namespace for the guest"
-    ip link set lo up
-    guest ip link set lo up
-    ip link add "$TAP" type veth peer name eth0 netns "$guest_holder"
-    echo 1 >"/proc/sys/net/ipv6/conf/$TAP/forwarding"
-    ip address add 2001:db8:1:1::1/64 dev "$TAP"
+    make_link "$guest_holder"
     ip link set "$TAP" up
     guest ip link set eth0 up
 }
@@ -79,15 +68,9 @@ guest_default_route() {
         jq -r '.[] | "via \(.gateway), expires in \(.expires) s"'
 }
 
-guest_prefix_routes() {
-    guest ip -6 route show dev eth0 | grep '^2001:db8:1:1::/64' || true
-}
-
 is_configured() {
     [ -n "$(guest_addresses)" ] && [ -n "$(guest_default_route)" ]
 }
-
-no_default_route() { [ -z "$(guest_default_route)" ]; }
 
 inside() {
     AUTORA=$1
@@ -96,8 +79,8 @@ inside() {
     trap 'exit 143' TERM
 
     step "1. A router and a guest, each in a network namespace, and a link between them"
-    make_link
-    say "router  $TAP  2001:db8:1:1::1/64, forwarding on"
+    make_guest
+    say "router  $TAP  ${PREFIX}1/64, forwarding on"
     say "guest   eth0      up, with nothing configured"
 
     step "2. The router serves the link"
@@ -118,12 +101,12 @@ inside() {
     say "address        $(guest_addresses)"
     say "default route  $(guest_default_route)"
     local on_link
-    on_link=$(guest_prefix_routes)
+    on_link=$(on_link_routes)
     say "route to the prefix itself: ${on_link:-none, all traffic goes through the router}"
-    if wait_for 5 guest ping -6 -q -c 1 -W 1 2001:db8:1:1::1 >/dev/null; then
-        say "ping to 2001:db8:1:1::1: answered"
+    if wait_for 5 guest ping -6 -q -c 1 -W 1 "${PREFIX}1" >/dev/null; then
+        say "ping to ${PREFIX}1: answered"
     else
-        fail "the guest cannot reach 2001:db8:1:1::1"
+        fail "the guest cannot reach ${PREFIX}1"
     fi
 
     step "5. The router stops (SIGTERM) and takes its default route back"

@@ -40,7 +40,7 @@ fn every_test_that_the_readme_names_exists() {
             if index % 2 == 0 {
                 // Before a name, the kind of test, or a comma.
                 let words = part.split([',', ' ']);
-                kind = words.filter(|word| !word.is_empty()).last().unwrap_or(kind);
+                kind = words.rev().find(|word| !word.is_empty()).unwrap_or(kind);
                 continue;
             }
             let exists = match (kind, part.strip_suffix('*')) {

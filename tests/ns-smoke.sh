@@ -8,8 +8,9 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=tests/setup.sh
 . "$ROOT/tests/setup.sh"
+# shellcheck source=tests/lab/guest.sh
+. "$ROOT/tests/lab/guest.sh"
 
-TAP=tap-vm-1
 ROUTER=autora-smoke-router-$$
 GUEST=autora-smoke-guest-$$
 work=
@@ -20,11 +21,10 @@ failed=0
 
 if [ $# -eq 0 ]; then
     install_tools ip=iproute2 tcpdump=tcpdump
-    need_rust cargo
-    (cd "$ROOT" && cargo build --locked --quiet)
-    set -- "${CARGO_TARGET_DIR:-$ROOT/target}/debug/autora"
+    build_autora
+else
+    AUTORA=$1
 fi
-AUTORA=$1
 if [ "$(id -u)" -ne 0 ]; then
     as_root bash "$ROOT/tests/ns-smoke.sh" "$AUTORA"
     exit
@@ -32,12 +32,8 @@ fi
 
 cleanup() {
     trap - EXIT
-    local pid
-    for pid in $daemon $tcpdump; do
-        if kill "$pid" 2>/dev/null; then
-            wait "$pid" 2>/dev/null || true
-        fi
-    done
+    # shellcheck disable=SC2086  # either may be empty
+    end $daemon $tcpdump
     ip netns delete "$ROUTER" 2>/dev/null || true
     ip netns delete "$GUEST" 2>/dev/null || true
     [ -z "$work" ] || rm -rf "$work"
@@ -63,21 +59,15 @@ check() {
 
 captured() { grep -q "$1" "$work/capture"; }
 nothing_sent() { ! captured 'router advertisement'; }
-has_address() { guest ip -6 address show dev eth0 scope global | grep -q 'inet6 2001:db8:1:1:'; }
-has_default_route() { guest ip -6 route show default | grep -q 'via fe80::.* proto ra'; }
-no_default_route() { ! has_default_route; }
-no_on_link_route() { ! guest ip -6 route show dev eth0 | grep -q '^2001:db8:1:1::/64'; }
+has_address() { guest ip -6 address show dev eth0 scope global | grep -q "inet6 ${PREFIX%:}"; }
+no_on_link_route() { [ -z "$(on_link_routes)" ]; }
 
 work=$(mktemp -d)
 # Where autora publishes its state, instead of the machine's /run.
 export RUNTIME_DIRECTORY=$work
 ip netns add "$ROUTER"
 ip netns add "$GUEST"
-router ip link set lo up
-guest ip link set lo up
-router ip link add "$TAP" type veth peer name eth0 netns "$GUEST"
-router sysctl -qw "net.ipv6.conf.$TAP.forwarding=1"
-router ip address add 2001:db8:1:1::1/64 dev "$TAP"
+make_link "$GUEST"
 
 # tcpdump wants the device up; the carrier comes with the router's end.
 guest ip link set eth0 up
@@ -100,7 +90,7 @@ check "the guest has no default route" no_default_route
 
 echo "The pattern matches:"
 ip netns exec "$ROUTER" \
-    "$AUTORA" --interface "$TAP" --interface-regex '^tap-vm-[0-9]+$' &
+    "$AUTORA" --interface "$TAP" --interface-regex "$PATTERN" &
 daemon=$!
 check "a Router Advertisement arrives" wait_for 10 captured 'router advertisement'
 check "the guest has an address of the prefix" wait_for 5 has_address

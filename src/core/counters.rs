@@ -44,7 +44,7 @@ mod tests {
         counters.drop_for(Rejection::Checksum);
         counters.drop_for(Rejection::Checksum);
         counters.drop_for(Rejection::HopLimit);
-        let mut dropped: alloc::vec::Vec<_> = counters.dropped().collect();
+        let mut dropped: Vec<_> = counters.dropped().collect();
         dropped.sort_by_key(|&(_, count)| count);
         assert_eq!(dropped, [(Rejection::HopLimit, 1), (Rejection::Checksum, 2)]);
     }

@@ -6,9 +6,9 @@ import re
 import subprocess
 import time
 
-import build
-from daemon import die_with_parent
-from stage import percentile
+from bench import build
+from bench.stage import percentile
+from lab.process import die_with_parent
 
 MAX_RA_DELAY_TIME = 0.5
 MIN_DELAY_BETWEEN_RAS = 3.0

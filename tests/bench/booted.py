@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 
-import build
+from bench import build
 
 SYSTEM = os.path.join(build.TREE, "tests", "system")
 SUITES = {"trixie": "autora", "bookworm": "autora, Debian 12"}

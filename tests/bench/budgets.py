@@ -11,19 +11,15 @@ import os
 import sys
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.dirname(HERE), os.path.join(os.path.dirname(HERE), "conformance")]
+sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-import check  # noqa: E402
-import idle  # noqa: E402
-import size  # noqa: E402
-import start  # noqa: E402
-from checks import Checks  # noqa: E402
-from contenders import AUTORA  # noqa: E402
-from field import Ears, Field  # noqa: E402
-from figures import FIGURES  # noqa: E402
-from results import Results, named, shown  # noqa: E402
-from stage import Stage, sleep_until  # noqa: E402
+from bench import check, idle, size, start
+from bench.contenders import AUTORA
+from bench.field import Ears, Field
+from bench.figures import FIGURES
+from bench.results import Results, named, shown
+from bench.stage import Stage, sleep_until
+from lab.checks import Checks
 
 INSTANCES = 20
 # In it each instance has its second advertisement, 16 s after the first.

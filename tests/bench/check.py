@@ -7,11 +7,11 @@ import subprocess
 import tempfile
 import time
 
-import build
-from contenders import AUTORA, SHORTEST
-from daemon import die_with_parent
-from field import tap
-from herd import Herd
+from bench import build
+from bench.contenders import AUTORA, SHORTEST
+from bench.field import tap
+from bench.herd import Herd
+from lab.process import die_with_parent
 
 # A frame to all nodes, as strace prints it.
 SEND = re.compile(r'^\d+ +send(?:to|msg)?\(\d+, "33\\0\\0\\0\\1', re.MULTILINE)

@@ -3,15 +3,14 @@
 import os
 from dataclasses import dataclass, replace
 
-import build
+from bench import build
+from bench.field import tap
+from bench.herd import Herd
+from conformance import adapters
+from conformance.daemon import Settings
+from conformance.peers import Radvd
 
-os.environ["AUTORA"] = build.PACKAGED
-
-import adapters  # noqa: E402 (it looks at AUTORA)
-from daemon import Settings
-from field import tap
-from herd import Herd
-from peers import Radvd
+adapters.ALL["autora"].binary = build.PACKAGED
 
 DEFAULTS = Settings(min_interval=20, max_interval=60)
 SHORTEST = replace(DEFAULTS, min_interval=3, max_interval=4)

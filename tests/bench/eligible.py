@@ -3,7 +3,7 @@
 import random
 import time
 
-from stage import percentile, sleep_until
+from bench.stage import percentile, sleep_until
 
 PATIENCE = 6.0
 

@@ -6,9 +6,9 @@ import socket
 import struct
 import time
 
-import wire
-from capture import listening_socket, queued
-from lab import Namespace
+from lab import codec
+from lab.capture import listening_socket, queued
+from lab.namespace import Namespace
 
 RTM_NEWADDR, RTM_DELADDR = 20, 21
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL = 0x1, 0x4, 0x400, 0x200
@@ -82,7 +82,7 @@ class Field:
 
     def address(self, number, add=True):
         """Add or remove the /64 of an interface; the wall clock just before."""
-        local = wire.ip_bytes(f"{prefix(number)}1")
+        local = codec.ip_bytes(f"{prefix(number)}1")
         body = struct.pack("=BBBBI", socket.AF_INET6, 64, 0, 0, self.index[number])
         for kind, value in ((IFA_LOCAL, local), (IFA_ADDRESS, local), (IFA_FLAGS, struct.pack("=I", IFA_F_NODAD))):
             body += struct.pack("=HH", 4 + len(value), kind) + value
@@ -101,9 +101,9 @@ class Field:
 
     def solicitation(self, number):
         source = mac(number, 2)
-        src = wire.link_local(source)
-        message = wire.icmp(src, wire.ALL_ROUTERS, wire.ND_RS, 0, bytes(4) + wire.sllao(source))
-        return wire.frame(source, wire.ALL_ROUTERS_MAC, wire.ipv6(src, wire.ALL_ROUTERS, message))
+        src = codec.link_local(source)
+        message = codec.icmp(src, codec.ALL_ROUTERS, codec.ND_RS, 0, bytes(4) + codec.sllao(source))
+        return codec.frame(source, codec.ALL_ROUTERS_MAC, codec.ipv6(src, codec.ALL_ROUTERS, message))
 
     def send(self, number, frame):
         before = time.time()
@@ -124,8 +124,8 @@ class Ears:
     """Every advertisement that reached a guest's end: (time, number of the guest, router lifetime)."""
 
     def __init__(self, field):
-        self.prefixes = [wire.ip_bytes(prefix(i)) for i in range(field.size)]
-        self.sock = listening_socket(field.guests, None, (wire.ND_RA,), 256 << 20)
+        self.prefixes = [codec.ip_bytes(prefix(i)) for i in range(field.size)]
+        self.sock = listening_socket(field.guests, None, (codec.ND_RA,), 256 << 20)
         self.heard = []
         # Of these the ones that give out the interface's own /64.
         self.with_prefix = []
@@ -148,7 +148,7 @@ class Ears:
     def _judge(self, number, raw, when):
         """The first of each guest is looked at closely: valid, and with the prefix of this very interface."""
         self.judged.add(number)
-        ra = wire.parse_ra(raw, when)
+        ra = codec.parse_ra(raw, when)
         if not ra or not ra.checksum_ok or ra.hop_limit != 255 or not ra.prefix(prefix(number)):
             self.wrong.append(number)
 

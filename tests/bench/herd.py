@@ -7,8 +7,8 @@ import signal
 import subprocess
 import time
 
-import build
-from daemon import die_with_parent
+from bench import build
+from lab.process import die_with_parent
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 

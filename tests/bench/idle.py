@@ -2,8 +2,8 @@
 
 import time
 
-from contenders import SHORTEST
-from stage import sleep_until
+from bench.contenders import SHORTEST
+from bench.stage import sleep_until
 
 EVENTS = 20
 

@@ -4,9 +4,9 @@ import os
 import platform
 import time
 
-import adapters
-import build
-from daemon import first_line
+from bench import build
+from conformance import adapters
+from lab.process import first_line
 
 
 def describe():

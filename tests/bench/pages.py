@@ -2,9 +2,9 @@
 
 import os
 
-import plot
-from figures import BOOTED, FIGURES
-from results import AUTORA, main_table, scale_table
+from bench import plot
+from bench.figures import BOOTED, FIGURES
+from bench.results import AUTORA, main_table, scale_table
 
 
 def write(results, home, seconds):

@@ -3,11 +3,10 @@
 import statistics
 import time
 
-import build
-import start
-import wire
-from contenders import AUTORA
-from field import guest, mac, prefix, tap
+from bench import build, start
+from bench.contenders import AUTORA
+from bench.field import guest, mac, prefix, tap
+from lab import codec
 
 ROUNDS, FRAMES = 30, 2000
 # Routed to nowhere: it is received, looked up and dropped, without an answer.
@@ -22,15 +21,15 @@ def blast(namespace, ifname, frame, quick):
 
 def bulk(sender, receiver, destination):
     """A full-size UDP packet."""
-    payload = wire.ipv6(f"{prefix(0)}2", destination, bytes(1400), next_header=17, hop_limit=64)
-    return wire.frame(sender, receiver, payload)
+    payload = codec.ipv6(f"{prefix(0)}2", destination, bytes(1400), next_header=17, hop_limit=64)
+    return codec.frame(sender, receiver, payload)
 
 
 def echo(number):
     """An echo reply that nobody waits for: the host shows it to every ICMPv6 socket, and drops it."""
     src, dst = f"{prefix(number)}2", f"{prefix(number)}1"
-    packet = wire.ipv6(src, dst, wire.icmp(src, dst, 129, 0, bytes(60)), hop_limit=64)
-    return wire.frame(mac(number, 2), mac(number, 1), packet)
+    packet = codec.ipv6(src, dst, codec.icmp(src, dst, 129, 0, bytes(60)), hop_limit=64)
+    return codec.frame(mac(number, 2), mac(number, 1), packet)
 
 
 def added(stage, count, probe, pairs):

@@ -2,24 +2,12 @@
 
 import contextlib
 import os
-import time
 
-import answers
-import booted
-import build
-import check
-import contenders
-import eligible
-import idle
-import machine
-import path
-import pages
-import size
-import start
-from field import Ears, Field
-from herd import kernel_memory
-from results import Results
-from stage import Stage, sleep_until
+from bench import answers, booted, build, check, contenders, eligible, idle, machine, pages, path, size, start
+from bench.field import Ears, Field
+from bench.herd import kernel_memory
+from bench.results import Results
+from bench.stage import Stage, sleep_until
 
 # The first three advertisements are at most 16 s apart (RFC 4861, 6.2.4).
 INITIAL = 36.0

@@ -3,8 +3,8 @@
 import math
 from html import escape
 
-from figures import FIGURES
-from results import number
+from bench.figures import FIGURES
+from bench.results import number
 
 WIDTH, HEIGHT = 720, 400
 LEFT, RIGHT, TOP, BOTTOM = 84, 150, 44, 52

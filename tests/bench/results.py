@@ -4,7 +4,7 @@ import json
 import statistics
 from dataclasses import dataclass
 
-from figures import FIGURES
+from bench.figures import FIGURES
 
 AUTORA = "autora"
 

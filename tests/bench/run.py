@@ -18,7 +18,8 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "conformance")]
+
+sys.path[0] = os.path.dirname(HERE)
 
 PARTS = ("scale", "calls", "path", "booted")
 SETUP = """. "$1/../setup.sh"
@@ -47,7 +48,7 @@ def main():
     def say(text):
         print(f"{time.monotonic() - began:5.0f} s  {text}", flush=True)
 
-    import plan
+    from bench import plan
 
     whole = not (options.quick or options.only or options.n or options.daemon)
     results = plan.measure(

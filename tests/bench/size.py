@@ -2,7 +2,7 @@
 
 import os
 
-import build
+from bench import build
 
 
 def measure(results):

@@ -7,9 +7,9 @@ import tempfile
 import time
 from dataclasses import dataclass
 
-from contenders import DEFAULTS
-from field import Ears, Field
-from results import Results
+from bench.contenders import DEFAULTS
+from bench.field import Ears, Field
+from bench.results import Results
 
 
 @dataclass

@@ -4,8 +4,8 @@ import os
 import tempfile
 import time
 
-import build
-from herd import Herd, kernel_memory
+from bench import build
+from bench.herd import Herd, kernel_memory
 
 
 def floor(field, results):

@@ -4,10 +4,9 @@ import os
 import signal
 import subprocess
 
-from daemon import Adapter, first_line
-from peers import PEERS
-
-TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from conformance.daemon import Adapter
+from conformance.peers import PEERS
+from lab.process import AUTORA, TREE, first_line
 
 
 class Autora(Adapter):
@@ -16,7 +15,7 @@ class Autora(Adapter):
     first = 2.0
 
     def __init__(self):
-        self.binary = os.environ.get("AUTORA") or os.path.join(TREE, "target", "release", "autora")
+        self.binary = AUTORA
 
     def missing(self):
         if not os.access(self.binary, os.X_OK):

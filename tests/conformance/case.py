@@ -3,8 +3,8 @@
 import time
 from dataclasses import dataclass
 
-from daemon import Running, Settings
-from lab import Lab
+from conformance.daemon import Running, Settings
+from lab.links import Lab
 
 # RFC 4861, 10.
 MAX_INITIAL_RTR_ADVERT_INTERVAL = 16.0
@@ -115,7 +115,7 @@ class Bench:
         """What to add to a failure when the daemon does not run any more."""
         if self.daemon.alive():
             return ""
-        words = (self.daemon.log_text().strip().splitlines() or ["without a word"])[-1].replace(f"{self.daemon.directory}/", "")
+        words = (self.daemon.text().strip().splitlines() or ["without a word"])[-1].replace(f"{self.daemon.directory}/", "")
         return f"; it had ended with status {self.daemon.wait(0)}: {words}"
 
     def forbid(self, since, until, what, wanted=lambda ra: True):

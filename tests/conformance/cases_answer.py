@@ -2,9 +2,9 @@
 
 import time
 
-from case import MAX_RA_DELAY_TIME, MIN_DELAY_BETWEEN_RAS, NOISE, SLACK, Fail, case
-from capture import solicitation
-from wire import link_local
+from conformance.case import MAX_RA_DELAY_TIME, MIN_DELAY_BETWEEN_RAS, NOISE, SLACK, Fail, case
+from lab.capture import solicitation
+from lab.codec import link_local
 
 
 def gaps(ras):

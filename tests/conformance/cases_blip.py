@@ -6,11 +6,11 @@ What a router still meant to say must give way to what is true when it may speak
 import signal
 import time
 
-from case import MIN_DELAY_BETWEEN_RAS, NOISE, Fail, NotApplicable, case
-from cases_answer import gaps
-from cases_life import stopped
-from cases_renumber import ask_for, check_advertised, check_one_each, check_withdrawn, mentions, start
-from lab import OTHER_PREFIX, PREFIX
+from conformance.case import MIN_DELAY_BETWEEN_RAS, NOISE, Fail, NotApplicable, case
+from conformance.cases_answer import gaps
+from conformance.cases_life import stopped
+from conformance.cases_renumber import ask_for, check_advertised, check_one_each, check_withdrawn, mentions, start
+from lab.links import OTHER_PREFIX, PREFIX
 
 SHORT = {"min_interval": 3, "max_interval": 4, "router_lifetime": 60}
 AUTORA = ("autora",)

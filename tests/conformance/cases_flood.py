@@ -8,13 +8,13 @@ import random
 import threading
 import time
 
-import wire
-from capture import solicitation
-from case import MAX_RA_DELAY_TIME, MIN_DELAY_BETWEEN_RAS, NOISE, Fail, NotApplicable, case
-from cases_answer import gaps
-from cases_life import stopped
-from daemon import Running, Settings
-from lab import OTHER_PREFIX, PREFIX
+from conformance.case import MAX_RA_DELAY_TIME, MIN_DELAY_BETWEEN_RAS, NOISE, Fail, NotApplicable, case
+from conformance.cases_answer import gaps
+from conformance.cases_life import stopped
+from conformance.daemon import Running, Settings
+from lab import codec
+from lab.capture import solicitation
+from lab.links import OTHER_PREFIX, PREFIX
 
 SECONDS = float(os.environ.get("CONFORMANCE_FLOOD", "10"))
 SHORT = {"min_interval": 3, "max_interval": 4, "router_lifetime": 60}
@@ -30,11 +30,11 @@ def mixture(link, seed=4861):
     frames = []
     for station in range(256):
         mac = f"02:00:5e:00:03:{station:02x}"
-        src = wire.link_local(mac)
-        oversized = b"".join(wire.option(200, bytes(6)) for _ in range(180))
-        rogue = wire.ipv6(src, wire.ALL_NODES, wire.ra_packet(src, 9000, OTHER_PREFIX))
-        claim = bytes([0x20, 0, 0, 0]) + wire.ip_bytes(src) + wire.option(2, wire.mac_bytes(mac))
-        neighbour = wire.ipv6(src, wire.ALL_NODES, wire.icmp(src, wire.ALL_NODES, wire.ND_NA, 0, claim))
+        src = codec.link_local(mac)
+        oversized = b"".join(codec.option(200, bytes(6)) for _ in range(180))
+        rogue = codec.ipv6(src, codec.ALL_NODES, codec.ra_packet(src, 9000, OTHER_PREFIX))
+        claim = bytes([0x20, 0, 0, 0]) + codec.ip_bytes(src) + codec.option(2, codec.mac_bytes(mac))
+        neighbour = codec.ipv6(src, codec.ALL_NODES, codec.icmp(src, codec.ALL_NODES, codec.ND_NA, 0, claim))
         frames += [
             solicitation(mac, src),
             solicitation(mac, src, options=b""),
@@ -44,11 +44,11 @@ def mixture(link, seed=4861):
             solicitation(mac, src, claim=draw.randrange(1, 40)),
             solicitation(mac, src, bad_checksum=True),
             solicitation(mac, src, options=bytes([draw.randrange(256), 0]) + bytes(6)),
-            solicitation(mac, src, extension=(wire.EXT_FRAGMENT, wire.fragment_header(wire.ICMPV6))),
-            solicitation(mac, src, extension=(wire.EXT_FRAGMENT, wire.fragment_header(wire.ICMPV6, 8, True, station))),
+            solicitation(mac, src, extension=(codec.EXT_FRAGMENT, codec.fragment_header(codec.ICMPV6))),
+            solicitation(mac, src, extension=(codec.EXT_FRAGMENT, codec.fragment_header(codec.ICMPV6, 8, True, station))),
             solicitation(mac, src)[: draw.randrange(14, 70)],
-            wire.frame(mac, wire.ALL_NODES_MAC, rogue),
-            wire.frame(mac, wire.ALL_NODES_MAC, neighbour),
+            codec.frame(mac, codec.ALL_NODES_MAC, rogue),
+            codec.frame(mac, codec.ALL_NODES_MAC, neighbour),
         ]
     draw.shuffle(frames)
     return frames
@@ -102,7 +102,7 @@ def mixed_flood(bench):
     # One short burst first, so that what is allocated once is not taken for growth.
     flood(bench.link, frames, time.time() + 0.5)
     bench.capture.listen_until(time.time() + 0.5)
-    before = (daemon.cpu(), daemon.resident_kib(), daemon.descriptors(), len(daemon.log_text()))
+    before = (daemon.cpu(), daemon.resident_kib(), daemon.descriptors(), len(daemon.text()))
     began = time.time()
     until = began + SECONDS
     asker = threading.Thread(target=keep_asking, args=(other, until))
@@ -114,7 +114,7 @@ def mixed_flood(bench):
         raise Fail(f"it ended with status {daemon.wait(0)} under {sent} frames")
     cpu, resident, descriptors, log = (
         now - then
-        for now, then in zip((daemon.cpu(), daemon.resident_kib(), daemon.descriptors(), len(daemon.log_text())), before)
+        for now, then in zip((daemon.cpu(), daemon.resident_kib(), daemon.descriptors(), len(daemon.text())), before)
     )
     bench.capture.drain()
     other.capture.drain()

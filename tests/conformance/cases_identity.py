@@ -3,9 +3,9 @@
 import signal
 import time
 
-from case import SLACK, Fail, case
-from lab import OTHER_PREFIX, Link
-from wire import link_local
+from conformance.case import SLACK, Fail, case
+from lab.codec import link_local
+from lab.links import OTHER_PREFIX, Link
 
 SHORT = {"min_interval": 3, "max_interval": 4, "router_lifetime": 60}
 AUTORA = ("autora",)

@@ -7,11 +7,11 @@ import signal
 import struct
 import time
 
-import wire
-from capture import solicitation
-from case import MAX_RA_DELAY_TIME, SLACK, Fail, case
-from cases_renumber import ask_for, mentions
-from lab import OTHER_PREFIX, PREFIX
+from conformance.case import MAX_RA_DELAY_TIME, SLACK, Fail, case
+from conformance.cases_renumber import ask_for, mentions
+from lab import codec
+from lab.capture import solicitation
+from lab.links import OTHER_PREFIX, PREFIX
 
 SHORT = {"min_interval": 3, "max_interval": 4, "router_lifetime": 60}
 AUTORA = ("autora",)
@@ -22,7 +22,7 @@ NAMED = "it serves what its configuration names, uplink or not"
 @case("kind-bridge", "shared segments", "a bridge with two guests: both hear every RA, each solicitation is answered", seconds=10)
 def kind_bridge(bench):
     lab = bench.make_lab(link=False)
-    lab.router.ip(f"link add tap-cf0 address {wire.mac_text(wire.mac_bytes('02:00:5e:00:01:0b'))} type bridge")
+    lab.router.ip(f"link add tap-cf0 address {codec.mac_text(codec.mac_bytes('02:00:5e:00:01:0b'))} type bridge")
     ports = [
         lab.add_link(ready=False, ifname="port0", peer="guest0", mac="02:00:5e:00:01:21"),
         lab.add_link(ready=False, ifname="port1", peer="guest1", mac="02:00:5e:00:01:22", guest_mac="02:00:5e:00:02:07"),
@@ -37,7 +37,7 @@ def kind_bridge(bench):
     for port in ports:
         bench.quiet()
         port.capture.drain()
-        sent = port.sender.solicit(port.guest_ll, options=wire.sllao(port.guest_mac))
+        sent = port.sender.solicit(port.guest_ll, options=codec.sllao(port.guest_mac))
         if not port.capture.next_ra(sent, MAX_RA_DELAY_TIME + SLACK):
             raise Fail(f"the guest on {port.ifname} was not answered within 0.5 s")
     for port in ports:
@@ -64,7 +64,7 @@ def read_ra(fd, timeout):
         if not ready:
             return None
         packet = os.read(fd, 2048)
-        if len(packet) > 56 and packet[0] >> 4 == 6 and packet[6] == wire.ICMPV6 and packet[40] == wire.ND_RA:
+        if len(packet) > 56 and packet[0] >> 4 == 6 and packet[6] == codec.ICMPV6 and packet[40] == codec.ND_RA:
             return time.time(), packet
 
 
@@ -84,9 +84,9 @@ def kind_tun(bench):
         raise Fail(f"{len(first[1])} octets for a payload of {struct.unpack('!H', first[1][4:6])[0]}")
     while read_ra(fd, max(0.0, first[0] + bench.adapter.settle + 0.1 - time.time())):
         pass
-    message = wire.icmp("fe80::9", wire.ALL_ROUTERS, wire.ND_RS, 0, bytes(4))
+    message = codec.icmp("fe80::9", codec.ALL_ROUTERS, codec.ND_RS, 0, bytes(4))
     for _ in range(2):
-        os.write(fd, wire.ipv6("fe80::9", wire.ALL_ROUTERS, message))
+        os.write(fd, codec.ipv6("fe80::9", codec.ALL_ROUTERS, message))
         if read_ra(fd, MAX_RA_DELAY_TIME + SLACK):
             return
         time.sleep(2.5)
@@ -181,7 +181,7 @@ def kind_two_guests(bench):
     macs = ("02:00:5e:00:02:31", "02:00:5e:00:02:32")
     began = time.time()
     for mac in macs:
-        bench.link.sender.send(solicitation(mac, wire.link_local(mac)))
+        bench.link.sender.send(solicitation(mac, codec.link_local(mac)))
         bench.capture.listen_until(time.time() + 0.1)
     bench.capture.listen_until(began + 3.8)
     answers = bench.capture.since(began)

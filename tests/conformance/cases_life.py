@@ -4,10 +4,18 @@ import signal
 import subprocess
 import time
 
-from capture import Capture
-from case import MAX_FINAL_RTR_ADVERTISEMENTS, MIN_DELAY_BETWEEN_RAS, NOISE, SLACK, Fail, NotApplicable, case
-from cases_answer import gaps
-from wire import ALL_NODES, ND_NS, ip_bytes
+from conformance.case import (
+    MAX_FINAL_RTR_ADVERTISEMENTS,
+    MIN_DELAY_BETWEEN_RAS,
+    NOISE,
+    SLACK,
+    Fail,
+    NotApplicable,
+    case,
+)
+from conformance.cases_answer import gaps
+from lab.capture import Capture
+from lab.codec import ALL_NODES, ND_NS, ip_bytes
 
 SHORT = {"min_interval": 3, "max_interval": 4, "router_lifetime": 60}
 AUTORA = ("autora",)

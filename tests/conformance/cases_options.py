@@ -6,8 +6,8 @@ import subprocess
 import tempfile
 from dataclasses import replace
 
-from case import Bench, Fail, NotApplicable, case
-from daemon import Settings
+from conformance.case import Bench, Fail, NotApplicable, case
+from conformance.daemon import Settings
 
 AUTORA = ("autora",)
 CONTRACT = "autora's own options"

@@ -2,9 +2,9 @@
 
 import ipaddress
 
-from case import Fail, case
-from lab import PREFIX
-from wire import ALL_NODES, ALL_NODES_MAC, OPT_PIO
+from conformance.case import Fail, case
+from lab.codec import ALL_NODES, ALL_NODES_MAC, OPT_PIO
+from lab.links import PREFIX
 
 INFINITY = 0xFFFFFFFF
 AUTORA = ("autora",)

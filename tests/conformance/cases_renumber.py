@@ -6,8 +6,8 @@ source for as long as it was last promised.
 
 import time
 
-from case import Fail, NotApplicable, case
-from lab import OTHER_PREFIX, PREFIX
+from conformance.case import Fail, NotApplicable, case
+from lab.links import OTHER_PREFIX, PREFIX
 
 SHORT = {"min_interval": 3, "max_interval": 4, "router_lifetime": 60}
 AUTORA = ("autora",)

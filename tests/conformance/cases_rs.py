@@ -5,9 +5,8 @@ what comes within 0.5 s of a solicitation is its answer.  A daemon that advertis
 may do so by chance just then: an unwanted answer counts when it comes twice.
 """
 
-from case import Fail, case
-from lab import GUEST_MAC
-from wire import (
+from conformance.case import Fail, case
+from lab.codec import (
     ALL_ROUTERS,
     ALL_ROUTERS_MAC,
     EXT_DEST,
@@ -17,8 +16,8 @@ from wire import (
     ND_RS,
     OPT_NONCE,
     OPT_SLLAO,
-    frame,
     fragment_header,
+    frame,
     icmp,
     ipv6,
     link_local,
@@ -26,6 +25,7 @@ from wire import (
     options_header,
     sllao,
 )
+from lab.links import GUEST_MAC
 
 OTHER_MAC = "02:00:5e:00:09:09"
 

@@ -1,6 +1,6 @@
 """When advertisements are sent unasked: RFC 4861 6.2.4."""
 
-from case import (
+from conformance.case import (
     MAX_INITIAL_RTR_ADVERT_INTERVAL,
     MAX_INITIAL_RTR_ADVERTISEMENTS,
     MIN_DELAY_BETWEEN_RAS,
@@ -9,9 +9,9 @@ from case import (
     Fail,
     case,
 )
-from cases_answer import gaps
-from daemon import Running, Settings
-from lab import OTHER_PREFIX
+from conformance.cases_answer import gaps
+from conformance.daemon import Running, Settings
+from lab.links import OTHER_PREFIX
 
 
 @case("initial", "RFC 4861 6.2.4, v6LC.2.2.7 B", "the first three at most 16 s apart, with intervals of 198 to 600 s", seconds=36)

@@ -6,10 +6,11 @@ import signal
 import subprocess
 import time
 
-from case import MIN_DELAY_BETWEEN_RAS, NOISE, SLACK, Fail, case
-from cases_answer import gaps
-from cases_life import stopped
-from daemon import Settings, die_with_parent
+from conformance.case import MIN_DELAY_BETWEEN_RAS, NOISE, SLACK, Fail, case
+from conformance.cases_answer import gaps
+from conformance.cases_life import stopped
+from conformance.daemon import Settings
+from lab.process import die_with_parent
 
 SHORT = {"min_interval": 3, "max_interval": 4, "router_lifetime": 60}
 AUTORA = ("autora",)

@@ -2,10 +2,10 @@
 
 import time
 
-from capture import Capture
-from case import SLACK, Fail, case
-from lab import PREFIX
-from wire import ND_NS, ND_RA, link_local
+from conformance.case import SLACK, Fail, case
+from lab.capture import Capture
+from lab.codec import ND_NS, ND_RA, link_local
+from lab.links import PREFIX
 
 SHORT = {"min_interval": 3, "max_interval": 4, "router_lifetime": 60}
 AUTORA = ("autora",)

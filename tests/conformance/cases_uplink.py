@@ -8,10 +8,10 @@ import socket
 import struct
 import time
 
-import wire
-from case import SLACK, Fail, case
-from cases_life import stopped
-from lab import OTHER_PREFIX
+from conformance.case import SLACK, Fail, case
+from conformance.cases_life import stopped
+from lab import codec
+from lab.links import OTHER_PREFIX
 
 SHORT = {"min_interval": 3, "max_interval": 4, "router_lifetime": 60}
 AUTORA = ("autora",)
@@ -156,9 +156,9 @@ class OtherDaemon:
         self.sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, struct.pack("i", self.link.index))
 
     def advertise(self):
-        message = wire.ra_packet(self.link.ll, 600, OTHER_PREFIX, cur_hop_limit=self.HOP_LIMIT)
+        message = codec.ra_packet(self.link.ll, 600, OTHER_PREFIX, cur_hop_limit=self.HOP_LIMIT)
         before = time.time()
-        self.sock.sendto(message, (wire.ALL_NODES, 0, 0, self.link.index))
+        self.sock.sendto(message, (codec.ALL_NODES, 0, 0, self.link.index))
         return before
 
 
@@ -189,17 +189,17 @@ def rogue_guest(bench):
     while time.time() < began + 9:
         for source in range(5):
             src = f"fe80::bad:{source}"
-            packet = wire.ipv6(src, wire.ALL_NODES, wire.ra_packet(src, 1800, OTHER_PREFIX))
-            bench.link.sender.send(wire.frame(bench.link.guest_mac, wire.ALL_NODES_MAC, packet))
+            packet = codec.ipv6(src, codec.ALL_NODES, codec.ra_packet(src, 1800, OTHER_PREFIX))
+            bench.link.sender.send(codec.frame(bench.link.guest_mac, codec.ALL_NODES_MAC, packet))
             number += 1
         bench.solicit("::")
         bench.capture.listen_until(time.time() + 0.05)
     if len(bench.capture.since(began)) < 2:
         raise Fail(f"{len(bench.capture.since(began))} RAs in 9 s of rogue ones: a guest can silence the router")
-    lines = bench.daemon.log_text().count("\n")
+    lines = bench.daemon.text().count("\n")
     if bench.adapter.name == "autora" and lines > 20:
         raise Fail(f"{lines} lines of log for {number} RAs of five sources")
-    if bench.adapter.name == "autora" and "fe80::bad:" not in bench.daemon.log_text():
+    if bench.adapter.name == "autora" and "fe80::bad:" not in bench.daemon.text():
         raise Fail("the log does not name one rogue router (RFC 4861 6.2.7)")
 
 
@@ -209,7 +209,7 @@ def send_drop(bench):
     bench.start(**SHORT)
     bench.first()
     bench.capture.listen_until(time.time() + 0.5)
-    lines, cpu = bench.daemon.log_text().count("\n"), bench.daemon.cpu()
+    lines, cpu = bench.daemon.text().count("\n"), bench.daemon.cpu()
     # A packet socket meets the first hook (ENOBUFS), an ICMPv6 socket the second (EPERM).
     egress = f"type filter hook egress device {bench.link.ifname} priority 0; policy drop;"
     lab.router.run("nft", "add", "table", "netdev", "wall")
@@ -222,7 +222,7 @@ def send_drop(bench):
         bench.forbid(when + 0.05, time.time() + 1.0, "through the firewall: the case's set-up is wrong")
     if not bench.daemon.alive():
         raise Fail(f"it ended itself with status {bench.daemon.wait(0)}")
-    lines, cpu = bench.daemon.log_text().count("\n") - lines, bench.daemon.cpu() - cpu
+    lines, cpu = bench.daemon.text().count("\n") - lines, bench.daemon.cpu() - cpu
     bench.expect_after(
         lambda: lab.router.run("nft", "flush", "ruleset"), 4.0 + SLACK, "after the firewall let it pass again"
     )

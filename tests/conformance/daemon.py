@@ -1,16 +1,13 @@
 """What the cases need of any daemon: how it is configured, started, watched and stopped."""
 
-import ctypes
 import os
 import signal
 import subprocess
 import tempfile
-import time
 from dataclasses import dataclass
 
-PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
-CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+from lab.process import Program, cpu_seconds
+
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 
@@ -71,22 +68,11 @@ class Adapter:
         return signal.SIGTERM
 
 
-def die_with_parent():
-    """Have this process killed when the one that started it ends, however it ends."""
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def first_line(*command):
-    """The first line that a command prints, on whichever stream."""
-    done = subprocess.run(command, capture_output=True, text=True)
-    return next((line for line in (done.stdout + done.stderr).splitlines() if line.strip()), "")
-
-
-class Running:
+class Running(Program):
     """One started daemon, in the router's namespace; killed with the process of its case."""
 
     def __init__(self, adapter, namespace, settings, directory=None):
-        self.adapter, self.namespace, self.settings = adapter, namespace, settings
+        self.adapter, self.settings = adapter, settings
         self._holder = None
         if directory is None:
             self._holder = tempfile.TemporaryDirectory(prefix="ra-conformance-")
@@ -94,36 +80,12 @@ class Running:
             # FRR gives up root and must still write there.
             os.chmod(directory, 0o777)
         self.directory = directory
+        super().__init__(namespace, os.path.join(directory, "log"))
         self.start()
 
     def start(self):
         """Start it (again) with the same settings and the same directory."""
-        argv, environment = self.adapter.command(self.settings, self.directory)
-        self.log = os.path.join(self.directory, "log")
-        with self.namespace, open(self.log, "ab") as log:
-            self.started = time.time()
-            self.process = subprocess.Popen(
-                argv,
-                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self.directory,
-                preexec_fn=die_with_parent,
-            )
-
-    @property
-    def pid(self):
-        return self.process.pid
-
-    def alive(self):
-        return self.process.poll() is None
-
-    def signal(self, number):
-        """Send a signal; returns the time just before."""
-        before = time.time()
-        self.process.send_signal(number)
-        return before
+        self.launch(*self.adapter.command(self.settings, self.directory), self.directory)
 
     def wait(self, timeout):
         """Its exit status, or None when it still runs after `timeout`."""
@@ -142,15 +104,9 @@ class Running:
         if self._holder:
             self._holder.cleanup()
 
-    def log_text(self):
-        with open(self.log, encoding="utf-8", errors="replace") as file:
-            return file.read()
-
     def cpu(self):
         """Seconds of CPU that it has used."""
-        with open(f"/proc/{self.pid}/stat", encoding="ascii") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+        return cpu_seconds(self.pid)
 
     def resident_kib(self):
         with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:

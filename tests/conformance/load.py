@@ -22,4 +22,4 @@ MODULES = [
 
 def load_cases():
     for module in MODULES:
-        importlib.import_module(module)
+        importlib.import_module(f"conformance.{module}")

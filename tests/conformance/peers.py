@@ -2,7 +2,8 @@
 
 import os
 
-from daemon import Adapter, first_line
+from conformance.daemon import Adapter
+from lab.process import first_line
 
 
 def _write(directory, name, text):

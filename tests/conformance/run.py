@@ -18,11 +18,12 @@ import time
 import traceback
 from multiprocessing import Pipe, Process, connection
 
-import adapters
-import report
-from case import CASES, Bench, Fail, NotApplicable
-from daemon import die_with_parent
-from load import load_cases
+sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+from conformance import adapters, report
+from conformance.case import CASES, Bench, Fail, NotApplicable
+from conformance.load import load_cases
+from lab.process import die_with_parent
 
 TIMEOUT = 240
 
@@ -39,7 +40,7 @@ def judge(case, adapter):
         case.body(bench)
         return "pass", ""
     except Fail as failure:
-        log = bench.daemons[0].log_text()[-1000:] if bench.daemons else ""
+        log = bench.daemons[0].text()[-1000:] if bench.daemons else ""
         return "fail", str(failure), log
     except NotApplicable as why:
         return "n/a", str(why)

@@ -2,28 +2,12 @@
 
 import json
 import os
-import sys
 
-from stage import (
-    EXAMPLES,
-    HERE,
-    PREFIX,
-    ROUTER_MAC,
-    STABLE,
-    Node,
-    check,
-    configured,
-    eui64,
-    say,
-    scenario,
-    veth,
-    wait,
-)
-
-sys.path.insert(0, f"{HERE}/../conformance")
-
-import wire  # noqa: E402  (the conformance suite's)
-from capture import Sender  # noqa: E402
+from lab import codec
+from lab.capture import Sender
+from lab.codec import eui64
+from lab.links import PREFIX, ROUTER_MAC
+from scenarios.stage import EXAMPLES, STABLE, Node, check, configured, say, scenario, veth, wait
 
 ROGUE = "2001:db8:bad::"
 OTHER_PREFIX = "2001:db8:2::"
@@ -43,21 +27,21 @@ def load(host, name):
 
 def rogue_frames(mac):
     """An advertisement, plain and in the disguises by which RA guards are passed (RFC 7113)."""
-    src, dst = wire.link_local(mac), wire.ALL_NODES
-    ra = wire.ra_packet(src, 1800, ROGUE)
-    plain = wire.ipv6(src, dst, ra)
-    first = wire.fragment_header(wire.EXT_DEST, more=True) + wire.options_header(wire.ICMPV6)
+    src, dst = codec.link_local(mac), codec.ALL_NODES
+    ra = codec.ra_packet(src, 1800, ROGUE)
+    plain = codec.ipv6(src, dst, ra)
+    first = codec.fragment_header(codec.EXT_DEST, more=True) + codec.options_header(codec.ICMPV6)
     packets = [
         plain,
-        wire.ipv6(src, dst, wire.options_header(wire.ICMPV6) + ra, next_header=wire.EXT_DEST),
-        wire.ipv6(src, dst, wire.fragment_header(wire.ICMPV6) + ra, next_header=wire.EXT_FRAGMENT),
+        codec.ipv6(src, dst, codec.options_header(codec.ICMPV6) + ra, next_header=codec.EXT_DEST),
+        codec.ipv6(src, dst, codec.fragment_header(codec.ICMPV6) + ra, next_header=codec.EXT_FRAGMENT),
         # The first fragment holds an options header only, the second one the advertisement.
-        wire.ipv6(src, dst, first, next_header=wire.EXT_FRAGMENT),
-        wire.ipv6(src, dst, wire.fragment_header(wire.EXT_DEST, offset=8) + ra, next_header=wire.EXT_FRAGMENT),
+        codec.ipv6(src, dst, first, next_header=codec.EXT_FRAGMENT),
+        codec.ipv6(src, dst, codec.fragment_header(codec.EXT_DEST, offset=8) + ra, next_header=codec.EXT_FRAGMENT),
     ]
-    frames = [wire.frame(mac, wire.ALL_NODES_MAC, packet) for packet in packets]
+    frames = [codec.frame(mac, codec.ALL_NODES_MAC, packet) for packet in packets]
     # Tag 0 is a priority only, and receivers take it off.
-    return [*frames, wire.frame(mac, wire.ALL_NODES_MAC, plain, vlan=0)]
+    return [*frames, codec.frame(mac, codec.ALL_NODES_MAC, plain, vlan=0)]
 
 
 def advertise(guest, mac):
@@ -68,8 +52,8 @@ def advertise(guest, mac):
 
 def echo(guest, mac, source):
     """An echo request to the host from whatever address."""
-    packet = wire.ipv6(source, STABLE, wire.icmp(source, STABLE, ECHO_REQUEST, 0, bytes(4)), hop_limit=64)
-    Sender(guest.net, "eth0", mac).send(wire.frame(mac, ROUTER_MAC, packet))
+    packet = codec.ipv6(source, STABLE, codec.icmp(source, STABLE, ECHO_REQUEST, 0, bytes(4)), hop_limit=64)
+    Sender(guest.net, "eth0", mac).send(codec.frame(mac, ROUTER_MAC, packet))
 
 
 def received(node, kind):
@@ -80,11 +64,11 @@ def received(node, kind):
 
 def check_advertisements_are_stopped(host, guest, mac):
     """The frames go out one after the other: when the echo request behind them is in, they would be, too."""
-    before, echoes = received(host, wire.ND_RA), received(host, ECHO_REQUEST)
+    before, echoes = received(host, codec.ND_RA), received(host, ECHO_REQUEST)
     advertise(guest, mac)
     echo(guest, mac, eui64(PREFIX, mac))
     wait("an honest packet is let in", lambda: received(host, ECHO_REQUEST) > echoes, 5)
-    check(received(host, wire.ND_RA) == before, "the guest's advertisement reached the host's kernel")
+    check(received(host, codec.ND_RA) == before, "the guest's advertisement reached the host's kernel")
 
 
 def check_forged_sources_are_stopped(host, guest, mac):
@@ -99,10 +83,10 @@ def check_forged_sources_are_stopped(host, guest, mac):
 
 def check_unfiltered(host, guest, mac):
     """Without the rules, all of that comes through."""
-    before, echoes = received(host, wire.ND_RA), received(host, ECHO_REQUEST)
+    before, echoes = received(host, codec.ND_RA), received(host, ECHO_REQUEST)
     advertise(guest, mac)
     # The fragments are dropped by the kernel itself (RFC 6980).
-    wait("unfiltered, advertisements get in", lambda: received(host, wire.ND_RA) >= before + 3, 10)
+    wait("unfiltered, advertisements get in", lambda: received(host, codec.ND_RA) >= before + 3, 10)
     echo(guest, mac, eui64(OTHER_PREFIX, OTHER_MAC))
     wait("unfiltered, a forged source gets in", lambda: received(host, ECHO_REQUEST) > echoes, 5)
 
@@ -174,11 +158,11 @@ def nftables_bridge():
     configured(victim, "eth0", PREFIX, SLOW)
     check("packets 0" not in host.run("nft", "list", "table", "bridge", "seen"), "the bridge's output hook sees nothing")
     check(rogue.pings(STABLE), "the guest does not reach the host")
-    heard = received(victim, wire.ND_RA)
+    heard = received(victim, codec.ND_RA)
     check_advertisements_are_stopped(host, rogue, MAC)
     check("sends Router Advertisements" not in daemon.text(), "autora is in front of the bridge's hooks")
     # Its own router's still come, and they are the only ones.
-    wait("the next of the host's arrives", lambda: received(victim, wire.ND_RA) > heard, 8)
+    wait("the next of the host's arrives", lambda: received(victim, codec.ND_RA) > heard, 8)
     deceived = lambda: victim.addresses("eth0", ROGUE) or len(victim.default_routes()) > 1  # noqa: E731
     check(not deceived(), f"the rogue was believed: {victim.addresses('eth0')} {victim.default_routes()}")
     host.run("nft", "flush", "ruleset")

@@ -5,7 +5,8 @@ import os
 import re
 import subprocess
 
-from stage import BINARY, EXAMPLES, TREE, WORK, Fail, Node, check, say, scenario, write
+from lab.process import AUTORA, TREE
+from scenarios.stage import EXAMPLES, WORK, Fail, Node, check, say, scenario, write
 
 ROLE = os.path.join(EXAMPLES, "ansible")
 # It stands for the service manager of a booted host, and says what it was asked for.
@@ -80,7 +81,7 @@ def role():
 
     def matches(name):
         files = ("/etc/default/autora", f"/etc/default/autora.d/{name}.conf")
-        argv = [BINARY, "match", *(f"--environment-file={f}" for f in files if os.path.exists(f)), "--", name]
+        argv = [AUTORA, "match", *(f"--environment-file={f}" for f in files if os.path.exists(f)), "--", name]
         return subprocess.run(argv, capture_output=True).returncode == 0
 
     said, _, _ = play(2, autora_uplinks=[])

@@ -4,8 +4,20 @@ import os
 import shutil
 import subprocess
 
-from stage import EXAMPLES, STABLE, WORK, Fail, Node, advertisements, check, configured, say, scenario, veth, wait, write
-from taps import plug
+from contrib.taps import plug
+from scenarios.stage import (
+    EXAMPLES,
+    STABLE,
+    Fail,
+    Node,
+    advertisements,
+    check,
+    configured,
+    scenario,
+    veth,
+    wait,
+    write,
+)
 
 HOOK = os.path.join(EXAMPLES, "libvirt", "autora-prefix")
 SNIPPET = os.path.join(EXAMPLES, "proxmox", "autora-prefix.sh")

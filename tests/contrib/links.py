@@ -3,9 +3,10 @@
 import os
 import shutil
 
-from clients import networkd
-from stage import EXAMPLES, PREFIX, STABLE, WORK, Node, check, configured, scenario, veth, wait
-from taps import plug
+from contrib.taps import plug
+from lab.links import PREFIX
+from scenarios.clients import networkd
+from scenarios.stage import EXAMPLES, STABLE, WORK, Node, check, configured, scenario, veth, wait
 
 INTERFACES = os.path.join(EXAMPLES, "ifupdown", "interfaces")
 

@@ -12,7 +12,9 @@ import types
 import typing
 import urllib.parse
 
-from stage import BINARY, EXAMPLES, PREFIX, WORK, Fail, Node, check, configured, host_and_guest, say, scenario, wait, write
+from lab.links import PREFIX
+from lab.process import AUTORA
+from scenarios.stage import EXAMPLES, WORK, Fail, Node, check, configured, host_and_guest, say, scenario, wait, write
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROMETHEUS = os.path.join(EXAMPLES, "prometheus")
@@ -90,7 +92,7 @@ def live():
     environment = {"RUNTIME_DIRECTORY": f"{WORK}/host-tap-vm-1", "AUTORA_INTERFACE_REGEX": "^(tap|lo)"}
     with host.net:
         # 1: lo matches and has no instance.
-        argv = [BINARY, "status", "--format", "prometheus"]
+        argv = [AUTORA, "status", "--format", "prometheus"]
         done = subprocess.run(argv, env=environment, capture_output=True, text=True)
     check(done.returncode == 1, f"{done.returncode} {done.stderr}")
     say(run("promtool", "check", "metrics", input=done.stdout))

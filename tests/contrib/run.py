@@ -11,12 +11,11 @@ The cases run as those of tests/scenarios do, each in namespaces of its own.
 import os
 import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "scenarios"))
+sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-import run  # noqa: E402  (the scenarios')
+from scenarios import run
 
-TOPICS = ["firewall", "monitoring", "hooks", "links", "fleet"]
+TOPICS = ["contrib.firewall", "contrib.monitoring", "contrib.hooks", "contrib.links", "contrib.fleet"]
 PROGRAMS = ["nft", "tcpdump", "ip", "ping", "promtool", "prometheus", "prometheus-node-exporter", "systemd-analyze"]
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "conformance"))
 
-import wire  # noqa: E402
+sys.path[0] = os.path.dirname(HERE)
+
+from lab import codec
 
 FIX_CHECKSUM, FIX_LENGTH, FIX_HEADER = 1, 2, 4
 RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE, RTM_GETRULE = 18, 22, 26, 34
@@ -32,34 +33,34 @@ def write(target, seeds):
 def solicitations():
     host, mac = "fe80::5054:ff:fe12:3456", "52:54:00:12:34:56"
 
-    def packet(src, rest, kind=wire.ND_RS, code=0, extension=(wire.ICMPV6, b"")):
-        message = wire.icmp(src, wire.ALL_ROUTERS, kind, code, rest)
+    def packet(src, rest, kind=codec.ND_RS, code=0, extension=(codec.ICMPV6, b"")):
+        message = codec.icmp(src, codec.ALL_ROUTERS, kind, code, rest)
         next_header, headers = extension
-        return wire.ipv6(src, wire.ALL_ROUTERS, headers + message, next_header)
+        return codec.ipv6(src, codec.ALL_ROUTERS, headers + message, next_header)
 
     reserved = bytes(4)
-    routing = struct.pack("!BBBB4x", wire.EXT_DEST, 0, 0, 0)
-    all_headers = wire.options_header(43) + routing + wire.options_header(wire.ICMPV6)
-    hidden_fragment = wire.options_header(wire.EXT_FRAGMENT) + wire.fragment_header(wire.ICMPV6)
-    nonce = wire.option(wire.OPT_NONCE, bytes(6))
+    routing = struct.pack("!BBBB4x", codec.EXT_DEST, 0, 0, 0)
+    all_headers = codec.options_header(43) + routing + codec.options_header(codec.ICMPV6)
+    hidden_fragment = codec.options_header(codec.EXT_FRAGMENT) + codec.fragment_header(codec.ICMPV6)
+    nonce = codec.option(codec.OPT_NONCE, bytes(6))
     plain = {
         "plain": packet(host, reserved),
-        "with-address": packet(host, reserved + wire.sllao(mac)),
+        "with-address": packet(host, reserved + codec.sllao(mac)),
         "unspecified": packet("::", reserved),
-        "unspecified-with-address": packet("::", reserved + wire.sllao(mac)),
-        "three-options": packet(host, reserved + wire.sllao(mac) + nonce + wire.option(200, bytes(20))),
+        "unspecified-with-address": packet("::", reserved + codec.sllao(mac)),
+        "three-options": packet(host, reserved + codec.sllao(mac) + nonce + codec.option(200, bytes(20))),
         "reserved-bits": packet(host, b"\xff" * 4),
         "global-source": packet("2001:db8::1", reserved),
         "option-length-0": packet(host, reserved + bytes(8)),
         "option-past-the-end": packet(host, reserved + b"\x01\x02" + bytes(6)),
         "left-over": packet(host, reserved + b"\x01"),
         "code-1": packet(host, reserved, code=1),
-        "fragment": packet(host, reserved, extension=(wire.EXT_FRAGMENT, wire.fragment_header(wire.ICMPV6))),
-        "hop-by-hop": packet(host, reserved, extension=(wire.EXT_HOP_BY_HOP, wire.options_header(wire.ICMPV6))),
-        "all-headers": packet(host, reserved, extension=(wire.EXT_HOP_BY_HOP, all_headers)),
-        "hidden-fragment": packet(host, reserved, extension=(wire.EXT_DEST, hidden_fragment)),
-        "neighbour": packet(host, reserved + wire.ip_bytes(host), kind=wire.ND_NS),
-        "advertisement": wire.ipv6(host, wire.ALL_NODES, wire.ra_packet(host, 1800, "2001:db8:1::")),
+        "fragment": packet(host, reserved, extension=(codec.EXT_FRAGMENT, codec.fragment_header(codec.ICMPV6))),
+        "hop-by-hop": packet(host, reserved, extension=(codec.EXT_HOP_BY_HOP, codec.options_header(codec.ICMPV6))),
+        "all-headers": packet(host, reserved, extension=(codec.EXT_HOP_BY_HOP, all_headers)),
+        "hidden-fragment": packet(host, reserved, extension=(codec.EXT_DEST, hidden_fragment)),
+        "neighbour": packet(host, reserved + codec.ip_bytes(host), kind=codec.ND_NS),
+        "advertisement": codec.ipv6(host, codec.ALL_NODES, codec.ra_packet(host, 1800, "2001:db8:1::")),
     }
     seeds = {f"{name}-as-it-is": bytes([0]) + raw for name, raw in plain.items()}
     fixed = bytes([FIX_CHECKSUM | FIX_LENGTH | FIX_HEADER])

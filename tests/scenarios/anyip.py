@@ -5,16 +5,15 @@ import random
 import sys
 import time
 
-from stage import (
+from lab.codec import eui64
+from lab.links import OTHER_PREFIX, PREFIX
+from scenarios.stage import (
     HERE,
-    OTHER,
-    PREFIX,
     STABLE,
     Node,
     advertisements,
     check,
     configured,
-    eui64,
     host_and_guest,
     inside,
     say,
@@ -104,11 +103,11 @@ def anyip_guest():
     # Another machine beyond the host.
     outside = Node("outside")
     veth(host, "out0", outside, "eth0")
-    host.ip(f"addr add {OTHER}1/64 dev out0 nodad")
-    outside.ip(f"addr add {OTHER}2/64 dev eth0 nodad", f"route add default via {OTHER}1")
+    host.ip(f"addr add {OTHER_PREFIX}1/64 dev out0 nodad")
+    outside.ip(f"addr add {OTHER_PREFIX}2/64 dev eth0 nodad", f"route add default via {OTHER_PREFIX}1")
     reach(outside, some_of(PREFIX))
-    reach(guest, [f"{OTHER}2", STABLE])
+    reach(guest, [f"{OTHER_PREFIX}2", STABLE])
     dump = guest.tcpdump("eth0", "icmp6")
     wait("still advertised", lambda: len(advertisements(dump)) >= 2, 10)
     check(daemon.count("not advertising") <= 2 and daemon.alive(), daemon.text())
-    check(inside(guest.source_for(f"{OTHER}2"), PREFIX) and len(guest.default_routes()) == 1, "the guest's own way out")
+    check(inside(guest.source_for(f"{OTHER_PREFIX}2"), PREFIX) and len(guest.default_routes()) == 1, "the guest's own way out")

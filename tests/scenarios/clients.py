@@ -2,9 +2,9 @@
 
 import time
 
-from stage import (
+from lab.links import PREFIX
+from scenarios.stage import (
     MAX_INTERVAL,
-    PREFIX,
     STABLE,
     advertisements,
     check,

@@ -7,8 +7,8 @@ import re
 import signal
 import time
 
-from clients import dhcpcd, networkd
-from stage import (
+from scenarios.clients import dhcpcd, networkd
+from scenarios.stage import (
     EXAMPLES,
     WORK,
     Fail,

@@ -1,14 +1,13 @@
 """Others that advertise on a served link: libvirt's dnsmasq on the host, and guests."""
 
 import re
-import sys
 import time
 
-from stage import (
-    HERE,
+from lab import codec
+from lab.capture import Sender
+from lab.links import PREFIX, ROUTER_MAC
+from scenarios.stage import (
     MAX_INTERVAL,
-    PREFIX,
-    ROUTER_MAC,
     WORK,
     Node,
     advertisements,
@@ -21,11 +20,6 @@ from stage import (
     wait,
     write,
 )
-
-sys.path.insert(0, f"{HERE}/../conformance")
-
-import wire  # noqa: E402  (the conformance suite's)
-from capture import Sender  # noqa: E402
 
 # What libvirt writes for a network with an IPv6 address and without DHCPv6 (its bridge_driver.c).
 DNSMASQ = """strict-order
@@ -129,8 +123,8 @@ def guest_ra():
     sender = Sender(guest.net, "eth0", "02:00:5e:00:02:02")
     for number in range(5000):
         address = f"fe80::bad:{number:x}"
-        packet = wire.ipv6(address, wire.ALL_NODES, wire.ra_packet(address, 1800, "2001:db8:bad::"))
-        sender.send(wire.frame("02:00:5e:00:02:02", wire.ALL_NODES_MAC, packet))
+        packet = codec.ipv6(address, codec.ALL_NODES, codec.ra_packet(address, 1800, "2001:db8:bad::"))
+        sender.send(codec.frame("02:00:5e:00:02:02", codec.ALL_NODES_MAC, packet))
     say(f"  5000 advertisements from as many addresses in {time.time() - began:.1f} s")
     beats = daemon.count("foreign RAs received")
     neighbours = len(host.run("ip", "-6", "neigh", "show", "nud", "all").splitlines())

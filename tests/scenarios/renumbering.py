@@ -5,7 +5,8 @@ import re
 import sys
 import time
 
-from stage import HERE, OTHER, PREFIX, STABLE, check, configured, host_and_guest, inside, say, scenario, wait
+from lab.links import OTHER_PREFIX, PREFIX
+from scenarios.stage import HERE, STABLE, check, configured, host_and_guest, inside, say, scenario, wait
 
 ECHO = os.path.join(HERE, "echo.py")
 
@@ -31,7 +32,7 @@ def longest_pause(client):
 
 def guest_follows(guest, connection, old, since):
     """The old address is deprecated and valid, the new one preferred; connections as RFC 6724, rule 3, says."""
-    (new,) = wait("the guest has an address in the new prefix", lambda: guest.slaac("eth0", OTHER), 12)
+    (new,) = wait("the guest has an address in the new prefix", lambda: guest.slaac("eth0", OTHER_PREFIX), 12)
     wait(
         "the guest's old address is deprecated",
         lambda: [a for a in guest.slaac("eth0", PREFIX) if a.get("deprecated") and a["preferred_life_time"] == 0],
@@ -42,7 +43,7 @@ def guest_follows(guest, connection, old, since):
     check(len(guest.default_routes()) == 1, f"default routes: {guest.default_routes()}")
     for attempt in range(3):
         fresh = talk(guest, STABLE, f"fresh{attempt}")
-        check(inside(connected_from(fresh), OTHER), f"a new connection comes from {connected_from(fresh)}")
+        check(inside(connected_from(fresh), OTHER_PREFIX), f"a new connection comes from {connected_from(fresh)}")
     lives = connection.alive() and time.time() - last_answer(connection) < 1
     check(lives, f"the running connection: {connection.text()[-200:]}")
     check(longest_pause(connection) < 1.0, f"the running connection paused for {longest_pause(connection):.2f} s")
@@ -70,7 +71,7 @@ def renumber_graceful():
     check(connected_from(connection) == old["local"], f"it comes from {connected_from(connection)}")
     changed = time.time()
     host.ip(
-        f"addr add {OTHER}1/64 dev tap-vm-1",
+        f"addr add {OTHER_PREFIX}1/64 dev tap-vm-1",
         f"addr change {PREFIX}1/64 dev tap-vm-1 valid_lft 25 preferred_lft 0",
         # Linux (6.18 for one) loses an address's own route when a finite lifetime is given to it later:
         # modify_prefix_route() takes the time left for a point in time, long past.
@@ -80,7 +81,7 @@ def renumber_graceful():
     wait("the host's old address is gone", lambda: not host.addresses("tap-vm-1", PREFIX), 30, every=0.1)
     until(time.time(), connection, fresh)
     wait("the guest's old address is gone", lambda: not guest.slaac("eth0", PREFIX), 15)
-    check(len(guest.slaac("eth0", OTHER)) == 1, f"addresses {guest.addresses('eth0')}")
+    check(len(guest.slaac("eth0", OTHER_PREFIX)) == 1, f"addresses {guest.addresses('eth0')}")
 
 
 @scenario("renumber-rude", 2, "the old address replaced: it is deprecated in the guest, and the connection lives on", 60)
@@ -97,7 +98,7 @@ def renumber_rude():
         # The address takes its route with it; what the guest still uses needs one.
         f"route add {PREFIX}/64 dev tap-vm-1 metric 2048",
         f"addr del {PREFIX}1/64 dev tap-vm-1",
-        f"addr add {OTHER}1/64 dev tap-vm-1",
+        f"addr add {OTHER_PREFIX}1/64 dev tap-vm-1",
     )
     fresh = guest_follows(guest, connection, old, changed)
     wait("the old address's valid lifetime has ended in the guest", lambda: not guest.slaac("eth0", PREFIX), 35)
@@ -112,7 +113,7 @@ def renumber_unhurried():
     old = configured(guest, "eth0", PREFIX)
     connection = talk(guest, f"{PREFIX}1", "old")
     changed = time.time()
-    host.ip(f"addr add {OTHER}1/64 dev tap-vm-1", f"addr change {PREFIX}1/64 dev tap-vm-1 preferred_lft 0")
+    host.ip(f"addr add {OTHER_PREFIX}1/64 dev tap-vm-1", f"addr change {PREFIX}1/64 dev tap-vm-1 preferred_lft 0")
     fresh = guest_follows(guest, connection, old, changed)
     # Past the valid lifetime of what was advertised before the change: only renewals can have kept it.
     wait("the first valid lifetime is long over", lambda: time.time() > changed + 20, 25)

@@ -19,9 +19,13 @@ import sys
 import time
 import traceback
 
-import stage
+sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+from lab.process import AUTORA, TREE
+from scenarios import stage
 
 TOPICS = ["slaac", "clients", "renumbering", "delegation", "anyip", "uplink", "other_senders", "segment", "sublinks"]
+TOPICS = [f"scenarios.{topic}" for topic in TOPICS]
 # Exit statuses of a scenario's process.
 PASSED, FAILED, NOT_HERE = 0, 1, 77
 TIMEOUT = 150
@@ -36,7 +40,7 @@ def play(name):
         subprocess.run(["mount", "--bind", directory, directory], check=True)
         subprocess.run(["mount", "-o", "remount,bind,ro", directory], check=True)
     # This tree and the unpacked tools may stand in a place that is about to be covered.
-    kept = [stage.TREE, os.path.dirname(stage.BINARY), os.path.abspath(os.environ.get("AUTORA_TEST_CACHE", stage.TREE))]
+    kept = [TREE, os.path.dirname(AUTORA), os.path.abspath(os.environ.get("AUTORA_TEST_CACHE", TREE))]
     kept = {path: os.open(path, os.O_PATH) for path in kept if os.path.isdir(path)}
     for directory in ("/run", "/tmp", "/var/lib/dhcpcd"):
         if os.path.isdir(directory):

@@ -3,20 +3,8 @@
 import re
 import time
 
-from stage import (
-    MAX_INTERVAL,
-    PREFIX,
-    ROUTER_MAC,
-    STABLE,
-    Node,
-    advertisements,
-    check,
-    configured,
-    say,
-    scenario,
-    veth,
-    wait,
-)
+from lab.links import PREFIX, ROUTER_MAC
+from scenarios.stage import MAX_INTERVAL, STABLE, Node, advertisements, check, configured, say, scenario, veth, wait
 
 
 class Segment:

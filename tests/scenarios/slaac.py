@@ -2,17 +2,15 @@
 
 import time
 
-from stage import (
-    OTHER,
-    PREFIX,
-    ROUTER_MAC,
+from lab.codec import eui64
+from lab.links import OTHER_PREFIX, PREFIX, ROUTER_MAC
+from scenarios.stage import (
     STABLE,
     Node,
     advertisements,
     check,
     configured,
     dhcpv6_seen,
-    eui64,
     host_and_guest,
     say,
     scenario,
@@ -221,11 +219,11 @@ def slaac_same_mac():
 
 @scenario("slaac-not-served", 1, "a pattern that does not match: the guest gets nothing", 8)
 def slaac_not_served():
-    host, guest = host_and_guest(prefix=OTHER)
+    host, guest = host_and_guest(prefix=OTHER_PREFIX)
     dump = guest.tcpdump("eth0", "icmp6")
     daemon = host.autora("tap-vm-1", regex="^tap-db-")
     check(daemon.process.wait(5) == 78, "the exit status for a name that does not match")
     wait("the guest's own link-local address is valid", lambda: guest.link_local("eth0"), 5)
     guest.run("rdisc6", "-q", "-r", "1", "-w", "2000", "eth0", check=False)
     check(advertisements(dump) == [], "an advertisement was seen")
-    check(guest.default_routes() == [] and guest.addresses("eth0", OTHER) == [], "the guest configured something")
+    check(guest.default_routes() == [] and guest.addresses("eth0", OTHER_PREFIX) == [], "the guest configured something")

@@ -8,23 +8,17 @@ namespaces, which have no names but descriptors of that process, go with them.
 import ipaddress
 import os
 import subprocess
-import sys
 import time
 
+from lab.links import GUEST_MAC, PREFIX, ROUTER_MAC
+from lab.namespace import Namespace
+from lab.process import AUTORA, TREE, Program
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-TREE = os.path.dirname(os.path.dirname(HERE))
-BINARY = os.path.abspath(os.environ.get("AUTORA") or os.path.join(TREE, "target", "release", "autora"))
 EXAMPLES = os.path.join(TREE, "contrib", "examples")
-sys.path.insert(0, os.path.join(TREE, "tests", "conformance"))
-
-from lab import Namespace  # noqa: E402  (the conformance suite's)
-
 WORK = "/tmp/scenario"
-PREFIX = "2001:db8:1::"
-OTHER = "2001:db8:2::"
 # A host's address that has nothing to do with any guest's prefix, on its lo.
 STABLE = "fd00:db8::1"
-ROUTER_MAC = "02:00:5e:00:01:01"
 MAX_INTERVAL = 4
 SCENARIOS = {}
 
@@ -71,32 +65,15 @@ def wait(what, seen, timeout, every=0.2):
         time.sleep(every)
 
 
-def eui64(prefix, mac):
-    """The modified EUI-64 address of a MAC in a prefix (RFC 4291, appendix A)."""
-    m = bytes.fromhex(mac.replace(":", ""))
-    host = bytes([m[0] ^ 2]) + m[1:3] + b"\xff\xfe" + m[3:]
-    return str(ipaddress.IPv6Address(ipaddress.IPv6Address(prefix).packed[:8] + host))
-
-
 def inside(address, prefix, length=64):
     return ipaddress.IPv6Address(address) in ipaddress.IPv6Network(f"{prefix}/{length}")
 
 
-class Program:
-    """One started program and what it wrote."""
-
-    def __init__(self, argv, log, process):
-        self.argv, self.log, self.process = argv, log, process
-
-    def text(self):
-        with open(self.log, encoding="utf-8", errors="replace") as file:
-            return file.read()
+class Started(Program):
+    """One started program of a scenario."""
 
     def count(self, part):
         return self.text().count(part)
-
-    def alive(self):
-        return self.process.poll() is None
 
     def says(self, part, timeout=6):
         return wait(f"{os.path.basename(self.log)} says '{part}'", lambda: part in self.text(), timeout)
@@ -138,16 +115,7 @@ class Node:
             # is no udev to wait for.
             script = f"set -e\nmount -t tmpfs tmpfs /run\nmount -t sysfs -o ro sysfs /sys\n{private}\nexec \"$@\""
             argv = ["unshare", "--mount", "sh", "-c", script, "sh", *argv]
-        with self.net, open(log, "ab") as file:
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
-                cwd=WORK,
-                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", **(environment or {})},
-            )
-        return Program(argv, log, process)
+        return Started(self.net, log).launch(argv, environment, WORK)
 
     def tcpdump(self, ifname, filter_, log=None):
         """A tcpdump of what arrives and leaves, one line or two a packet; returns once it listens."""
@@ -171,7 +139,7 @@ class Node:
         if notify:
             environment["NOTIFY_SOCKET"] = notify
         return self.start(
-            BINARY,
+            AUTORA,
             f"--interface={ifname}",
             f"--interface-regex={regex}",
             *(f"--{name}={value}" for name, value in settings.items()),
@@ -230,7 +198,7 @@ def veth(a, a_name, b, b_name, a_mac=None, b_mac=None, up=True):
         b.ip(f"link set {b_name} up")
 
 
-def host_and_guest(prefix=PREFIX, guest_up=True, guest_mac="02:00:5e:00:02:02"):
+def host_and_guest(prefix=PREFIX, guest_up=True, guest_mac=GUEST_MAC):
     """A host with a served link `tap-vm-1` and the guest behind it, whose end is `eth0`."""
     host, guest = Node("host", forwarding=True), Node("guest")
     host.ip(f"addr add {STABLE}/128 dev lo")

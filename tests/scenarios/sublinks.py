@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 
-from stage import PREFIX, STABLE, WORK, Node, NotHere, check, configured, scenario, veth, wait
+from lab.links import PREFIX
+from scenarios.stage import STABLE, WORK, Node, NotHere, check, configured, scenario, veth, wait
 
 TUNSETIFF = 0x400454CA
 IFF_TAP, IFF_NO_PI = 0x0002, 0x1000

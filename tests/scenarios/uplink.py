@@ -4,11 +4,11 @@ import json
 import socket
 import time
 
-from clients import dhcpcd, networkd
-from stage import (
-    BINARY,
+from lab.links import PREFIX
+from lab.process import AUTORA
+from scenarios.clients import dhcpcd, networkd
+from scenarios.stage import (
     MAX_INTERVAL,
-    PREFIX,
     WORK,
     Node,
     advertisements,
@@ -99,7 +99,7 @@ def uplink_accept_ra():
     say(f"  {status}")
     check("accept_ra is 2, so it is an uplink" in str(status), f"the status is {status}")
     daemons["lo"].says("it is the loopback interface")
-    report = hosting.host.run(BINARY, "--interface-regex", ".*", "--dry-run")
+    report = hosting.host.run(AUTORA, "--interface-regex", ".*", "--dry-run")
     line = next(line for line in report.splitlines() if line.startswith("eth0:"))
     check("not eligible: accept_ra is 2" in line, f"the report on the uplink: {line}")
     configured(hosting.guest, "eth0", PREFIX)

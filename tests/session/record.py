@@ -21,9 +21,11 @@ import tempfile
 import termios
 import time
 
-from render import svg, text
-
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[0] = str(ROOT / "tests")
+
+from session.render import svg, text
+
 COLUMNS = 120
 LONGEST = 20
 PROMPT = "hypervisor# "

@@ -5,9 +5,9 @@ import subprocess
 import tempfile
 import time
 
-from checks import cpu_seconds, die_with_parent
-from lab import Namespace
-from tap import Autora, Tap
+from lab.namespace import Namespace
+from lab.process import cpu_seconds, die_with_parent
+from soak.tap import Autora, Tap
 
 SECONDS = float(os.environ.get("AUTORA_SOAK_SECONDS", "10"))
 NAME = "tap-fail-1"
@@ -45,12 +45,12 @@ def refused(checks, namespace, error, directory):
     daemon = Autora(namespace, NAME, directory, *options)
     title = f"{SECONDS:g} s of {error} on send"
     if checks.check(daemon.is_ready() and tap.next_ra(5), f"{title}: it serves before"):
-        before, cpu = daemon.log_text().count("\n"), cpu_seconds(daemon.pid)
+        before, cpu = daemon.text().count("\n"), cpu_seconds(daemon.pid)
         tracer = refuse(daemon.pid, serving_socket(namespace), error)
         tap.empty()
         heard = tap.next_ra(SECONDS)
         checks.check(not heard and daemon.process.poll() is None, f"{title}: nothing is sent, and it does not end")
-        lines, cpu = daemon.log_text().count("\n") - before, cpu_seconds(daemon.pid) - cpu
+        lines, cpu = daemon.text().count("\n") - before, cpu_seconds(daemon.pid) - cpu
         checks.check(lines == 1, f"{title}: one line of log", lines)
         checks.check(cpu <= CPU_SHARE * SECONDS, f"{title}: no spin", f"{cpu:.2f} s of CPU")
         tracer.terminate()

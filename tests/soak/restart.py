@@ -7,8 +7,8 @@ import signal
 import tempfile
 import time
 
-from lab import Namespace
-from tap import Autora, Tap
+from lab.namespace import Namespace
+from soak.tap import Autora, Tap
 
 NAME = "tap-time-1"
 MIN_DELAY_BETWEEN_RAS = 3.0

@@ -6,15 +6,12 @@ import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, ".."), os.path.join(HERE, "..", "conformance")]
+sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-import census  # noqa: E402
-import failures  # noqa: E402
-import restart  # noqa: E402
-from checks import Checks  # noqa: E402
-from lab import Namespace  # noqa: E402
-from tap import Autora, Tap  # noqa: E402
+from lab.checks import Checks
+from lab.namespace import Namespace
+from soak import census, failures, restart
+from soak.tap import Autora, Tap
 
 CYCLES = int(os.environ.get("AUTORA_SOAK_CYCLES", "300"))
 NAME = "tap-soak-1"

@@ -6,11 +6,10 @@ import select
 import signal
 import socket
 import struct
-import subprocess
 import time
 
-import wire
-from checks import AUTORA, die_with_parent
+from lab import codec
+from lab.process import AUTORA, Program
 
 TUNSETIFF, TUNSETIFINDEX = 0x400454CA, 0x400454DA
 IFF_TAP, IFF_NO_PI = 2, 0x1000
@@ -33,7 +32,7 @@ class Tap:
         while (left := deadline - time.monotonic()) > 0:
             if not select.select([self.fd], [], [], left)[0]:
                 break
-            ra = wire.parse_ra(os.read(self.fd, 65536), time.monotonic())
+            ra = codec.parse_ra(os.read(self.fd, 65536), time.monotonic())
             if ra:
                 return ra
         return None
@@ -47,7 +46,7 @@ class Tap:
         os.close(self.fd)
 
 
-class Autora:
+class Autora(Program):
     """One instance, started in a namespace as systemd would."""
 
     def __init__(self, namespace, name, directory, *options, prefix=()):
@@ -56,17 +55,9 @@ class Autora:
         if os.path.exists(path):
             os.unlink(path)
         self.ready.bind(path)
-        self.log = os.path.join(directory, "log")
-        with namespace, open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                [*prefix, AUTORA, "--interface", name, "--interface-regex", "^tap-", *options],
-                env={"PATH": os.environ["PATH"], "NOTIFY_SOCKET": path, "RUNTIME_DIRECTORY": directory},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=die_with_parent,
-            )
-        self.pid = self.process.pid
+        super().__init__(namespace, os.path.join(directory, "log"))
+        argv = [*prefix, AUTORA, "--interface", name, "--interface-regex", "^tap-", *options]
+        self.launch(argv, {"NOTIFY_SOCKET": path, "RUNTIME_DIRECTORY": directory})
 
     def is_ready(self, timeout=5.0):
         """Whether it says READY=1 in time."""
@@ -79,9 +70,6 @@ class Autora:
             except TimeoutError:
                 break
         return False
-
-    def signal(self, number):
-        self.process.send_signal(number)
 
     def end(self, timeout=5.0):
         """Its exit status; None, and killed, if it does not end."""
@@ -103,7 +91,3 @@ class Autora:
     def kill(self):
         self.signal(signal.SIGKILL)
         return self.end()
-
-    def log_text(self):
-        with open(self.log, encoding="utf-8", errors="replace") as file:
-            return file.read()

@@ -2,9 +2,9 @@
 
 import time
 
-from lab import Namespace
-from machine import Machine
-from watch import Watch
+from lab.namespace import Namespace
+from vm.machine import Machine
+from vm.watch import Watch
 
 TAP, MAC = "tap-clock", "52:54:00:00:00:01"
 DAY = 86400

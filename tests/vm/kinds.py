@@ -1,8 +1,8 @@
 """The machine as a host, with kinds of interfaces that this kernel may not have."""
 
-from lab import Namespace
-from machine import Machine
-from watch import Watch
+from lab.namespace import Namespace
+from vm.machine import Machine
+from vm.watch import Watch
 
 TAP, MAC = "tap-kinds", "52:54:00:00:00:02"
 # How many checks ./kinds makes; one that stops halfway shall not pass.

@@ -2,7 +2,7 @@
 
 import subprocess
 
-from checks import die_with_parent
+from lab.process import die_with_parent
 
 
 class Machine:

@@ -8,20 +8,19 @@ import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, ".."), os.path.join(HERE, "..", "conformance")]
+sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-import clock  # noqa: E402
-import kinds  # noqa: E402
-import wire  # noqa: E402
-from checks import AUTORA, Checks, die_with_parent  # noqa: E402
-from lab import Namespace  # noqa: E402
-from machine import Machine  # noqa: E402
-from watch import Watch  # noqa: E402
+from lab import codec
+from lab.checks import Checks
+from lab.namespace import Namespace
+from lab.process import AUTORA, die_with_parent
+from vm import clock, kinds
+from vm.machine import Machine
+from vm.watch import Watch
 
 TAP, PREFIX = "tap-vm-1", "2001:db8:1::"
 GUEST_MAC = "52:54:00:12:34:56"
-GUEST_ADDRESS = wire.link_local(GUEST_MAC).replace("fe80::", "2001:db8:1:0:")
+GUEST_ADDRESS = codec.link_local(GUEST_MAC).replace("fe80::", "2001:db8:1:0:")
 FARTHER = "2001:db8:ffff::1"
 PROMISED = 1.5
 MIN_DELAY_BETWEEN_RAS = 3.0
@@ -103,7 +102,7 @@ class Story(Checks):
         off = watch.wait(lambda: not watch.has_carrier and watch.carrier[-1][0], 10)
         self.check(off and self.daemon.poll() is None, f"{title}: no carrier, and the daemon waits")
 
-    def log_text(self):
+    def text(self):
         with open(self.log, encoding="utf-8", errors="replace") as file:
             return file.read()
 
@@ -149,7 +148,7 @@ class Story(Checks):
     def until_logged(self, word):
         """The daemon's log is a file, of which nothing can be waited for."""
         for _ in range(100):
-            if word in self.log_text():
+            if word in self.text():
                 return True
             self.watch.pause(0.05)
         return False
@@ -163,7 +162,7 @@ def main():
         finally:
             story.daemon.kill()
             if story.failed:
-                print(story.log_text())
+                print(story.text())
     clock.tell_it(story, sys.argv[1])
     kinds.tell_it(story, sys.argv[1])
     return story.close()

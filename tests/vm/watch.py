@@ -6,7 +6,7 @@ import socket
 import struct
 import time
 
-import wire
+from lab import codec
 
 SO_TIMESTAMPNS = 35
 ETH_P_ALL = 3
@@ -84,10 +84,10 @@ class Watch:
             _, _, data = control[0]
             seconds, nanos = struct.unpack("qq", data[:16])
             when = seconds + nanos / 1e9
-            ra = wire.parse_ra(raw, when)
+            ra = codec.parse_ra(raw, when)
             if ra:
                 self.ras.append(ra)
-            elif len(raw) > 54 and raw[12:14] == b"\x86\xdd" and raw[20] == wire.ICMPV6 and raw[54] == wire.ND_RS:
+            elif len(raw) > 54 and raw[12:14] == b"\x86\xdd" and raw[20] == codec.ICMPV6 and raw[54] == codec.ND_RS:
                 self.solicitations.append(when)
 
     def _read_events(self):

@@ -78,8 +78,7 @@ pub struct Judge {
     /// When a lifetime of the interface's own ended last.
     changed: u64,
     steady: Option<Steady>,
-    /// The last send that failed, and how many did since one may have succeeded.
-    failed: Option<(u64, u32)>,
+    failed: Option<Failed>,
     failed_since_wake: bool,
 }
 
@@ -90,6 +89,15 @@ struct Published {
     prefix: Option<Ipv6Addr>,
     source: Option<Ipv6Addr>,
     others: u64,
+}
+
+/// The last send that failed.
+struct Failed {
+    at: u64,
+    /// How many did since one may have succeeded.
+    attempts: u32,
+    /// What was wrong with the link then.
+    reasons: Vec<&'static str>,
 }
 
 /// The schedule after it has settled.
@@ -278,13 +286,16 @@ impl World {
 
     /// A send fails: each attempt waits for twice as long as the one before, up
     /// to the maximum interval, or for half a second at the end.
-    pub(super) fn judge_failed_send(&mut self) {
+    pub(super) fn judge_failed_send(&mut self, seen: Option<&Link>) {
         let now = self.now;
-        let (last, attempts) = self.judge.failed.unwrap_or((0, 0));
         // What looks like a stale error is followed by a second send.
         if std::mem::replace(&mut self.judge.failed_since_wake, true) {
             return;
         }
+        let reasons = seen.map(reasons).unwrap_or_default();
+        // An address that ends within the second is news without an event.
+        let last = self.judge.failed.take().filter(|last| last.reasons == reasons);
+        let (last, attempts) = last.map_or((0, 0), |last| (last.at, last.attempts));
         let pause = if attempts == 0 {
             0
         } else if self.judge.stopped.is_some() {
@@ -299,7 +310,11 @@ impl World {
                 (now - last) / 1_000_000
             ));
         }
-        self.judge.failed = Some((now, attempts + 1));
+        self.judge.failed = Some(Failed {
+            at: now,
+            attempts: attempts + 1,
+            reasons,
+        });
     }
 
     pub fn stop_delivered(&mut self) {

@@ -518,7 +518,7 @@ impl World {
             return Err(std::io::Error::from_raw_os_error(libc::ENETDOWN));
         }
         if self.now < self.sends.until {
-            self.judge_failed_send();
+            self.judge_failed_send(seen);
             return Err(std::io::Error::from_raw_os_error(self.sends.errno));
         }
         self.now += 100_000;

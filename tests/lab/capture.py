@@ -10,7 +10,7 @@ import socket
 import struct
 import time
 
-import wire
+from lab import codec
 
 SO_TIMESTAMPNS = 35
 SO_RCVBUFFORCE = 33
@@ -26,8 +26,8 @@ def _icmp_filter(kinds):
     Keeps a flood of the guest's own making, and everything else on the link, out of the buffer."""
     load_half, load_byte, jump_equal, ret = 0x28, 0x30, 0x15, 0x06
     n = len(kinds)
-    code = [(load_half, 0, 0, 12), (jump_equal, 0, n + 3, wire.ETH_P_IPV6), (load_byte, 0, 0, 20)]
-    code += [(jump_equal, 0, n + 1, wire.ICMPV6), (load_byte, 0, 0, 54)]
+    code = [(load_half, 0, 0, 12), (jump_equal, 0, n + 3, codec.ETH_P_IPV6), (load_byte, 0, 0, 20)]
+    code += [(jump_equal, 0, n + 1, codec.ICMPV6), (load_byte, 0, 0, 54)]
     code += [(jump_equal, n - i, 0, kind) for i, kind in enumerate(kinds)]
     code += [(ret, 0, 0, 0), (ret, 0, 0, 0xFFFF)]
     return code
@@ -79,7 +79,7 @@ def queued(sock):
 class Capture:
     """What arrived on one interface of the guest since this object was made, in order."""
 
-    def __init__(self, namespace, ifname, kinds=(wire.ND_RA,)):
+    def __init__(self, namespace, ifname, kinds=(codec.ND_RA,)):
         self.sock = listening_socket(namespace, ifname, kinds)
         self.frames = []
         self.ras = []
@@ -88,7 +88,7 @@ class Capture:
         """Take what the kernel has queued."""
         for when, raw, _ in queued(self.sock):
             self.frames.append((when, raw))
-            ra = wire.parse_ra(raw, when)
+            ra = codec.parse_ra(raw, when)
             if ra:
                 self.ras.append(ra)
 
@@ -134,15 +134,15 @@ class Sender:
         self.sock.send(frame)
         return before
 
-    def solicit(self, src, dst=wire.ALL_ROUTERS, **how):
+    def solicit(self, src, dst=codec.ALL_ROUTERS, **how):
         return self.send(solicitation(self.mac, src, dst, **how))
 
 
 def solicitation(
     mac,
     src,
-    dst=wire.ALL_ROUTERS,
-    dst_mac=wire.ALL_ROUTERS_MAC,
+    dst=codec.ALL_ROUTERS,
+    dst_mac=codec.ALL_ROUTERS_MAC,
     options=None,
     reserved=0,
     code=0,
@@ -164,14 +164,14 @@ def solicitation(
     padding: octets after the IPv6 packet, as Ethernet adds to short frames.
     extension: (next header of the IPv6 header, octets put before the message)."""
     if options is None:
-        options = b"" if src == "::" else wire.sllao(mac)
+        options = b"" if src == "::" else codec.sllao(mac)
     rest = struct.pack("!I", reserved) + options + trailing
     if cut is not None:
         rest = rest[: cut - 4]
-    payload = wire.icmp(src, dst, wire.ND_RS, code, rest, bad_checksum)
-    next_header = wire.ICMPV6
+    payload = codec.icmp(src, dst, codec.ND_RS, code, rest, bad_checksum)
+    next_header = codec.ICMPV6
     if extension:
         next_header, header = extension
         payload = header + payload
-    packet = wire.ipv6(src, dst, payload, next_header, hop_limit, len(payload) + claim)
-    return wire.frame(mac, dst_mac, packet + padding, vlan)
+    packet = codec.ipv6(src, dst, payload, next_header, hop_limit, len(payload) + claim)
+    return codec.frame(mac, dst_mac, packet + padding, vlan)

@@ -1,20 +1,10 @@
-"""A router and its guest: two network namespaces and a veth pair, gone with the process that made them.
+"""A router and its guest: two network namespaces and a veth pair, gone with the process that made them."""
 
-The namespaces have no names: they live as descriptors of this process, so that neither a crash nor a
-`kill -9` of the judge leaves anything behind, and runs at the same time cannot meet.
-"""
-
-import ctypes
-import json
-import os
-import subprocess
 import time
 
-import wire
-from capture import Capture, Sender
-
-CLONE_NEWNET = 0x40000000
-_libc = ctypes.CDLL(None, use_errno=True)
+from lab.capture import Capture, Sender
+from lab.codec import link_local
+from lab.namespace import Namespace
 
 ROUTER_MAC = "02:00:5e:00:01:01"
 GUEST_MAC = "02:00:5e:00:02:02"
@@ -22,63 +12,12 @@ PREFIX = "2001:db8:1::"
 OTHER_PREFIX = "2001:db8:2::"
 
 
-def _check(result, what):
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)} (the suite needs root)")
-
-
-class Namespace:
-    """A network namespace; `with namespace:` runs the block inside, sockets and child processes too."""
-
-    def __init__(self):
-        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        _check(_libc.unshare(CLONE_NEWNET), "unshare(CLONE_NEWNET)")
-        self.fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        _check(_libc.setns(home, CLONE_NEWNET), "setns")
-        os.close(home)
-        self.back = []
-
-    @property
-    def path(self):
-        return f"/proc/{os.getpid()}/fd/{self.fd}"
-
-    def __enter__(self):
-        self.back.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY))
-        _check(_libc.setns(self.fd, CLONE_NEWNET), "setns")
-        return self
-
-    def __exit__(self, *_):
-        home = self.back.pop()
-        _check(_libc.setns(home, CLONE_NEWNET), "setns")
-        os.close(home)
-
-    def run(self, *command, check=True, text_in=None):
-        with self:
-            done = subprocess.run(command, capture_output=True, text=True, input=text_in)
-        if check and done.returncode != 0:
-            raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
-        return done.stdout
-
-    def ip(self, *lines):
-        """Each line is one `ip` command; all run in one process."""
-        return self.run("ip", "-6", "-batch", "-", text_in="\n".join(lines) + "\n")
-
-    def ip_json(self, *arguments):
-        return json.loads(self.run("ip", "-6", "-json", *arguments) or "[]")
-
-    def sysctl(self, name, value):
-        """`name` is what follows net.ipv6.; dots in interface names are no separators, so a path."""
-        with self, open(f"/proc/sys/net/ipv6/{name}", "w", encoding="ascii") as file:
-            file.write(str(value))
-
-
 class Link:
     """One veth pair: `ifname` in the router's namespace, `peer` in the guest's."""
 
     def __init__(self, lab, ifname="tap-cf0", peer="guest0", mac=ROUTER_MAC, guest_mac=GUEST_MAC):
         self.lab, self.ifname, self.peer, self.mac, self.guest_mac = lab, ifname, peer, mac, guest_mac
-        self.ll, self.guest_ll = wire.link_local(mac), wire.link_local(guest_mac)
+        self.ll, self.guest_ll = link_local(mac), link_local(guest_mac)
         self.create()
 
     def create(self, index=None):

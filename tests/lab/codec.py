@@ -33,11 +33,15 @@ def ip_bytes(address):
     return ipaddress.IPv6Address(address).packed
 
 
-def link_local(mac):
-    """The modified EUI-64 link-local address of a MAC (RFC 4291, appendix A)."""
+def eui64(prefix, mac):
+    """The modified EUI-64 address of a MAC in a prefix (RFC 4291, appendix A)."""
     m = mac_bytes(mac)
     eui = bytes([m[0] ^ 2]) + m[1:3] + b"\xff\xfe" + m[3:]
-    return str(ipaddress.IPv6Address(b"\xfe\x80" + bytes(6) + eui))
+    return str(ipaddress.IPv6Address(ip_bytes(prefix)[:8] + eui))
+
+
+def link_local(mac):
+    return eui64("fe80::", mac)
 
 
 def checksum(src, dst, payload, next_header=ICMPV6):

@@ -1,0 +1,1 @@
+"""The laboratory that the tests in Python share: namespaces, links, packets, programs and checks."""
