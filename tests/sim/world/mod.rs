@@ -436,7 +436,10 @@ impl World {
         self.note(format_args!("suspended for {} s", span / SECOND));
         self.now += span;
         self.slept = span;
-        self.events |= self.truth.expire(self.now);
+        if self.truth.expire(self.now) {
+            self.events = true;
+            self.judge.changed(self.now);
+        }
         self.next_trouble = self.next_trouble.max(self.now);
         self.judge.disturbed(self.now, span, self.setting.short_lease());
     }
