@@ -31,10 +31,11 @@ const ETHERNET_HEADER_LEN: usize = 14;
 /// The kernel's receive buffer in bytes, for a few packets: one answer serves
 /// all solicitations that wait.
 const RECEIVE_BUFFER: usize = 4096;
-/// Room for a solicitation of any usual guest, which every instance pays for.
+/// The usual size of our buffer in bytes: large enough for usual solicitations,
+/// and small because every instance has one.
 const USUAL_FRAME: usize = 1514;
-/// Room for the longest IPv6 packet, which is had while one waits. A frame on a
-/// tap may be much longer, but what is beyond is no part of the packet.
+/// Its size in bytes while a longer packet waits: that of the longest IPv6
+/// packet. A frame on a tap may be much longer; the rest is not part of the packet.
 const LONGEST_FRAME: usize = ETHERNET_HEADER_LEN + IPV6_HEADER_LEN + u16::MAX as usize;
 
 #[derive(Clone, Copy)]
@@ -134,10 +135,10 @@ impl PacketSocket {
         Ok(Some(self.received.get(self.header_len..len).unwrap_or_default()))
     }
 
-    /// Makes room, or gives it back.
+    /// Changes the size of the buffer.
     fn resize(&mut self, len: usize) {
         if self.received.len() != len {
-            // First, so that the heap can shrink.
+            // Freed before the new one is allocated, so that the heap can shrink.
             self.received = Vec::new();
             self.received = vec![0; len];
         }
@@ -219,11 +220,11 @@ fn ethernet_header(source: [u8; 6]) -> [u8; ETHERNET_HEADER_LEN] {
     header
 }
 
-/// Passes solicitations, and advertisements of others, that come to this host
-/// over this link itself; forwarded packets do not have 255 as their Hop Limit,
-/// which bulk packets are refused by. Behind one extension header that may stand
-/// there the message is looked for here; behind several it is the parser's to
-/// find. A fragment's header is none of those. A tagged frame belongs to a VLAN, not to this link.
+/// Accepts Router Solicitations and other routers' advertisements that are
+/// addressed to this host. Forwarded packets do not have the Hop Limit 255, which
+/// rejects bulk traffic early. After one extension header the program reads the
+/// message's type; after several, the parser does. A fragment header is rejected
+/// (RFC 6980). A tagged frame belongs to a VLAN, not to this link.
 #[rustfmt::skip]
 fn filter(header_len: usize) -> [SockFilter; 29] {
     const NEXT_HEADER: u32 = 6;
