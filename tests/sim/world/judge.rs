@@ -91,13 +91,15 @@ struct Published {
     others: u64,
 }
 
+type Seen = (Vec<&'static str>, Vec<(Ipv6Addr, AddressState)>);
+
 /// The last send that failed.
 struct Failed {
     at: u64,
     /// How many did since one may have succeeded.
     attempts: u32,
-    /// What was wrong with the link then.
-    reasons: Vec<&'static str>,
+    /// What was wrong with the link then, and its addresses.
+    seen: Seen,
 }
 
 /// The schedule after it has settled.
@@ -292,9 +294,10 @@ impl World {
         if std::mem::replace(&mut self.judge.failed_since_wake, true) {
             return;
         }
-        let reasons = seen.map(reasons).unwrap_or_default();
-        // An address that ends within the second is news without an event.
-        let last = self.judge.failed.take().filter(|last| last.reasons == reasons);
+        let states = |link: &Link| link.addresses.iter().map(|a| (a.local, a.state())).collect();
+        let seen = seen.map_or_else(Seen::default, |link| (reasons(link), states(link)));
+        // News without an event, or of a time when the call was under way.
+        let last = self.judge.failed.take().filter(|last| last.seen == seen);
         let (last, attempts) = last.map_or((0, 0), |last| (last.at, last.attempts));
         let pause = if attempts == 0 {
             0
@@ -313,7 +316,7 @@ impl World {
         self.judge.failed = Some(Failed {
             at: now,
             attempts: attempts + 1,
-            reasons,
+            seen,
         });
     }
 

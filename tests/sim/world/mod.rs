@@ -521,6 +521,7 @@ impl World {
             return Err(std::io::Error::from_raw_os_error(libc::ENETDOWN));
         }
         if self.now < self.sends.until {
+            self.note(format_args!("a send fails"));
             self.judge_failed_send(seen);
             return Err(std::io::Error::from_raw_os_error(self.sends.errno));
         }
