@@ -80,8 +80,10 @@ impl Outside for Fake {
                 events: world.has_events(),
                 packets: packets && world.has_packets(),
             };
-            if wake.request == Some(Request::Stop) {
-                world.stop_delivered();
+            match wake.request {
+                Some(Request::Stop) => world.stop_delivered(),
+                Some(Request::Restart) => world.restart_delivered(),
+                None => {}
             }
             if wake != Wake::default() || world.is_over() {
                 return Ok(wake);

@@ -57,6 +57,8 @@ pub struct Judge {
     last_watchdog: u64,
     /// When it was told to stop, if it still has to withdraw because of that.
     stopped: Option<u64>,
+    /// It was told to exit for a restart.
+    restarting: bool,
     /// Since when the link is fit with this prefix.
     fit: Option<(u64, u16)>,
     /// What the link offers, and since when.
@@ -131,6 +133,7 @@ impl Judge {
             calm_since: begun,
             last_watchdog: begun,
             stopped: None,
+            restarting: false,
             fit: None,
             offered: (begun, None),
             routeless: None,
@@ -277,6 +280,7 @@ impl World {
         }
         judge.last_watchdog = now;
         judge.stopped = None;
+        judge.restarting = false;
         judge.others = 0;
         judge.steady = None;
         judge.published = None;
@@ -327,6 +331,12 @@ impl World {
         self.note(format_args!("{:?}", Request::Stop));
     }
 
+    /// Only a withdrawal that is under way is ended first.
+    pub fn restart_delivered(&mut self) {
+        self.judge.restarting = self.judge.stopped.is_none();
+        self.note(format_args!("{:?}", Request::Restart));
+    }
+
     /// The interface is gone, so nothing can be withdrawn, and the manager may
     /// take its time.
     pub fn released(&mut self) {
@@ -337,7 +347,10 @@ impl World {
         self.judge.last_watchdog = self.now;
     }
 
-    pub(super) fn judge_watchdog(&mut self) {
+    pub(super) fn judge_wait(&mut self) {
+        if self.judge.restarting {
+            self.breaks("it does not exit for a restart".to_owned());
+        }
         let gap = self.now - self.judge.last_watchdog;
         if gap > WATCHDOG {
             self.breaks(format!("no sign of life for {} s", gap / SECOND));

@@ -447,7 +447,7 @@ impl World {
     pub fn begin_wait(&mut self) {
         self.calls_without_wait = 0;
         self.judge.begin_wait();
-        self.judge_watchdog();
+        self.judge_wait();
     }
 
     pub fn take_signal(&mut self) -> Option<Request> {
