@@ -183,19 +183,3 @@ fn deprecated_prefix_keeps_the_default_route() {
     assert_eq!(lab.guest_address(PREFIX).unwrap().2, 0);
     assert!(lab.default_route().is_some());
 }
-
-#[test]
-fn second_prefix_stops_advertisements_without_a_withdrawal() {
-    let lab = Lab::new();
-    let (mut daemon, mut capture) = lab.serve(&Autora::fast());
-    lab.eventually("default route", SOON, |lab| lab.default_route().is_some());
-    lab.router
-        .run(&format!("ip address add 2001:db8:2:2::1/64 dev {TAP} nodad"));
-    daemon.expect_log(&["2001:db8:1:1::/64", "2001:db8:2:2::/64"], SOON);
-    capture.assert_silent_for(secs(5));
-    assert!(lab.default_route().is_some());
-    lab.router
-        .run(&format!("ip address del 2001:db8:2:2::1/64 dev {TAP}"));
-    let ra = capture.ra_within(NOISE);
-    assert_eq!((ra.prefix, ra.router_lifetime), (PREFIX, 180));
-}

@@ -4,6 +4,7 @@ use std::io::IoSliceMut;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use nix::cmsg_space;
@@ -28,11 +29,21 @@ pub struct Notify {
 
 impl Notify {
     pub fn new(name: &str) -> Self {
+        Self::start(name, None)
+    }
+
+    /// One that keeps file descriptors until something is sent through the channel.
+    pub fn that_waits(name: &str) -> (Self, Sender<()>) {
+        let (go_on, wait) = channel();
+        (Self::start(name, Some(wait)), go_on)
+    }
+
+    fn start(name: &str, wait: Option<Receiver<()>>) -> Self {
         let directory = super::lab::scratch(name);
         let path = directory.join("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
         let messages = Feed::fill(move |push| {
-            while let Some(message) = receive(&socket) {
+            while let Some(message) = receive(&socket, wait.as_ref()) {
                 push(message);
             }
         });
@@ -71,9 +82,9 @@ impl Drop for Notify {
     }
 }
 
-/// Closes received file descriptors at once, as systemd does when it has read the
-/// message. This is the reply to a barrier.
-fn receive(socket: &UnixDatagram) -> Option<Message> {
+/// Closes received file descriptors, as systemd does when it has read the message.
+/// This is the reply to a barrier.
+fn receive(socket: &UnixDatagram, wait: Option<&Receiver<()>>) -> Option<Message> {
     let mut buffer = [0; 4096];
     let mut slices = [IoSliceMut::new(&mut buffer)];
     let mut space = cmsg_space!([i32; 8]);
@@ -89,6 +100,9 @@ fn receive(socket: &UnixDatagram) -> Option<Message> {
     for message in received.cmsgs().unwrap() {
         if let ControlMessageOwned::ScmRights(list) = message {
             descriptors += list.len();
+            if let Some(wait) = wait {
+                let _ = wait.recv();
+            }
             for descriptor in list {
                 let _ = nix::unistd::close(descriptor);
             }
