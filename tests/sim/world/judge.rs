@@ -618,11 +618,9 @@ impl World {
         let truth = &self.truth;
         let may = truth.is_ours() && truth.has_carrier() && truth.accept_ra < 2 && truth.obstacle.is_none();
         may.then(|| {
-            (
-                truth.preferred(self.now).map(|(number, _)| number).next(),
-                truth.forwarding == 1,
-                truth.carrier_ups,
-            )
+            let forwards = truth.forwarding == 1;
+            let number = truth.preferred(self.now).map(|(number, _)| number).next();
+            (number.filter(|_| forwards), forwards, truth.carrier_ups)
         })
     }
 
