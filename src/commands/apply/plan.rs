@@ -208,7 +208,8 @@ mod tests {
         let mut random = SmallRng::seed_from_u64(14);
         for _ in 0..10_000 {
             let mut found = random_host(&mut random);
-            carry_out(&mut found, &Plan::new(&found.clone()));
+            let plan = Plan::new(&found);
+            carry_out(&mut found, &plan);
             for name in found.wanted.difference(&found.masked) {
                 assert_eq!(found.instances.get(name), Some(&Instance::Up), "{found:?}");
             }
