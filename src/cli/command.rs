@@ -96,7 +96,7 @@ pub struct Apply {
     /// Stop everything that runs if the pattern matches no interface, which is refused otherwise
     #[arg(long)]
     pub allow_none: bool,
-    /// Stop every instance, for `ExecStop=` of autora.service
+    /// Stop every instance if autora.service stops; for autora-instances.service
     #[arg(long, conflicts_with_all = ["dry_run", "wait", "restart", "allow_none"])]
     pub stop: bool,
 }

@@ -8,6 +8,8 @@
 //! Versions differ only in a comment that ends in a backslash: up to systemd 253 it includes the next
 //! line, since 254 it does not. If the value depends on that, the file is refused.
 
+use std::ops::RangeInclusive;
+
 use thiserror::Error;
 
 /// The value depends on the version of systemd.
@@ -140,6 +142,7 @@ struct Assignment {
     has_text_behind_quote: bool,
 }
 
+#[expect(clippy::too_many_lines, reason = "a row for each state of systemd's parser")]
 fn assignments(contents: &[u8], comment_escape: CommentEscape) -> Vec<Assignment> {
     let mut found = Vec::new();
     let mut state = State::PreKey;
@@ -170,13 +173,13 @@ fn assignments(contents: &[u8], comment_escape: CommentEscape) -> Vec<Assignment
                 State::Key
             }
             State::PreValue | State::Value if newline => {
-                found.push(Assignment {
-                    key: key.trim_ascii_end().to_vec(),
-                    value: value.get(..kept).unwrap_or(&value).to_vec(),
-                    line: key_line,
-                    last_line: line,
+                found.push(finished(
+                    &key,
+                    &value,
+                    kept,
+                    key_line..=line,
                     has_text_behind_quote,
-                });
+                ));
                 State::PreKey
             }
             State::PreValue if c == b'\'' => State::SingleQuote,
@@ -237,15 +240,31 @@ fn assignments(contents: &[u8], comment_escape: CommentEscape) -> Vec<Assignment
         state,
         State::PreKey | State::Key | State::Comment | State::CommentEscape
     ) {
-        found.push(Assignment {
-            key: key.trim_ascii_end().to_vec(),
-            value: value.get(..kept).unwrap_or(&value).to_vec(),
-            line: key_line,
-            last_line: line,
+        found.push(finished(
+            &key,
+            &value,
+            kept,
+            key_line..=line,
             has_text_behind_quote,
-        });
+        ));
     }
     found
+}
+
+fn finished(
+    key: &[u8],
+    value: &[u8],
+    kept: usize,
+    lines: RangeInclusive<usize>,
+    has_text_behind_quote: bool,
+) -> Assignment {
+    Assignment {
+        key: key.trim_ascii_end().to_vec(),
+        value: value.get(..kept).unwrap_or(value).to_vec(),
+        line: *lines.start(),
+        last_line: *lines.end(),
+        has_text_behind_quote,
+    }
 }
 
 #[cfg(test)]

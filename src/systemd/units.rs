@@ -105,16 +105,16 @@ pub(crate) fn turn_switch_off() -> io::Result<()> {
     }
 }
 
-/// Whether the switch stops only to start again.
+/// Whether the switch stops, and not only to start again.
 ///
 /// # Errors
 /// If `systemctl` fails or does not answer in time.
-pub(crate) fn switch_restarts() -> Result<bool, NoAnswer> {
+pub(crate) fn switch_stops() -> Result<bool, NoAnswer> {
     let jobs = ask("systemctl", &["list-jobs", "--plain", "--no-legend", SWITCH])?;
     let jobs = String::from_utf8_lossy(&jobs);
     Ok(jobs
         .lines()
-        .any(|job| job.split_whitespace().nth(2) == Some("restart")))
+        .any(|job| job.split_whitespace().nth(2) == Some("stop")))
 }
 
 /// Whether systemd stops everything.

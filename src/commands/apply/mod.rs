@@ -89,13 +89,13 @@ pub fn run(request: Request) -> Result<Answer, CommandError> {
     Ok(Answer::Yes)
 }
 
-/// Stops every instance, because autora.service stops. Nothing is done if it is
-/// only restarted, or if the host shuts down, which stops the instances too.
+/// Stops every instance if autora.service stops. Nothing is done if that is only
+/// restarted, or if the host shuts down, which stops the instances too.
 ///
 /// # Errors
 /// If systemd does not answer.
 pub fn stop() -> Result<Answer, CommandError> {
-    if units::switch_restarts()? || units::is_shutting_down() {
+    if !units::switch_stops()? || units::is_shutting_down() {
         return Ok(Answer::Yes);
     }
     units::turn_switch_off().map_err(CommandError::os("cannot turn the switch off"))?;

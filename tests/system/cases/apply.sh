@@ -86,7 +86,8 @@ case_a_pattern_that_matches_nothing_is_refused_unless_it_is_meant() {
         printf '%s\n' "$text" >/etc/default/autora
         not systemctl reload autora.service
         active_are 4
-        autora apply --dry-run 2>&1 | grep -q ' warn: /etc/default/autora:1: '
+        not autora apply --dry-run 2>/tmp/said
+        grep -q ' warn: /etc/default/autora:1: ' /tmp/said
     done
     rm /etc/default/autora
     not systemctl reload autora.service
@@ -98,8 +99,10 @@ case_a_pattern_that_matches_nothing_is_refused_unless_it_is_meant() {
     until_true 10 active_are 4
 }
 
-case_a_switch_that_is_masked_serves_nothing_new() {
+case_a_switch_that_is_masked_serves_nothing() {
     systemctl mask --now autora.service
+    until_true 10 no_instance_left
+    until_true 5 routeless 1
     plug tap-vm-5 5
     udevadm settle
     is tap-vm-5 inactive
