@@ -95,13 +95,14 @@ pub(crate) fn switch_is_on() -> bool {
 }
 
 /// Turns the switch off before it is inactive, so that nothing starts while it stops.
+/// False if that was done before.
 ///
 /// # Errors
 /// If the directory cannot be removed.
-pub(crate) fn turn_switch_off() -> io::Result<()> {
+pub(crate) fn turn_switch_off() -> io::Result<bool> {
     match fs::remove_dir(SWITCH_DIRECTORY) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        result => result.map(|()| true),
     }
 }
 

@@ -98,7 +98,10 @@ pub fn stop() -> Result<Answer, CommandError> {
     if !units::switch_stops()? || units::is_shutting_down() {
         return Ok(Answer::Yes);
     }
-    units::turn_switch_off().map_err(CommandError::os("cannot turn the switch off"))?;
+    // autora-instances.service stops before autora.service, and both run this.
+    if !units::turn_switch_off().map_err(CommandError::os("cannot turn the switch off"))? {
+        return Ok(Answer::Yes);
+    }
     // Once udev's queue is empty it requests no more instances. systemd may not have read earlier requests
     // yet: a reload drops most of them, and instances that are started by the others are stopped below.
     let settled = ask_within(Duration::from_secs(12), "udevadm", &["settle", "--timeout=10"]);

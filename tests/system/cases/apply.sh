@@ -117,11 +117,13 @@ case_what_udevd_missed_is_served_when_it_is_back() {
     systemctl kill --signal=KILL systemd-udevd.service
     plug tap-vm-6 6
     until_true 10 served 6
-    # Both ways: not running for a while, and killed.
+    # If somebody stops it for a while, the next reload starts what it missed.
     systemctl stop systemd-udevd.service systemd-udevd-control.socket systemd-udevd-kernel.socket
     plug tap-vm-7 7
     systemctl start systemd-udevd.service
+    systemctl reload autora.service
     until_true 10 served 7
+    until_true 10 systemctl is-active --quiet autora-instances.service
 }
 
 case_an_instance_that_was_unmasked_is_started_by_the_next_reload() {
