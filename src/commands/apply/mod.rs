@@ -109,10 +109,13 @@ pub fn stop() -> Result<Answer, CommandError> {
         log::warn!("{error}");
     }
     ask_within(CALL_LIMIT, "systemctl", &["daemon-reload"])?;
+    // An earlier one may fail on a unit that systemd forgets meanwhile.
+    let mut last = Ok(Vec::new());
     for pause in STOP_AGAIN_AFTER {
         thread::sleep(pause);
-        ask_within(CALL_LIMIT, "systemctl", &["stop", units::INSTANCES])?;
+        last = ask_within(CALL_LIMIT, "systemctl", &["stop", units::INSTANCES]);
     }
+    last?;
     Ok(Answer::Yes)
 }
 
