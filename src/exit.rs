@@ -8,7 +8,7 @@ use crate::daemon::{DaemonError, End};
 
 /// Stopped on request, or the interface went away.
 pub const OK: u8 = 0;
-/// The answer of `autora match`, `autora status` or `autora check` is no.
+/// The answer of `autora match`, `autora status`, `autora check` or `autora apply` is no.
 pub const NO: u8 = 1;
 /// The command line or an environment variable is invalid.
 pub const USAGE: u8 = 2;
@@ -16,7 +16,7 @@ pub const USAGE: u8 = 2;
 pub const NO_INPUT: u8 = 66;
 /// Unrecoverable operating-system error.
 pub const OS_ERROR: u8 = 71;
-/// The interface was replaced by a new one of the same name: restart.
+/// SIGHUP, or the interface was replaced by a new one of the same name: restart.
 pub const TEMPORARY: u8 = 75;
 /// A privilege is missing.
 pub const NO_PERMISSION: u8 = 77;
@@ -68,9 +68,12 @@ impl From<CommandError> for Failure {
             CommandError::Name { .. }
             | CommandError::Settings(_)
             | CommandError::Instances(_)
+            | CommandError::Refused(_)
+            | CommandError::WouldStopAll { .. }
             | CommandError::SeveralMatch { .. } => CONFIG,
+            CommandError::SwitchOff => NO,
             CommandError::NoneMatches { .. } => NO_INPUT,
-            CommandError::Os { .. } => OS_ERROR,
+            CommandError::Os { .. } | CommandError::NoAnswer(_) | CommandError::StillStarting(_) => OS_ERROR,
         };
         Self::new(status, error.to_string())
     }
@@ -80,7 +83,7 @@ impl From<End> for ExitCode {
     fn from(end: End) -> Self {
         Self::from(match end {
             End::Done => OK,
-            End::Replaced => TEMPORARY,
+            End::Hangup | End::Replaced => TEMPORARY,
         })
     }
 }

@@ -7,7 +7,7 @@ use std::process::{self, ExitCode};
 use autora::advice::shell::escaped_dashes_hint;
 use autora::cli::{self, Cli, Command, Format, Options};
 use autora::commands::status::Status;
-use autora::commands::{Answer, check, dry_run, matching, terminal};
+use autora::commands::{Answer, apply, check, dry_run, matching, terminal};
 use autora::config::Config;
 use autora::daemon;
 use autora::exit::{self, Failure};
@@ -32,6 +32,7 @@ fn main() -> ExitCode {
 fn answer(command: &Command, options: &Options) -> Result<Answer, Failure> {
     let pattern = &options.interface_regex;
     match command {
+        Command::Match(command) if command.switch && !matching::switch_is_on() => Ok(Answer::No),
         Command::Match(command) => {
             journal::init(LevelFilter::Error, None);
             Ok(matching::run(
@@ -53,6 +54,18 @@ fn answer(command: &Command, options: &Options) -> Result<Answer, Failure> {
         Command::Check(command) => {
             journal::init(LevelFilter::Error, None);
             Ok(check::run(&command.names, pattern)?)
+        }
+        Command::Apply(command) => {
+            journal::init(LevelFilter::Warn, None);
+            if command.stop {
+                return Ok(apply::stop()?);
+            }
+            Ok(apply::run(apply::Request {
+                dry_run: command.dry_run,
+                wait: command.wait,
+                restart: command.restart,
+                allow_none: command.allow_none,
+            })?)
         }
     }
 }

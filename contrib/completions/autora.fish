@@ -46,6 +46,7 @@ complete -c autora -n "__fish_autora_needs_command" -s V -l version -d 'Print ve
 complete -c autora -n "__fish_autora_needs_command" -f -a "match" -d 'Exit with 0 if NAME matches the pattern, with 1 if not'
 complete -c autora -n "__fish_autora_needs_command" -f -a "status" -d 'Show the state of every instance, and the interfaces without one'
 complete -c autora -n "__fish_autora_needs_command" -f -a "check" -d 'Show whether each requirement is met, and the command that fixes it; exit with 0 only if it would advertise'
+complete -c autora -n "__fish_autora_needs_command" -f -a "apply" -d 'Start, stop and restart instances until they are as /etc/default/autora says'
 complete -c autora -n "__fish_autora_using_subcommand match" -l interface-regex -d 'Serve only interfaces whose name matches this regular expression' -r -f
 complete -c autora -n "__fish_autora_using_subcommand match" -l log-level -d 'How much to log; debug shows each advertisement' -r -f -a "off\t''
 error\t''
@@ -54,6 +55,7 @@ info\t''
 debug\t''
 trace\t''"
 complete -c autora -n "__fish_autora_using_subcommand match" -l environment-file -d 'Take the pattern from this file, parsed as a systemd environment file; the last one counts' -r -F
+complete -c autora -n "__fish_autora_using_subcommand match" -l switch -d 'Exit with 1 also if autora.service is not active; for the udev rule'
 complete -c autora -n "__fish_autora_using_subcommand match" -s h -l help -d 'Print help'
 complete -c autora -n "__fish_autora_using_subcommand status" -l interface-regex -d 'Serve only interfaces whose name matches this regular expression' -r -f
 complete -c autora -n "__fish_autora_using_subcommand status" -l log-level -d 'How much to log; debug shows each advertisement' -r -f -a "off\t''
@@ -74,6 +76,19 @@ info\t''
 debug\t''
 trace\t''"
 complete -c autora -n "__fish_autora_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c autora -n "__fish_autora_using_subcommand apply" -l interface-regex -d 'Serve only interfaces whose name matches this regular expression' -r -f
+complete -c autora -n "__fish_autora_using_subcommand apply" -l log-level -d 'How much to log; debug shows each advertisement' -r -f -a "off\t''
+error\t''
+warn\t''
+info\t''
+debug\t''
+trace\t''"
+complete -c autora -n "__fish_autora_using_subcommand apply" -l dry-run -d 'Only print what would be done'
+complete -c autora -n "__fish_autora_using_subcommand apply" -l wait -d 'Wait until all instances have started or stopped; exit with 1 if one fails'
+complete -c autora -n "__fish_autora_using_subcommand apply" -l restart -d 'Restart also the instances that are as they should be, without a withdrawal'
+complete -c autora -n "__fish_autora_using_subcommand apply" -l allow-none -d 'Stop everything that runs if the pattern matches no interface, which is refused otherwise'
+complete -c autora -n "__fish_autora_using_subcommand apply" -l stop -d 'Stop every instance if autora.service stops; for autora-instances.service'
+complete -c autora -n "__fish_autora_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c autora -n "__fish_autora_using_subcommand match" -f -a "(command ls /sys/class/net)"
 complete -c autora -n "__fish_autora_using_subcommand status" -f -a "(command ls /sys/class/net)"
 complete -c autora -n "__fish_autora_using_subcommand check" -f -a "(command ls /sys/class/net)"

@@ -13,7 +13,7 @@ use log::LevelFilter;
 
 use crate::VERSION;
 use crate::config::{Durations, SERVES_NOTHING, Settings};
-pub use command::{Check, Command, Format, Match, Status};
+pub use command::{Apply, Check, Command, Format, Match, Status};
 
 /// Advertises the /64 of one interface to the guest behind it (RFC 4861 router
 /// discovery) while the interface meets the requirements, and else sends nothing.

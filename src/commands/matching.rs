@@ -1,4 +1,4 @@
-//! `autora match`: whether an interface with a given name is to be served, for udev's rule and the switch.
+//! `autora match`: whether an interface with a given name is to be served, for udev's rule.
 
 use std::path::PathBuf;
 
@@ -9,6 +9,13 @@ use crate::advice::shell;
 use crate::config::SERVES_NOTHING;
 use crate::config::files::PatternSource;
 use crate::config::pattern::Pattern;
+use crate::systemd::units;
+
+/// Whether autora.service is active, so that udev is to start instances.
+#[must_use]
+pub fn switch_is_on() -> bool {
+    units::switch_is_on()
+}
 
 /// Whether `name` matches the pattern: the one that systemd would read from
 /// `files`, or `option` if there are none.

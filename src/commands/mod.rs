@@ -1,5 +1,6 @@
 //! The commands that answer and exit, and do not serve an interface.
 
+pub mod apply;
 pub mod check;
 pub mod dry_run;
 pub mod matching;
@@ -14,6 +15,7 @@ use thiserror::Error;
 
 use crate::config::files::RefusedSettings;
 use crate::kernel::interfaces;
+use crate::systemd::subprocess::NoAnswer;
 use crate::systemd::unit_name;
 
 /// The answer of a command that checks something.
@@ -58,6 +60,27 @@ pub enum CommandError {
         /// The pattern.
         pattern: String,
     },
+    /// Settings are refused, a line for each.
+    #[error("{}\nnothing was started, stopped or restarted: fix this, then systemctl reload autora", .0.join("\n"))]
+    Refused(Vec<String>),
+    /// The switch is off.
+    #[error("autora.service is not active, so no interface is to be served: systemctl start autora")]
+    SwitchOff,
+    /// The pattern matches no interface, and instances run.
+    #[error(
+        "the pattern matches no interface, which would stop all {count} instances; nothing was done: fix \
+         AUTORA_INTERFACE_REGEX in /etc/default/autora, or, if that is meant, autora apply --allow-none"
+    )]
+    WouldStopAll {
+        /// How many run.
+        count: usize,
+    },
+    /// Not all is done in time.
+    #[error("after {} s instances still start or stop: systemctl list-jobs", .0.as_secs())]
+    StillStarting(std::time::Duration),
+    /// systemd does not answer.
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
     /// A call to the operating system failed.
     #[error("{doing}: {error}")]
     Os {

@@ -8,6 +8,8 @@
 //! Versions differ only in a comment that ends in a backslash: up to systemd 253 it includes the next
 //! line, since 254 it does not. If the value depends on that, the file is refused.
 
+use std::ops::RangeInclusive;
+
 use thiserror::Error;
 
 /// The value depends on the version of systemd.
@@ -40,12 +42,55 @@ fn last_assignment(contents: &[u8], name: &str, comment_escape: CommentEscape) -
         return None;
     }
     let mut found = None;
-    for (key, value) in assignments(contents, comment_escape) {
+    for Assignment { key, value, .. } in assignments(contents, comment_escape) {
         // systemd refuses the whole file if one assignment is not UTF-8.
         let key = text(key)?;
         let value = text(value)?;
         if key == name {
             found = Some(value);
+        }
+    }
+    found
+}
+
+/// The line of the assignment to `name` that counts.
+pub(crate) fn line_of(contents: &[u8], name: &str) -> Option<usize> {
+    let all = assignments(contents, CommentEscape::EndsWithLine);
+    let last = all.iter().rfind(|found| found.key == name.as_bytes())?;
+    Some(last.line)
+}
+
+/// Whether systemd ignores the whole file.
+pub(crate) fn is_ignored(contents: &[u8]) -> bool {
+    let is_bad = |found: Assignment| text(found.key).is_none() || text(found.value).is_none();
+    contents.contains(&0)
+        || assignments(contents, CommentEscape::EndsWithLine)
+            .into_iter()
+            .any(is_bad)
+}
+
+/// What a shell would read differently, each with its line.
+pub(crate) fn warnings(contents: &[u8]) -> Vec<(usize, &'static str)> {
+    let mut found = Vec::new();
+    if contents.starts_with("\u{feff}".as_bytes()) {
+        found.push((1, "a byte order mark is a part of the first name: remove it"));
+    }
+    for assignment in assignments(contents, CommentEscape::EndsWithLine) {
+        if assignment.key.starts_with(b"export ") {
+            found.push((
+                assignment.line,
+                "systemd ignores a line with export: remove that word",
+            ));
+        }
+        if assignment.has_text_behind_quote {
+            let what = "the text behind the closing quote belongs to the value: a comment needs its own line";
+            found.push((assignment.line, what));
+        }
+        if assignment.last_line > assignment.line {
+            found.push((
+                assignment.line,
+                "the value goes on in the next line: is a quote not closed?",
+            ));
         }
     }
     found
@@ -85,11 +130,26 @@ enum State {
     CommentEscape,
 }
 
-fn assignments(contents: &[u8], comment_escape: CommentEscape) -> Vec<(Vec<u8>, Vec<u8>)> {
+/// An assignment in a file.
+struct Assignment {
+    key: Vec<u8>,
+    value: Vec<u8>,
+    /// The line of the name.
+    line: usize,
+    /// The line of the value's end.
+    last_line: usize,
+    /// Whether something that is not quoted follows a closing quote.
+    has_text_behind_quote: bool,
+}
+
+#[expect(clippy::too_many_lines, reason = "a row for each state of systemd's parser")]
+fn assignments(contents: &[u8], comment_escape: CommentEscape) -> Vec<Assignment> {
     let mut found = Vec::new();
     let mut state = State::PreKey;
     let mut key = Vec::new();
     let mut value = Vec::new();
+    let (mut line, mut key_line) = (1, 1);
+    let (mut is_quoted, mut has_text_behind_quote) = (false, false);
     // The length of the value without trailing white space, unless that is escaped or quoted.
     let mut kept = 0;
     for &c in contents {
@@ -102,6 +162,8 @@ fn assignments(contents: &[u8], comment_escape: CommentEscape) -> Vec<(Vec<u8>, 
                 key = vec![c];
                 value.clear();
                 kept = 0;
+                key_line = line;
+                (is_quoted, has_text_behind_quote) = (false, false);
                 State::Key
             }
             State::Key if newline => State::PreKey,
@@ -111,7 +173,13 @@ fn assignments(contents: &[u8], comment_escape: CommentEscape) -> Vec<(Vec<u8>, 
                 State::Key
             }
             State::PreValue | State::Value if newline => {
-                found.push(assignment(&key, &value, kept));
+                found.push(finished(
+                    &key,
+                    &value,
+                    kept,
+                    key_line..=line,
+                    has_text_behind_quote,
+                ));
                 State::PreKey
             }
             State::PreValue if c == b'\'' => State::SingleQuote,
@@ -122,6 +190,7 @@ fn assignments(contents: &[u8], comment_escape: CommentEscape) -> Vec<(Vec<u8>, 
             }
             State::PreValue if blank => State::PreValue,
             State::PreValue | State::Value => {
+                has_text_behind_quote |= is_quoted;
                 value.push(c);
                 if !blank {
                     kept = value.len();
@@ -135,8 +204,14 @@ fn assignments(contents: &[u8], comment_escape: CommentEscape) -> Vec<(Vec<u8>, 
                 }
                 State::Value
             }
-            State::SingleQuote if c == b'\'' => State::PreValue,
-            State::DoubleQuote if c == b'"' => State::PreValue,
+            State::SingleQuote if c == b'\'' => {
+                is_quoted = true;
+                State::PreValue
+            }
+            State::DoubleQuote if c == b'"' => {
+                is_quoted = true;
+                State::PreValue
+            }
             State::DoubleQuote if c == b'\\' => State::DoubleQuoteEscape,
             State::SingleQuote | State::DoubleQuote => {
                 value.push(c);
@@ -158,20 +233,38 @@ fn assignments(contents: &[u8], comment_escape: CommentEscape) -> Vec<(Vec<u8>, 
             State::CommentEscape if newline && comment_escape == CommentEscape::EndsWithLine => State::PreKey,
             State::Comment | State::CommentEscape => State::Comment,
         };
+        line += usize::from(c == b'\n');
     }
     // The end of the file also ends the last line and an open quote.
     if !matches!(
         state,
         State::PreKey | State::Key | State::Comment | State::CommentEscape
     ) {
-        found.push(assignment(&key, &value, kept));
+        found.push(finished(
+            &key,
+            &value,
+            kept,
+            key_line..=line,
+            has_text_behind_quote,
+        ));
     }
     found
 }
 
-fn assignment(key: &[u8], value: &[u8], kept: usize) -> (Vec<u8>, Vec<u8>) {
-    let value = value.get(..kept).unwrap_or(value);
-    (key.trim_ascii_end().to_vec(), value.to_vec())
+fn finished(
+    key: &[u8],
+    value: &[u8],
+    kept: usize,
+    lines: RangeInclusive<usize>,
+    has_text_behind_quote: bool,
+) -> Assignment {
+    Assignment {
+        key: key.trim_ascii_end().to_vec(),
+        value: value.get(..kept).unwrap_or(value).to_vec(),
+        line: *lines.start(),
+        last_line: *lines.end(),
+        has_text_behind_quote,
+    }
 }
 
 #[cfg(test)]
@@ -242,6 +335,22 @@ mod tests {
         ] {
             assert_eq!(pattern(contents).as_deref(), expected, "{contents:?}");
         }
+    }
+
+    #[test]
+    fn what_a_shell_reads_differently_is_found_with_its_line() {
+        let lines = |contents: &str| -> Vec<usize> {
+            let found = warnings(contents.as_bytes());
+            found.into_iter().map(|(line, _)| line).collect()
+        };
+        assert_eq!(lines("# a\n\nP='a'\nQ=\"a\"'b'\nR=a # b\n"), [0; 0]);
+        assert_eq!(lines("\u{feff}P=a\n"), [1]);
+        assert_eq!(lines("Q=1\nexport P=a\n"), [2]);
+        assert_eq!(lines("# a\nP='a' # b\nQ=1\n"), [2]);
+        assert_eq!(lines("Q=1\nP='a\nR=2\n"), [2]);
+        assert_eq!(line_of(b"P=a\n#\nP=b\nQ=1\n", "P"), Some(3));
+        assert_eq!(line_of(b"# a\n", "P"), None);
+        assert!(is_ignored(b"P=\xff\n") && is_ignored(b"P=a\n\0") && !is_ignored(b"# \xff\nP=a\n"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::pattern::{InvalidPattern, Pattern};
 /// The settings of all instances.
 pub(crate) const ALL: &str = "/etc/default/autora";
 /// The directory with the settings of single interfaces, `NAME.conf`, which take precedence.
-const OWN: &str = "/etc/default/autora.d";
+pub(super) const OWN: &str = "/etc/default/autora.d";
 /// The variable of the pattern.
 pub(super) const PATTERN: &str = "AUTORA_INTERFACE_REGEX";
 
@@ -57,6 +57,25 @@ impl SettingsFile {
             path: path.to_owned(),
             contents: fs::read(path).unwrap_or_default(),
         }
+    }
+
+    /// A file with this content.
+    #[cfg(test)]
+    pub(super) fn of(path: &str, contents: &str) -> Self {
+        Self {
+            path: path.into(),
+            contents: contents.as_bytes().to_vec(),
+        }
+    }
+
+    /// The path of the file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the file contains.
+    pub(super) fn contents(&self) -> &[u8] {
+        &self.contents
     }
 
     /// The value of `variable`; `None` if the file does not set it.

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::durations::{self, Durations, InvalidDuration};
 use super::files::{self, PATTERN, RefusedSettings, SettingsFile};
-use super::{Config, DurationOption, InvalidConfig, SERVES_NOTHING, Settings};
+use super::{Config, DurationOption, InvalidConfig, SERVES_NOTHING, Settings, seconds};
 
 /// The settings of one instance, checked as by the instance itself.
 pub(crate) struct InstanceSettings {
@@ -48,12 +48,7 @@ pub(crate) enum RefusedInstance {
 /// # Errors
 /// If the instance would refuse a setting.
 pub(crate) fn of(name: &IfName, given: &str) -> Result<InstanceSettings, RefusedInstance> {
-    let mut values = Values {
-        pattern: SERVES_NOTHING.to_owned(),
-        origin: "the default".to_owned(),
-        durations: Durations::defaults(),
-        dry_run: false,
-    };
+    let mut values = Values::defaults();
     for path in [Some(files::ALL.into()), files::own(name)].into_iter().flatten() {
         let file = SettingsFile::read(&path);
         values.take(&path.display().to_string(), |variable| file.lookup(variable))?;
@@ -62,28 +57,72 @@ pub(crate) fn of(name: &IfName, given: &str) -> Result<InstanceSettings, Refused
         "as given".clone_into(&mut values.origin);
         given.clone_into(&mut values.pattern);
     }
-    let config = Config::try_from(&Settings {
-        interface_regex: values.pattern,
-        durations: values.durations,
-    })?;
     Ok(InstanceSettings {
-        config,
+        config: values.config()?,
         origin: values.origin,
         dry_run: values.dry_run,
     })
 }
 
 /// The values so far; a later file overrides an earlier one.
-struct Values {
-    pattern: String,
+#[derive(Clone, Debug)]
+pub(super) struct Values {
+    pub(super) pattern: String,
     origin: String,
-    durations: Durations,
+    pub(super) durations: Durations,
+    log_level: LevelFilter,
     dry_run: bool,
 }
 
 impl Values {
+    pub(super) fn defaults() -> Self {
+        Self {
+            pattern: SERVES_NOTHING.to_owned(),
+            origin: "the default".to_owned(),
+            durations: Durations::defaults(),
+            log_level: LevelFilter::Info,
+            dry_run: false,
+        }
+    }
+
+    /// The configuration that results.
+    ///
+    /// # Errors
+    /// If a value is out of its bounds.
+    pub(super) fn config(&self) -> Result<Config, InvalidConfig> {
+        Config::try_from(&Settings {
+            interface_regex: self.pattern.clone(),
+            durations: self.durations,
+        })
+    }
+
+    /// What changes for a process that runs with the values `old`, as
+    /// `router-lifetime 180s → 600s`; `None` if nothing does. The pattern only
+    /// says which interfaces are served.
+    pub(super) fn difference(&self, old: &Self) -> Option<String> {
+        let (mut before, mut after) = (old.durations, self.durations);
+        let durations = before.by_option().into_iter().zip(after.by_option());
+        let mut changes: Vec<_> = durations
+            .filter(|((_, before), (_, after))| before != after)
+            .map(|((option, before), (_, after))| {
+                format!("{} {} → {}", option.option, seconds(*before), seconds(*after))
+            })
+            .collect();
+        if self.log_level != old.log_level {
+            changes.push(format!(
+                "log-level {} → {}",
+                lower(old.log_level),
+                lower(self.log_level)
+            ));
+        }
+        if self.dry_run != old.dry_run {
+            changes.push(format!("dry-run {} → {}", old.dry_run, self.dry_run));
+        }
+        (!changes.is_empty()).then(|| changes.join(", "))
+    }
+
     /// Applies the variables that the file `origin` sets.
-    fn take<E>(
+    pub(super) fn take<E>(
         &mut self,
         origin: &str,
         lookup: impl Fn(&str) -> Result<Option<String>, E>,
@@ -102,7 +141,7 @@ impl Values {
         }
         if let Some(level) = lookup("AUTORA_LOG")? {
             let parsed = level.parse::<LevelFilter>();
-            parsed.map_err(|_| RefusedInstance::LogLevel(level))?;
+            self.log_level = parsed.map_err(|_| RefusedInstance::LogLevel(level))?;
         }
         if let Some(value) = lookup("AUTORA_DRY_RUN")? {
             let command = clap::Command::new("autora");
@@ -111,6 +150,23 @@ impl Values {
         }
         Ok(())
     }
+}
+
+impl RefusedInstance {
+    /// The variable whose value is refused.
+    pub(super) fn variable(&self) -> &'static str {
+        match self {
+            Self::Duration { option, .. } | Self::Config(InvalidConfig::Bound { option, .. }) => {
+                option.variable
+            }
+            Self::LogLevel(_) => "AUTORA_LOG",
+            Self::File(_) | Self::Config(InvalidConfig::Pattern { .. }) => PATTERN,
+        }
+    }
+}
+
+fn lower(level: LevelFilter) -> String {
+    level.as_str().to_ascii_lowercase()
 }
 
 fn read_duration(option: DurationOption, value: String) -> Result<Duration, RefusedInstance> {
@@ -127,12 +183,7 @@ mod tests {
     use super::*;
 
     fn values_of(file: &[u8]) -> Result<Values, RefusedInstance> {
-        let mut values = Values {
-            pattern: SERVES_NOTHING.to_owned(),
-            origin: "the default".to_owned(),
-            durations: Durations::defaults(),
-            dry_run: false,
-        };
+        let mut values = Values::defaults();
         values.take("file", |variable| {
             environment_file::lookup(file, variable).map_err(|reason| RefusedSettings::Ambiguous {
                 path: "file".into(),

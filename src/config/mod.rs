@@ -4,6 +4,7 @@ pub(crate) mod durations;
 pub mod environment_file;
 pub(crate) mod files;
 pub(crate) mod instance;
+pub(crate) mod package;
 pub(crate) mod pattern;
 
 #[cfg(test)]

@@ -58,8 +58,10 @@ pub struct Instance<O> {
 /// Why an instance exits without an error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
-    /// SIGTERM, SIGINT or SIGHUP, or the interface is gone.
+    /// SIGTERM or SIGINT, or the interface is gone.
     Done,
+    /// SIGHUP: a new process goes on.
+    Hangup,
     /// The interface was replaced by a new one of the same name.
     Replaced,
 }
@@ -118,7 +120,7 @@ impl<O: Outside> Instance<O> {
                     self.outside.notify(Notification::Stopping(
                         "exiting for a restart without withdrawing",
                     ));
-                    return Ok(End::Done);
+                    return Ok(End::Hangup);
                 }
                 Some(Request::Stop) => {
                     self.outside.log(&Event::Stopping);

@@ -3,6 +3,6 @@
 pub mod journal;
 pub mod message_id;
 pub(crate) mod notify;
-pub(crate) mod subprocess;
+pub mod subprocess;
 pub mod unit_name;
 pub(crate) mod units;

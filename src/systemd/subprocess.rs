@@ -14,7 +14,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// Why a program gave no answer.
 #[derive(Debug, Error)]
-pub(crate) enum NoAnswer {
+pub enum NoAnswer {
     /// The program exited with another status than 0; the first line of its standard error.
     #[error("{0} failed: {1}")]
     Failed(String, String),
@@ -28,8 +28,13 @@ pub(crate) enum NoAnswer {
 /// # Errors
 /// If it does not exit in time with status 0.
 pub(crate) fn ask(program: &str, arguments: &[&str]) -> Result<Vec<u8>, NoAnswer> {
+    ask_within(TIME_LIMIT, program, arguments)
+}
+
+/// The same with another time limit.
+pub(crate) fn ask_within(limit: Duration, program: &str, arguments: &[&str]) -> Result<Vec<u8>, NoAnswer> {
     let (status, stdout, stderr) =
-        run(program, arguments).map_err(|error| NoAnswer::NotRun(program.to_owned(), error))?;
+        run(limit, program, arguments).map_err(|error| NoAnswer::NotRun(program.to_owned(), error))?;
     if status.success() {
         Ok(stdout)
     } else {
@@ -37,7 +42,7 @@ pub(crate) fn ask(program: &str, arguments: &[&str]) -> Result<Vec<u8>, NoAnswer
     }
 }
 
-fn run(program: &str, arguments: &[&str]) -> io::Result<(ExitStatus, Vec<u8>, Vec<u8>)> {
+fn run(limit: Duration, program: &str, arguments: &[&str]) -> io::Result<(ExitStatus, Vec<u8>, Vec<u8>)> {
     let mut child = Command::new(program)
         .args(arguments)
         .env("LC_ALL", "C.UTF-8")
@@ -47,7 +52,7 @@ fn run(program: &str, arguments: &[&str]) -> io::Result<(ExitStatus, Vec<u8>, Ve
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    let answer = read(&mut child, Instant::now() + TIME_LIMIT);
+    let answer = read(&mut child, limit);
     if answer.is_err() {
         // It may have exited meanwhile.
         let _ = child.kill();
@@ -58,7 +63,8 @@ fn run(program: &str, arguments: &[&str]) -> io::Result<(ExitStatus, Vec<u8>, Ve
 }
 
 /// Reads standard output and standard error until both are closed.
-fn read(child: &mut Child, deadline: Instant) -> io::Result<(Vec<u8>, Vec<u8>)> {
+fn read(child: &mut Child, limit: Duration) -> io::Result<(Vec<u8>, Vec<u8>)> {
+    let deadline = Instant::now() + limit;
     let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     while out.is_some() || err.is_some() {
@@ -71,7 +77,7 @@ fn read(child: &mut Child, deadline: Instant) -> io::Result<(Vec<u8>, Vec<u8>)> 
             if left.is_zero() || poll(&mut polled, timeout)? == 0 {
                 return Err(io::Error::new(
                     io::ErrorKind::TimedOut,
-                    format!("no answer within {} s", TIME_LIMIT.as_secs()),
+                    format!("no answer within {} s", limit.as_secs()),
                 ));
             }
             let mut ready = polled.iter().map(|fd| fd.any().unwrap_or(false));

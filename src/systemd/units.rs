@@ -1,16 +1,31 @@
 //! The state of autora's units.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
 use std::path::Path;
 
+use autora_core::interface_name::IfName;
 use autora_core::visible::Visible;
 
 use super::subprocess::{NoAnswer, ask};
+use super::unit_name;
 
 /// The switch: udev starts instances while this unit is active.
 pub(crate) const SWITCH: &str = "autora.service";
-/// The file that exists while the switch is on. The udev rule tests for it.
-const FLAG: &str = "/run/autora-enabled";
+/// All instances that systemd knows.
+pub(crate) const INSTANCES: &str = "autora@*.service";
+/// The runtime directory of the switch. systemd makes it before the command that starts the switch,
+/// and removes it with the last one that stops it. The udev rule tests for it.
+const SWITCH_DIRECTORY: &str = "/run/autora-switch";
+/// A link that systemd keeps for the journal while the switch is not inactive. It points nowhere.
+/// A unit that is masked leaves its runtime directory behind, but not this.
+const SWITCH_INVOCATION: &str = "/run/systemd/units/invocation:autora.service";
+/// Where `systemctl mask` writes.
+const MASKS: [&str; 2] = ["/etc/systemd/system", "/run/systemd/system"];
+/// At most this many units are asked for in one call.
+const BATCH: usize = 200;
 /// The directory that exists if systemd is PID 1 (`sd_booted(3)`).
 const BOOTED: &str = "/run/systemd/system";
 
@@ -76,7 +91,136 @@ pub(crate) fn is_booted() -> bool {
 /// Whether the switch is on, so that udev starts instances.
 #[must_use]
 pub(crate) fn switch_is_on() -> bool {
-    Path::new(FLAG).exists()
+    Path::new(SWITCH_DIRECTORY).is_dir() && Path::new(SWITCH_INVOCATION).is_symlink()
+}
+
+/// Turns the switch off before it is inactive, so that nothing starts while it stops.
+/// False if that was done before.
+///
+/// # Errors
+/// If the directory cannot be removed.
+pub(crate) fn turn_switch_off() -> io::Result<bool> {
+    match fs::remove_dir(SWITCH_DIRECTORY) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        result => result.map(|()| true),
+    }
+}
+
+/// Whether the switch stops, and not only to start again.
+///
+/// # Errors
+/// If `systemctl` fails or does not answer in time.
+pub(crate) fn switch_stops() -> Result<bool, NoAnswer> {
+    let jobs = ask("systemctl", &["list-jobs", "--plain", "--no-legend", SWITCH])?;
+    let jobs = String::from_utf8_lossy(&jobs);
+    Ok(jobs
+        .lines()
+        .any(|job| job.split_whitespace().nth(2) == Some("stop")))
+}
+
+/// Whether systemd stops everything.
+pub(crate) fn is_shutting_down() -> bool {
+    // Its status is not 0 unless all is well.
+    ask("systemctl", &["--quiet", "is-active", "shutdown.target"]).is_ok()
+        || ask(
+            "systemctl",
+            &["list-jobs", "--plain", "--no-legend", "shutdown.target"],
+        )
+        .is_ok_and(|jobs| !jobs.is_empty())
+}
+
+/// Whether the unit is masked. systemd does not list one that it has not loaded.
+pub(crate) fn is_masked(id: &str) -> bool {
+    let is_mask = |directory: &str| {
+        let target = fs::read_link(Path::new(directory).join(id));
+        target.is_ok_and(|target| target == Path::new("/dev/null"))
+    };
+    MASKS.into_iter().any(is_mask)
+}
+
+/// All instances that systemd knows and that are not just stopped, by interface.
+///
+/// # Errors
+/// If `systemctl` fails or does not answer in time.
+pub(crate) fn instances() -> Result<BTreeMap<IfName, Condition>, NoAnswer> {
+    let listed = ask(
+        "systemctl",
+        &[
+            "list-units",
+            "--all",
+            "--full",
+            "--plain",
+            "--no-legend",
+            INSTANCES,
+        ],
+    )?;
+    Ok(listed_instances(&String::from_utf8_lossy(&listed)))
+}
+
+/// Parses lines of `UNIT LOAD ACTIVE SUB DESCRIPTION`.
+fn listed_instances(text: &str) -> BTreeMap<IfName, Condition> {
+    let instance = |line: &str| {
+        let mut words = line.split_whitespace();
+        let instance = words.next()?.strip_prefix("autora@")?.strip_suffix(".service")?;
+        let name = unit_name::interface_of(OsStr::new(instance)).ok()?;
+        let unit = Unit {
+            load: words.next()?.to_owned(),
+            active: words.next()?.to_owned(),
+            sub: words.next()?.to_owned(),
+            ..Unit::default()
+        };
+        Some((name, unit.condition()))
+    };
+    text.lines().filter_map(instance).collect()
+}
+
+/// The variables that the units set beside their files, by unit name.
+///
+/// # Errors
+/// If `systemctl` fails or does not answer in time.
+pub(crate) fn environments(ids: &[String]) -> Result<BTreeMap<String, Vec<(String, String)>>, NoAnswer> {
+    let values = property("Environment", ids)?;
+    let variables = |value: String| -> Vec<_> {
+        let words = value.split(' ').filter_map(|word| word.split_once('='));
+        words
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect()
+    };
+    Ok(values
+        .into_iter()
+        .map(|(id, value)| (id, variables(value)))
+        .collect())
+}
+
+/// The main processes of those units that have one.
+///
+/// # Errors
+/// If `systemctl` fails or does not answer in time.
+pub(crate) fn main_pids(ids: &[String]) -> Result<BTreeMap<String, u32>, NoAnswer> {
+    let values = property("MainPID", ids)?.into_iter();
+    Ok(values
+        .filter_map(|(id, value)| Some((id, value.parse().ok().filter(|&pid| pid != 0)?)))
+        .collect())
+}
+
+fn property(property: &str, ids: &[String]) -> Result<BTreeMap<String, String>, NoAnswer> {
+    let mut values = BTreeMap::new();
+    let wanted = format!("--property=Id,{property}");
+    for batch in ids.chunks(BATCH) {
+        let mut arguments = vec!["show", &wanted, "--"];
+        arguments.extend(batch.iter().map(String::as_str));
+        let answer = ask("systemctl", &arguments)?;
+        for paragraph in String::from_utf8_lossy(&answer).split("\n\n") {
+            let of = |key: &str| {
+                let mut lines = paragraph.lines().filter_map(|line| line.split_once('='));
+                lines
+                    .find(|(found, _)| *found == key)
+                    .map(|(_, value)| value.to_owned())
+            };
+            values.extend(of("Id").zip(of(property)));
+        }
+    }
+    Ok(values)
 }
 
 /// Queries the units `ids` with one call. The result is by unit name.
@@ -124,8 +268,6 @@ pub(crate) fn parse(text: &str) -> BTreeMap<String, Unit> {
 
 #[cfg(test)]
 mod tests {
-    use autora_core::interface_name::IfName;
-
     use super::super::unit_name::service;
     use super::*;
 
@@ -175,6 +317,23 @@ SubState=running
         for text in ["", "\n\n", "Id\n", "LoadState=loaded\n", "\u{0}=\n\n=="] {
             assert!(parse(text).is_empty(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn the_listed_instances_are_found_by_their_interface() {
+        let text = "autora@tap-vm-1.service loaded active running IPv6 Router\n\
+                    autora@tap\\x2b1.service masked inactive dead autora@tap\n\nautora.service loaded active exited x\n";
+        let found: Vec<_> = listed_instances(text)
+            .into_iter()
+            .map(|(name, c)| (name.to_string(), c))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("tap+1".to_owned(), Condition::Masked),
+                ("tap-vm-1".to_owned(), Condition::Running)
+            ]
+        );
     }
 
     #[test]

@@ -143,7 +143,7 @@ fn restart_keeps_the_three_seconds() {
     let autora = Autora::slow().env("RUNTIME_DIRECTORY", directory.to_str().unwrap());
     let (mut daemon, mut capture) = lab.serve(&autora);
     daemon.signal(Signal::SIGHUP);
-    assert_eq!(daemon.exit_within(SOON), 0);
+    assert_eq!(daemon.exit_within(SOON), 75);
     let again = wall_clock();
     let _second = autora.start(&lab.router);
     let ra = capture.ra_within(MIN_DELAY_BETWEEN_RAS + SOON);

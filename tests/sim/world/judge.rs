@@ -63,6 +63,7 @@ pub struct Judge {
     fit: Option<(u64, u16)>,
     /// What the link offers, and since when.
     offered: (u64, Offer),
+    offered_before: (u64, Offer),
     /// Since when hosts must not have a default route.
     routeless: Option<u64>,
     /// Since when what hosts hold may be corrected.
@@ -136,6 +137,7 @@ impl Judge {
             restarting: false,
             fit: None,
             offered: (begun, None),
+            offered_before: (begun, None),
             routeless: None,
             sendable: None,
             numbers: Vec::new(),
@@ -568,7 +570,12 @@ impl World {
         }
         let offer = self.offer();
         if offer != self.judge.offered.1 {
-            self.judge.offered = (now, offer);
+            let before = std::mem::replace(&mut self.judge.offered, (now, offer));
+            // What is back within the moment was never seen to be away.
+            let earlier = std::mem::replace(&mut self.judge.offered_before, before);
+            if before.0 == now && earlier.1 == offer {
+                self.judge.offered = earlier;
+            }
         }
         let sendable = self.is_sendable();
         let numbers: Vec<_> = self.truth.addresses.keys().copied().collect();
