@@ -5,11 +5,12 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use autora_core::interface_name::IfName;
 use autora_core::visible::Visible;
 
-use super::subprocess::{NoAnswer, ask};
+use super::subprocess::{NoAnswer, ask, ask_within};
 use super::unit_name;
 
 /// The switch: udev starts instances while this unit is active.
@@ -24,6 +25,8 @@ const SWITCH_DIRECTORY: &str = "/run/autora-switch";
 const SWITCH_INVOCATION: &str = "/run/systemd/units/invocation:autora.service";
 /// Where `systemctl mask` writes.
 const MASKS: [&str; 2] = ["/etc/systemd/system", "/run/systemd/system"];
+/// How long systemd may take to answer while it starts or stops hundreds of instances.
+pub(crate) const BUSY_LIMIT: Duration = Duration::from_secs(60);
 /// At most this many units are asked for in one call.
 const BATCH: usize = 200;
 /// The directory that exists if systemd is PID 1 (`sd_booted(3)`).
@@ -111,7 +114,11 @@ pub(crate) fn turn_switch_off() -> io::Result<bool> {
 /// # Errors
 /// If `systemctl` fails or does not answer in time.
 pub(crate) fn switch_stops() -> Result<bool, NoAnswer> {
-    let jobs = ask("systemctl", &["list-jobs", "--plain", "--no-legend", SWITCH])?;
+    let jobs = ask_within(
+        BUSY_LIMIT,
+        "systemctl",
+        &["list-jobs", "--plain", "--no-legend", SWITCH],
+    )?;
     let jobs = String::from_utf8_lossy(&jobs);
     Ok(jobs
         .lines()
@@ -143,7 +150,8 @@ pub(crate) fn is_masked(id: &str) -> bool {
 /// # Errors
 /// If `systemctl` fails or does not answer in time.
 pub(crate) fn instances() -> Result<BTreeMap<IfName, Condition>, NoAnswer> {
-    let listed = ask(
+    let listed = ask_within(
+        BUSY_LIMIT,
         "systemctl",
         &[
             "list-units",
@@ -209,7 +217,7 @@ fn property(property: &str, ids: &[String]) -> Result<BTreeMap<String, String>, 
     for batch in ids.chunks(BATCH) {
         let mut arguments = vec!["show", &wanted, "--"];
         arguments.extend(batch.iter().map(String::as_str));
-        let answer = ask("systemctl", &arguments)?;
+        let answer = ask_within(BUSY_LIMIT, "systemctl", &arguments)?;
         for paragraph in String::from_utf8_lossy(&answer).split("\n\n") {
             let of = |key: &str| {
                 let mut lines = paragraph.lines().filter_map(|line| line.split_once('='));

@@ -15,15 +15,13 @@ use autora_core::interface_name::IfName;
 use super::terminal::print;
 use super::{Answer, CommandError};
 use crate::config::package::Package;
-use crate::systemd::subprocess::{NoAnswer, ask, ask_within};
+use crate::systemd::subprocess::{NoAnswer, ask_within};
 use crate::systemd::unit_name::service;
 use crate::systemd::units::{self, Condition};
 use plan::Plan;
 
 /// At most this many units are named in one call.
 const BATCH: usize = 1000;
-/// The longest time for one call. systemd answers each within a millisecond, unless it is busy.
-const CALL_LIMIT: Duration = Duration::from_secs(60);
 /// How long `--wait` waits: as long as an instance may take to start.
 const WAIT_LIMIT: Duration = Duration::from_secs(90);
 /// How often `--wait` looks.
@@ -108,12 +106,12 @@ pub fn stop() -> Result<Answer, CommandError> {
     if let Err(error) = settled {
         log::warn!("{error}");
     }
-    ask_within(CALL_LIMIT, "systemctl", &["daemon-reload"])?;
+    ask_within(units::BUSY_LIMIT, "systemctl", &["daemon-reload"])?;
     // An earlier one may fail on a unit that systemd forgets meanwhile.
     let mut last = Ok(Vec::new());
     for pause in STOP_AGAIN_AFTER {
         thread::sleep(pause);
-        last = ask_within(CALL_LIMIT, "systemctl", &["stop", units::INSTANCES]);
+        last = ask_within(units::BUSY_LIMIT, "systemctl", &["stop", units::INSTANCES]);
     }
     last?;
     Ok(Answer::Yes)
@@ -125,7 +123,7 @@ fn batched(verb: &str, names: &[IfName]) -> Result<(), NoAnswer> {
         let ids: Vec<_> = batch.iter().map(service).collect();
         let mut arguments = vec![verb, "--no-block", "--"];
         arguments.extend(ids.iter().map(String::as_str));
-        result = result.and(ask_within(CALL_LIMIT, "systemctl", &arguments).map(drop));
+        result = result.and(ask_within(units::BUSY_LIMIT, "systemctl", &arguments).map(drop));
     }
     result
 }
@@ -135,7 +133,8 @@ fn wait(wanted: &BTreeSet<IfName>, masked: &BTreeSet<IfName>) -> Result<Answer, 
     let deadline = Instant::now() + WAIT_LIMIT;
     loop {
         let instances = units::instances()?;
-        let no_jobs = ask(
+        let no_jobs = ask_within(
+            units::BUSY_LIMIT,
             "systemctl",
             &["list-jobs", "--plain", "--no-legend", units::INSTANCES],
         )?

@@ -119,7 +119,7 @@ fn instance_finding(name: &IfName, unit: &Unit) -> Finding {
     let missed = |found: String| Finding::missed(REQUIREMENT, found);
     match unit.condition() {
         Condition::Masked => missed(format!("{id} is masked: it cannot be started"))
-            .fixed_by(format!("systemctl unmask {shell} && systemctl reload autora")),
+            .fixed_by(format!("systemctl unmask {shell} && systemctl start {shell}")),
         Condition::Running if unit.text.is_empty() => Finding::met(REQUIREMENT, format!("{id} runs")),
         Condition::Running => Finding::met(REQUIREMENT, format!("{id} runs: {}", unit.text)),
         Condition::Failed | Condition::Restarting => missed(format!(
@@ -163,7 +163,7 @@ mod tests {
             (
                 "LoadState=masked\nActiveState=inactive",
                 "masked",
-                "systemctl unmask 'autora@tap\\x2b1' && systemctl reload autora",
+                "systemctl unmask 'autora@tap\\x2b1' && systemctl start 'autora@tap\\x2b1'",
             ),
             (
                 "LoadState=loaded\nActiveState=inactive\nSubState=dead",

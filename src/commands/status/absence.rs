@@ -58,7 +58,7 @@ pub(super) fn cause(manager: Manager, unit: Option<&Unit>, name: &IfName) -> (&'
     match unit.condition() {
         Condition::Masked => (
             "masked",
-            format!("{instance} is masked: systemctl unmask {instance}, then systemctl reload autora"),
+            format!("{instance} is masked: systemctl unmask {instance}, then systemctl start {instance}"),
         ),
         Condition::NotFound => (
             "no-unit",
@@ -70,7 +70,8 @@ pub(super) fn cause(manager: Manager, unit: Option<&Unit>, name: &IfName) -> (&'
             } else {
                 format!("({})", unit.result)
             };
-            let what = format!("{instance} failed {how}: {log}; when it is fixed, systemctl reload autora");
+            let what =
+                format!("{instance} failed {how}: {log}; when it is fixed, systemctl start {instance}");
             ("failed", what)
         }
         Condition::Restarting => (
