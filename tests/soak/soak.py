@@ -51,7 +51,7 @@ class Lives:
         way = number // 2 % 4
         if way == 1:
             daemon.signal(signal.SIGHUP)
-            self.expect(daemon.end() == 0, "status after SIGHUP")
+            self.expect(daemon.end() == 75, "status after SIGHUP")
         elif way == 2:
             daemon.kill()
         elif way == 3:
