@@ -8,8 +8,6 @@
 //! Versions differ only in a comment that ends in a backslash: up to systemd 253 it includes the next
 //! line, since 254 it does not. If the value depends on that, the file is refused.
 
-use std::ops::RangeInclusive;
-
 use thiserror::Error;
 
 /// The value depends on the version of systemd.
@@ -131,27 +129,38 @@ enum State {
 }
 
 /// An assignment in a file.
+#[derive(Clone, Default)]
 struct Assignment {
     key: Vec<u8>,
     value: Vec<u8>,
+    /// The length of the value without trailing white space, unless that is escaped or quoted.
+    kept: usize,
     /// The line of the name.
     line: usize,
     /// The line of the value's end.
     last_line: usize,
+    is_quoted: bool,
     /// Whether something that is not quoted follows a closing quote.
     has_text_behind_quote: bool,
 }
 
-#[expect(clippy::too_many_lines, reason = "a row for each state of systemd's parser")]
+impl Assignment {
+    /// What it is if it ends in this line.
+    fn finished(&self, last_line: usize) -> Self {
+        Self {
+            key: self.key.trim_ascii_end().to_vec(),
+            value: self.value.get(..self.kept).unwrap_or(&self.value).to_vec(),
+            last_line,
+            ..*self
+        }
+    }
+}
+
 fn assignments(contents: &[u8], comment_escape: CommentEscape) -> Vec<Assignment> {
     let mut found = Vec::new();
     let mut state = State::PreKey;
-    let mut key = Vec::new();
-    let mut value = Vec::new();
-    let (mut line, mut key_line) = (1, 1);
-    let (mut is_quoted, mut has_text_behind_quote) = (false, false);
-    // The length of the value without trailing white space, unless that is escaped or quoted.
-    let mut kept = 0;
+    let mut open = Assignment::default();
+    let mut line = 1;
     for &c in contents {
         let newline = matches!(c, b'\n' | b'\r');
         let blank = newline || matches!(c, b' ' | b'\t');
@@ -159,73 +168,67 @@ fn assignments(contents: &[u8], comment_escape: CommentEscape) -> Vec<Assignment
             State::PreKey if matches!(c, b'#' | b';') => State::Comment,
             State::PreKey if blank => State::PreKey,
             State::PreKey => {
-                key = vec![c];
-                value.clear();
-                kept = 0;
-                key_line = line;
-                (is_quoted, has_text_behind_quote) = (false, false);
+                open = Assignment {
+                    key: vec![c],
+                    line,
+                    ..Assignment::default()
+                };
                 State::Key
             }
             State::Key if newline => State::PreKey,
             State::Key if c == b'=' => State::PreValue,
             State::Key => {
-                key.push(c);
+                open.key.push(c);
                 State::Key
             }
             State::PreValue | State::Value if newline => {
-                found.push(finished(
-                    &key,
-                    &value,
-                    kept,
-                    key_line..=line,
-                    has_text_behind_quote,
-                ));
+                found.push(open.finished(line));
                 State::PreKey
             }
             State::PreValue if c == b'\'' => State::SingleQuote,
             State::PreValue if c == b'"' => State::DoubleQuote,
             State::PreValue | State::Value if c == b'\\' => {
-                kept = value.len();
+                open.kept = open.value.len();
                 State::ValueEscape
             }
             State::PreValue if blank => State::PreValue,
             State::PreValue | State::Value => {
-                has_text_behind_quote |= is_quoted;
-                value.push(c);
+                open.has_text_behind_quote |= open.is_quoted;
+                open.value.push(c);
                 if !blank {
-                    kept = value.len();
+                    open.kept = open.value.len();
                 }
                 State::Value
             }
             State::ValueEscape => {
                 if !newline {
-                    value.push(c);
-                    kept = value.len();
+                    open.value.push(c);
+                    open.kept = open.value.len();
                 }
                 State::Value
             }
             State::SingleQuote if c == b'\'' => {
-                is_quoted = true;
+                open.is_quoted = true;
                 State::PreValue
             }
             State::DoubleQuote if c == b'"' => {
-                is_quoted = true;
+                open.is_quoted = true;
                 State::PreValue
             }
             State::DoubleQuote if c == b'\\' => State::DoubleQuoteEscape,
             State::SingleQuote | State::DoubleQuote => {
-                value.push(c);
-                kept = value.len();
+                open.value.push(c);
+                open.kept = open.value.len();
                 state
             }
             State::DoubleQuoteEscape => {
                 if !matches!(c, b'"' | b'\\' | b'`' | b'$' | b'\n') {
-                    value.push(b'\\');
+                    open.value.push(b'\\');
                 }
                 if c != b'\n' {
-                    value.push(c);
+                    open.value.push(c);
                 }
-                kept = value.len();
+                open.kept = open.value.len();
                 State::DoubleQuote
             }
             State::Comment if c == b'\\' => State::CommentEscape,
@@ -240,31 +243,9 @@ fn assignments(contents: &[u8], comment_escape: CommentEscape) -> Vec<Assignment
         state,
         State::PreKey | State::Key | State::Comment | State::CommentEscape
     ) {
-        found.push(finished(
-            &key,
-            &value,
-            kept,
-            key_line..=line,
-            has_text_behind_quote,
-        ));
+        found.push(open.finished(line));
     }
     found
-}
-
-fn finished(
-    key: &[u8],
-    value: &[u8],
-    kept: usize,
-    lines: RangeInclusive<usize>,
-    has_text_behind_quote: bool,
-) -> Assignment {
-    Assignment {
-        key: key.trim_ascii_end().to_vec(),
-        value: value.get(..kept).unwrap_or(value).to_vec(),
-        line: *lines.start(),
-        last_line: *lines.end(),
-        has_text_behind_quote,
-    }
 }
 
 #[cfg(test)]
