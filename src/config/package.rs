@@ -16,10 +16,18 @@ use super::pattern::Pattern;
 pub(crate) struct Package {
     all: SettingsFile,
     own: BTreeMap<IfName, SettingsFile>,
-    pattern: Pattern,
-    own_patterns: BTreeMap<IfName, Pattern>,
+    /// What the file of all sets.
+    shared: Effective,
+    /// What it sets together with the interface's own file.
+    single: BTreeMap<IfName, Effective>,
     /// A line for each place that systemd reads differently than it looks.
     pub(crate) warnings: Vec<String>,
+}
+
+/// What files set, read once for all interfaces that they are for.
+struct Effective {
+    values: Values,
+    pattern: Pattern,
 }
 
 impl Package {
@@ -59,30 +67,33 @@ impl Package {
                 warnings.push(format!("{path}:{line}: {what}"));
             }
         }
-        let mut take = |files: &[&SettingsFile]| -> Option<Pattern> {
-            let config = values(Values::defaults(), files).and_then(|values| Ok(values.config()?));
-            match config {
-                Ok(config) => Some(config.pattern),
+        let mut take = |files: &[&SettingsFile]| -> Option<Effective> {
+            let effective = values(Values::defaults(), files).and_then(|values| {
+                let pattern = values.config()?.pattern;
+                Ok(Effective { values, pattern })
+            });
+            match effective {
+                Ok(effective) => Some(effective),
                 Err(error) => {
                     refused.push(with_place(&error, files));
                     None
                 }
             }
         };
-        let pattern = take(&[&all]);
-        let mut own_patterns = BTreeMap::new();
+        let shared = take(&[&all]);
+        let mut single = BTreeMap::new();
         // What is wrong in the settings of all would be repeated for each.
-        if pattern.is_some() {
+        if shared.is_some() {
             for (name, file) in &own {
-                own_patterns.extend(take(&[&all, file]).map(|pattern| (*name, pattern)));
+                single.extend(take(&[&all, file]).map(|effective| (*name, effective)));
             }
         }
-        match pattern {
-            Some(pattern) if refused.is_empty() => Ok(Self {
+        match shared {
+            Some(shared) if refused.is_empty() => Ok(Self {
                 all,
                 own,
-                pattern,
-                own_patterns,
+                shared,
+                single,
                 warnings,
             }),
             _ => Err(refused),
@@ -91,7 +102,11 @@ impl Package {
 
     /// Whether the interface is to be served.
     pub(crate) fn matches(&self, name: &IfName) -> bool {
-        self.own_patterns.get(name).unwrap_or(&self.pattern).matches(name)
+        self.effective(name).pattern.matches(name)
+    }
+
+    fn effective(&self, name: &IfName) -> &Effective {
+        self.single.get(name).unwrap_or(&self.shared)
     }
 
     /// What changes for the instance of `name`, which runs with the variables
@@ -105,6 +120,9 @@ impl Package {
     ) -> Option<String> {
         let mut running = Values::defaults();
         running.take("", lookup_in(environment)).ok()?;
+        if by_unit.is_empty() {
+            return self.effective(name).values.difference(&running);
+        }
         let mut next = Values::defaults();
         next.take("", lookup_in(by_unit)).ok()?;
         let files: Vec<_> = std::iter::once(&self.all).chain(self.own.get(name)).collect();
