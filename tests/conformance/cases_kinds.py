@@ -1,6 +1,5 @@
 """Links of other kinds, names and sizes than one veth with one address."""
 
-import fcntl
 import os
 import select
 import signal
@@ -12,10 +11,10 @@ from conformance.cases_renumber import ask_for, mentions
 from lab import codec
 from lab.capture import solicitation
 from lab.links import OTHER_PREFIX, PREFIX
+from lab.tun import IFF_TUN, open_tun
 
 SHORT = {"min_interval": 3, "max_interval": 4, "router_lifetime": 60}
 AUTORA = ("autora",)
-TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 NAMED = "it serves what its configuration names, uplink or not"
 
 
@@ -49,13 +48,6 @@ def kind_bridge(bench):
         raise Fail(f"from {bench.capture.ras[0].eth_src}, not the bridge's MAC")
 
 
-def open_tun(namespace, name):
-    with namespace:
-        fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-        fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI))
-    return fd
-
-
 def read_ra(fd, timeout):
     """(time, source) of the next RA that comes out of the tunnel, or None."""
     deadline = time.time() + timeout
@@ -73,7 +65,7 @@ def kind_tun(bench):
     if not os.path.exists("/dev/net/tun"):
         raise RuntimeError("/dev/net/tun is missing")
     lab = bench.make_lab(link=False)
-    fd = open_tun(lab.router, "tap-cf0")
+    fd = open_tun(lab.router, "tap-cf0", IFF_TUN, flags=os.O_NONBLOCK)
     lab.router.sysctl("conf/tap-cf0/forwarding", 1)
     lab.router.ip("link set tap-cf0 up", "addr add fe80::7/64 dev tap-cf0 nodad", f"addr add {PREFIX}1/64 dev tap-cf0 nodad")
     bench.start()

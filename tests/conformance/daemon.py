@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import tempfile
 from dataclasses import dataclass
 
@@ -86,18 +85,6 @@ class Running(Program):
     def start(self):
         """Start it (again) with the same settings and the same directory."""
         self.launch(*self.adapter.command(self.settings, self.directory), self.directory)
-
-    def wait(self, timeout):
-        """Its exit status, or None when it still runs after `timeout`."""
-        try:
-            return self.process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            return None
-
-    def kill(self):
-        if self.alive():
-            self.process.kill()
-        self.process.wait()
 
     def close(self):
         self.kill()

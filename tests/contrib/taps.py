@@ -1,24 +1,15 @@
 """A real tap on the host whose other end is a Linux guest: what QEMU does between the two, without QEMU."""
 
-import fcntl
 import os
 import select
-import struct
 import threading
 
-TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 2, 0x1000
-
-
-def open_tap(node, name):
-    with node.net:
-        fd = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
-        fcntl.ioctl(fd, TUNSETIFF, struct.pack("=16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
-    return fd
+from lab.tun import open_tun
 
 
 def plug(host, tap, guest, ifname="eth0"):
     """Connect the host's `tap` with the guest's `ifname`, which is made and up; the tap is not."""
-    ends = [open_tap(host, tap), open_tap(guest, ifname)]
+    ends = [open_tun(host.net, tap), open_tun(guest.net, ifname)]
     guest.ip(f"link set {ifname} up")
 
     def carry():

@@ -68,6 +68,18 @@ class Program:
         self.process.send_signal(number)
         return before
 
+    def wait(self, timeout):
+        """Its exit status, or None when it still runs after `timeout`."""
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def kill(self):
+        if self.alive():
+            self.process.kill()
+        self.process.wait()
+
     def text(self):
         """What it has written."""
         with open(self.log, encoding="utf-8", errors="replace") as file:

@@ -81,10 +81,10 @@ class Started(Program):
     def stop(self, timeout=6):
         """SIGTERM, and its exit status."""
         self.process.terminate()
-        try:
-            return self.process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            raise Fail(f"{self.argv[0]} did not end within {timeout} s of SIGTERM") from None
+        status = self.wait(timeout)
+        if status is None:
+            raise Fail(f"{self.argv[0]} did not end within {timeout} s of SIGTERM")
+        return status
 
 
 class Node:

@@ -1,17 +1,13 @@
 """Links that lie on another link: macvlan, macvtap, VLAN, where the kernel has them."""
 
-import fcntl
 import os
-import struct
 import subprocess
 import sys
 import threading
 
 from lab.links import PREFIX
+from lab.tun import attach, open_tun
 from scenarios.stage import STABLE, WORK, Node, NotHere, check, configured, scenario, veth, wait
-
-TUNSETIFF = 0x400454CA
-IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
 
 
 def need(kind, *how):
@@ -63,7 +59,7 @@ def macvtap():
     mac = machine.net.ip_json("link", "show", "dev", "macvtap0")[0]["address"]
     outer = open_macvtap(machine, "macvtap0")
     # The guest's network card: a tap, whose other end is the hypervisor's as macvtap0's is.
-    inner = open_tap(guest, "eth0")
+    inner = open_tun(guest.net, "eth0")
     guest.ip(f"link set eth0 address {mac} up")
     for source, target in ((outer, inner), (inner, outer)):
         threading.Thread(target=carry, args=(source, target), daemon=True).start()
@@ -82,14 +78,7 @@ def open_macvtap(node, ifname):
     os.mknod(path, 0o600 | 0o020000, os.makedev(major, minor))
     fd = os.open(path, os.O_RDWR)
     os.unlink(path)
-    fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", ifname.encode(), IFF_TAP | IFF_NO_PI))
-    return fd
-
-
-def open_tap(node, ifname):
-    with node.net:
-        fd = os.open("/dev/net/tun", os.O_RDWR)
-        fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", ifname.encode(), IFF_TAP | IFF_NO_PI))
+    attach(fd, ifname)
     return fd
 
 

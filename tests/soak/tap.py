@@ -1,29 +1,21 @@
 """A tap that lives as long as the descriptor of its guest's side, and a daemon that says when it is ready."""
 
-import fcntl
 import os
 import select
 import signal
 import socket
-import struct
 import time
 
 from lab import codec
 from lab.process import AUTORA, Program
-
-TUNSETIFF, TUNSETIFINDEX = 0x400454CA, 0x400454DA
-IFF_TAP, IFF_NO_PI = 2, 0x1000
+from lab.tun import open_tun
 
 
 class Tap:
     """Made with a given index, if there is one; `close` deletes it."""
 
     def __init__(self, namespace, name, index=None):
-        with namespace:
-            self.fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-            if index:
-                fcntl.ioctl(self.fd, TUNSETIFINDEX, struct.pack("=I", index))
-            fcntl.ioctl(self.fd, TUNSETIFF, struct.pack("=16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
+        self.fd = open_tun(namespace, name, index=index, flags=os.O_NONBLOCK)
         namespace.ip(f"link set {name} up", f"addr add 2001:db8:1::1/64 dev {name} nodad")
 
     def next_ra(self, timeout):

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,7 +12,7 @@ sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 from lab import codec
 from lab.checks import Checks
 from lab.namespace import Namespace
-from lab.process import AUTORA, die_with_parent
+from lab.process import AUTORA, Program
 from vm import clock, kinds
 from vm.machine import Machine
 from vm.watch import Watch
@@ -43,15 +42,9 @@ class Story(Checks):
             f"addr add {PREFIX}1/64 dev {TAP}",
         )
         self.watch = Watch(self.router, TAP)
-        self.log = os.path.join(directory, "log")
-        with self.router, open(self.log, "wb") as log:
-            self.daemon = subprocess.Popen(
-                [AUTORA, "--interface", TAP, "--interface-regex", "^tap-vm-[0-9]+$"],
-                env={"RUNTIME_DIRECTORY": directory},
-                stdout=log,
-                stderr=log,
-                preexec_fn=die_with_parent,
-            )
+        self.daemon = Program(self.router, os.path.join(directory, "log"))
+        argv = [AUTORA, "--interface", TAP, "--interface-regex", "^tap-vm-[0-9]+$"]
+        self.daemon.launch(argv, {"RUNTIME_DIRECTORY": directory})
 
     def power_on(self, *words):
         """Switches the machine on; returns when, by the wall clock."""
@@ -100,11 +93,7 @@ class Story(Checks):
         self.machine.process.wait(20)
         watch = self.watch
         off = watch.wait(lambda: not watch.has_carrier and watch.carrier[-1][0], 10)
-        self.check(off and self.daemon.poll() is None, f"{title}: no carrier, and the daemon waits")
-
-    def text(self):
-        with open(self.log, encoding="utf-8", errors="replace") as file:
-            return file.read()
+        self.check(off and self.daemon.alive(), f"{title}: no carrier, and the daemon waits")
 
     def tell_it(self):
         watch = self.watch
@@ -131,7 +120,7 @@ class Story(Checks):
         self.check_guest("on for the third time")
         self.check([when for when in watch.solicitations if when >= began], "on for the third time: it asked")
 
-        self.daemon.send_signal(signal.SIGTERM)
+        self.daemon.signal(signal.SIGTERM)
         final = watch.wait(lambda: watch.ras[-1].lifetime == 0, MIN_DELAY_BETWEEN_RAS + SLACK)
         self.machine.tell("route")
         answer = watch.wait(lambda: [line for line in watch.lines() if line.startswith("defaults")], 20)
@@ -148,7 +137,7 @@ class Story(Checks):
     def until_logged(self, word):
         """The daemon's log is a file, of which nothing can be waited for."""
         for _ in range(100):
-            if word in self.text():
+            if word in self.daemon.text():
                 return True
             self.watch.pause(0.05)
         return False
@@ -162,7 +151,7 @@ def main():
         finally:
             story.daemon.kill()
             if story.failed:
-                print(story.text())
+                print(story.daemon.text())
     clock.tell_it(story, sys.argv[1])
     kinds.tell_it(story, sys.argv[1])
     return story.close()
