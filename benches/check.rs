@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use autora::kernel::rtnetlink::Reader;
 use autora_core::eligibility::{Verdict, judge};
+use autora_core::interface_name::IfName;
 
 fn main() -> Result<(), Box<dyn Error>> {
     // cargo bench adds "--bench".
@@ -18,7 +19,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     };
     let (rounds, readings): (u32, u32) = (rounds.parse()?, readings.parse()?);
-    let mut reader = Reader::new(nix::net::if_::if_nametoindex(name.as_str())?)?;
+    let ifindex = nix::net::if_::if_nametoindex(name.as_str())?;
+    let mut reader = Reader::new(ifindex, IfName::new(name.as_bytes())?)?;
     for _ in 0..rounds {
         let begin = Instant::now();
         for _ in 0..readings {

@@ -16,7 +16,7 @@ pub const USAGE: u8 = 2;
 pub const NO_INPUT: u8 = 66;
 /// Unrecoverable operating-system error.
 pub const OS_ERROR: u8 = 71;
-/// SIGHUP, or the interface was replaced by a new one of the same name: restart.
+/// SIGHUP, the interface was replaced by a new one of the same name, or IPv6 was restarted there: restart.
 pub const TEMPORARY: u8 = 75;
 /// A privilege is missing.
 pub const NO_PERMISSION: u8 = 77;
@@ -83,7 +83,7 @@ impl From<End> for ExitCode {
     fn from(end: End) -> Self {
         Self::from(match end {
             End::Done => OK,
-            End::Hangup | End::Replaced => TEMPORARY,
+            End::Hangup | End::Replaced | End::Ipv6Restarted => TEMPORARY,
         })
     }
 }

@@ -32,7 +32,7 @@ fn paragraph(config: &Config, ifindex: u32, name: &IfName) -> String {
         let reason = Reason::Unreadable(error.to_owned());
         format!("{matches}; not eligible: {}", explain(&reason, name))
     };
-    let link = match Reader::new(ifindex).map(|mut reader| reader.read().cloned()) {
+    let link = match Reader::new(ifindex, *name).map(|mut reader| reader.read().cloned()) {
         Ok(Ok(link)) => link,
         Ok(Err(ReadError::Gone)) => return "it was deleted while it was read".to_owned(),
         Ok(Err(error)) => return unreadable(&error.to_string()),

@@ -64,10 +64,14 @@ pub enum End {
     Hangup,
     /// The interface was replaced by a new one of the same name.
     Replaced,
+    /// IPv6 was restarted on the interface: a new process goes on.
+    Ipv6Restarted,
 }
 
-/// Why the interface can no longer be served.
+/// Why this process can no longer serve the interface.
 enum Lost {
+    /// It is there, but its counters are others now.
+    Ipv6Restarted,
     /// Deleted, or moved to another namespace.
     Gone,
     /// Still there under another name.
@@ -109,7 +113,7 @@ impl<O: Outside> Instance<O> {
         self.last_watchdog = self.outside.now();
         self.outside.notify(Notification::Ready(&self.report.status()));
         if let Some(lost) = first {
-            return Ok(self.exit_without_interface(&lost));
+            return Ok(self.exit(&lost));
         }
         loop {
             let wake = self.sleep()?;
@@ -138,7 +142,7 @@ impl<O: Outside> Instance<O> {
             }
             if wake.events || wake.request.is_some() || self.reconcile_at() <= now {
                 if let Some(lost) = self.reconcile()? {
-                    return Ok(self.exit_without_interface(&lost));
+                    return Ok(self.exit(&lost));
                 }
             }
             self.router.give_up(now);
@@ -185,7 +189,10 @@ impl<O: Outside> Instance<O> {
                 let yields = self.other_senders.observe(now, link.foreign_ras).is_some();
                 judge(link, yields, self.router.source())
             }
-            Err(error @ ReadError::Failed { .. }) => {
+            // A stop cannot wait for a new process, and this one cannot tell whether
+            // another daemon advertises.
+            Err(ReadError::Ipv6Restarted) if !self.stopping => return Ok(Some(Lost::Ipv6Restarted)),
+            Err(error) => {
                 // The state is unknown, so the state machine does not change.
                 self.failed_reads = self.failed_reads.saturating_add(1);
                 let verdict = Verdict::Silent(Reason::Unreadable(error.to_string()));
@@ -354,25 +361,39 @@ impl<O: Outside> Instance<O> {
         }
     }
 
-    /// Exits because the interface can no longer be served. The manager is
+    /// Exits because this process can no longer serve the interface.
+    fn exit(self, lost: &Lost) -> End {
+        match lost {
+            Lost::Ipv6Restarted => self.exit_for_new_counters(),
+            Lost::Gone => self.exit_without_interface(None),
+            Lost::Renamed(name) => self.exit_without_interface(Some(name)),
+        }
+    }
+
+    fn exit_for_new_counters(mut self) -> End {
+        if let Some(seen) = &mut self.handover.foreign {
+            // The kernel counts from zero again.
+            seen.count = 0;
+        }
+        self.publish();
+        self.outside.log(&Event::Ipv6Restarted);
+        self.outside
+            .notify(Notification::Stopping("exiting, as IPv6 was started anew"));
+        End::Ipv6Restarted
+    }
+
+    /// Exits because the interface is gone, or has another name. The manager is
     /// notified first: it starts the unit again if a new interface of this name
     /// appears after that; one that appeared before is found here.
-    fn exit_without_interface(mut self, lost: &Lost) -> End {
-        let (what, renamed, index) = match lost {
-            Lost::Gone => ("the interface is gone".to_owned(), None, None),
-            Lost::Renamed(name) => (
-                format!("the interface is called {name} now"),
-                Some(name),
-                Some(self.origin.link.ifindex),
-            ),
+    fn exit_without_interface(mut self, renamed: Option<&IfName>) -> End {
+        let what = match renamed {
+            None => "the interface is gone".to_owned(),
+            Some(name) => format!("the interface is called {name} now"),
         };
-        if renamed.is_none() {
-            self.outside.unpublish();
-        }
         self.outside.notify(Notification::Stopping(&what));
         self.outside.release();
-        let found = self.outside.index_of_name();
-        let replaced = found.is_some() && found != index;
+        // Whichever interface has the name now, its request for a start found this process.
+        let replaced = self.outside.name_exists();
         self.outside.log(&Event::Lost { renamed, replaced });
         if replaced { End::Replaced } else { End::Done }
     }

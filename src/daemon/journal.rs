@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use autora_core::eligibility::Reason;
 use autora_core::interface_name::IfName;
-use autora_core::router::Purpose;
+use autora_core::router::{Purpose, Transmission};
 use log::{Level, debug, info, log, warn};
 
 use super::outside::Event;
@@ -51,21 +51,7 @@ pub(super) fn write(name: &IfName, event: &Event<'_>) {
             log!(level, MESSAGE_ID = message.id(), AUTORA_REASON = reason.key();
                 "{name}: not advertising: {}{}", explain(reason, name), Skipped(skipped));
         }
-        Event::Sent(transmission) => {
-            let ra = &transmission.ra;
-            let (prefix, valid, preferred) = (ra.prefix.prefix, ra.prefix.valid, ra.prefix.preferred);
-            let lifetime = ra.router_lifetime;
-            match transmission.purpose {
-                Purpose::Withdraw => info!(
-                    MESSAGE_ID = MessageId::Withdrawing.id(),
-                    AUTORA_PREFIX = prefix.to_string().as_str();
-                    "{name}: withdrawing: router lifetime {lifetime}s, {prefix} valid {valid}, preferred {preferred}"
-                ),
-                Purpose::Serve { .. } | Purpose::Retire => debug!(
-                    "{name}: sent: router lifetime {lifetime}s, {prefix} valid {valid}, preferred {preferred}"
-                ),
-            }
-        }
+        Event::Sent(transmission) => sent(name, transmission),
         Event::SendFailed(error) => warn!(
             MESSAGE_ID = MessageId::SendFailed.id(), AUTORA_ERRNO = error.raw_os_error().unwrap_or(0);
             "{name}: a Router Advertisement could not be sent ({error}): retrying with exponential back-off; \
@@ -101,6 +87,10 @@ pub(super) fn write(name: &IfName, event: &Event<'_>) {
             MESSAGE_ID = MessageId::Leaving.id();
             "{name}: SIGHUP: exiting for a restart without withdrawing the default route"
         ),
+        Event::Ipv6Restarted => info!(
+            MESSAGE_ID = MessageId::Leaving.id();
+            "{name}: IPv6 was started anew on the interface: exiting, to be started again for that"
+        ),
         Event::Lost { renamed, replaced } => {
             let what = match renamed {
                 Some(new) => format!("the interface is called {new} now"),
@@ -112,6 +102,24 @@ pub(super) fn write(name: &IfName, event: &Event<'_>) {
                 ": nothing left to serve"
             };
             info!(MESSAGE_ID = MessageId::InterfaceGone.id(); "{name}: {what}{then}");
+        }
+    }
+}
+
+fn sent(name: &IfName, transmission: &Transmission) {
+    let ra = &transmission.ra;
+    let (prefix, valid, preferred) = (ra.prefix.prefix, ra.prefix.valid, ra.prefix.preferred);
+    let lifetime = ra.router_lifetime;
+    match transmission.purpose {
+        Purpose::Withdraw => info!(
+            MESSAGE_ID = MessageId::Withdrawing.id(),
+            AUTORA_PREFIX = prefix.to_string().as_str();
+            "{name}: withdrawing: router lifetime {lifetime}s, {prefix} valid {valid}, preferred {preferred}"
+        ),
+        Purpose::Serve { .. } | Purpose::Retire => {
+            debug!(
+                "{name}: sent: router lifetime {lifetime}s, {prefix} valid {valid}, preferred {preferred}"
+            );
         }
     }
 }

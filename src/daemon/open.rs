@@ -1,8 +1,10 @@
 //! From a configuration and a name to an instance that runs.
 
 use std::io;
+use std::os::fd::AsFd;
 
 use autora_core::interface_name::IfName;
+use log::{debug, info};
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 
@@ -13,9 +15,11 @@ use super::system::System;
 use super::transport::Transport;
 use super::wait::Waiter;
 use crate::config::Config;
+use crate::kernel::privileges::{self, USER, User};
 use crate::kernel::rtnetlink::{Events, ReadError, Reader};
-use crate::kernel::{clock, interfaces, privileges};
-use crate::state_file::Handover;
+use crate::kernel::wall::Descriptors;
+use crate::kernel::{clock, interfaces};
+use crate::state_file::{self, Handover, StateFile};
 use crate::systemd::notify;
 
 /// Opens everything for the interface `name`, drops all privileges, calls
@@ -37,7 +41,7 @@ pub fn serve(config: Config, name: IfName, dry_run: bool, opened: impl FnOnce())
     })?;
     let waiter = Waiter::new().map_err(&os)?;
     let events = Events::subscribe(ifindex).map_err(&os)?;
-    let mut reader = Reader::new(ifindex).map_err(&os)?;
+    let mut reader = Reader::new(ifindex, name).map_err(&os)?;
     let hardware = match reader.record() {
         Ok(record) if record.name == name => record.hardware,
         Ok(record) => {
@@ -45,7 +49,7 @@ pub fn serve(config: Config, name: IfName, dry_run: bool, opened: impl FnOnce())
             return Err(DaemonError::AlternativeName { name, real });
         }
         Err(ReadError::Gone) => return Err(DaemonError::WentAway(name)),
-        Err(ReadError::Failed { error, .. }) => return Err(os(error)),
+        Err(error) => return Err(os(error.into())),
     };
     let transport = if dry_run {
         Transport::DryRun
@@ -59,7 +63,23 @@ pub fn serve(config: Config, name: IfName, dry_run: bool, opened: impl FnOnce())
     } else {
         open_state_file(&mut origin)
     };
-    privileges::drop_all().map_err(|error| DaemonError::Privileges { name, error })?;
+    // The kernel's random numbers are out of reach afterwards.
+    let rng = rand::make_rng();
+    let user = privileges::drop_all(Descriptors {
+        state_file: state_file.as_ref().map(StateFile::as_fd),
+        state_len: state_file::LEN,
+        journal: None,
+        notify: None,
+    })
+    .map_err(|error| DaemonError::Privileges { name, error })?;
+    match user {
+        User::AsStarted => {}
+        User::Became => debug!("{name}: root has become the user {USER}"),
+        User::Root => info!(
+            "{name}: running as root without a capability, as there is no system user {USER} to become: \
+             useradd --system {USER}"
+        ),
+    }
 
     let system = System {
         name,
@@ -74,7 +94,7 @@ pub fn serve(config: Config, name: IfName, dry_run: bool, opened: impl FnOnce())
         write_fails: false,
         watchdog_interval: notify::watchdog_interval(),
     };
-    let instance = Instance::new(system, &config, origin, &handover, rand::make_rng());
+    let instance = Instance::new(system, &config, origin, &handover, rng);
     drop(config);
     opened();
     instance.run()

@@ -71,9 +71,6 @@ pub trait Outside {
     /// Publishes the state for `autora status` and for the next instance.
     fn publish(&mut self, record: &Record<'_>);
 
-    /// Deletes the published state, because the interface no longer exists.
-    fn unpublish(&mut self);
-
     /// Notifies the service manager.
     fn notify(&mut self, notification: Notification<'_>);
 
@@ -87,8 +84,8 @@ pub trait Outside {
     /// process to exit.
     fn release(&mut self);
 
-    /// The index of the interface that has the instance's name now, if there is one.
-    fn index_of_name(&mut self) -> Option<u32>;
+    /// Whether an interface has the instance's name now.
+    fn name_exists(&mut self) -> bool;
 
     /// Logs an event.
     fn log(&mut self, event: &Event<'_>);
@@ -175,6 +172,8 @@ pub enum Event<'a> {
     Stopping,
     /// SIGHUP: exiting for a restart.
     Restarting,
+    /// IPv6 was restarted on the interface: exiting to be started again.
+    Ipv6Restarted,
     /// The interface was deleted, moved, renamed or replaced.
     Lost {
         /// Its new name, if it was renamed.

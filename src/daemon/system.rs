@@ -10,7 +10,6 @@ use autora_core::router::Transmission;
 use autora_core::time::Instant;
 use autora_core::wire::{Message, Rejection};
 use log::warn;
-use nix::net::if_::if_nametoindex;
 use sd_notify::NotifyState;
 
 use super::journal;
@@ -60,7 +59,10 @@ impl Outside for System {
     }
 
     fn drain_events(&mut self) -> io::Result<bool> {
-        let changes = self.events.drain()?;
+        let Some(changes) = self.events.drain()? else {
+            return Ok(false);
+        };
+        self.reader.forget_counts();
         if changes.routes || changes.overflow {
             self.reader.forget_routes();
         }
@@ -106,13 +108,6 @@ impl Outside for System {
         }
     }
 
-    fn unpublish(&mut self) {
-        if let Some(file) = self.state_file.take() {
-            // The file would do no harm: the link never exists again.
-            let _ = file.remove();
-        }
-    }
-
     fn notify(&mut self, notification: Notification<'_>) {
         let (state, status) = match notification {
             Notification::Ready(status) => (Some(NotifyState::Ready), status),
@@ -132,8 +127,9 @@ impl Outside for System {
         notify::barrier();
     }
 
-    fn index_of_name(&mut self) -> Option<u32> {
-        if_nametoindex(self.name.as_bytes()).ok()
+    fn name_exists(&mut self) -> bool {
+        // If the kernel does not answer, the manager is to look again.
+        self.reader.exists(&self.name).unwrap_or(true)
     }
 
     fn log(&mut self, event: &Event<'_>) {

@@ -1,8 +1,29 @@
 //! The classic BPF instructions that the socket filters use
 //! (`Documentation/networking/filter.rst`).
 
+use std::io;
+use std::os::fd::AsFd;
+
 use nix::libc;
-use socket2::SockFilter;
+use nix::setsockopt_impl;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::SetBool;
+use socket2::{SockFilter, SockRef};
+
+#[derive(Clone, Copy)]
+struct LockFilter;
+setsockopt_impl!(LockFilter, libc::SOL_SOCKET, libc::SO_LOCK_FILTER, bool, SetBool);
+
+/// Attaches `filter` to the socket for good: it can be neither removed nor
+/// replaced, by whoever holds the socket.
+///
+/// # Errors
+/// The kernel's error.
+pub(crate) fn attach(socket: &impl AsFd, filter: &[SockFilter]) -> io::Result<()> {
+    SockRef::from(socket).attach_filter(filter)?;
+    setsockopt(&socket.as_fd(), LockFilter, &true)?;
+    Ok(())
+}
 
 /// A ← the byte at `at`.
 pub(crate) fn load_byte(at: u32) -> SockFilter {

@@ -81,7 +81,7 @@ impl Claim {
 /// drops every packet.
 fn bound(ifindex: u32) -> io::Result<Socket> {
     let socket = unbound()?;
-    socket.attach_filter(&[bpf::refuse()])?;
+    bpf::attach(&socket, &[bpf::refuse()])?;
     let device = if binds_to_device(uname()?.release().as_bytes()) {
         ifindex
     } else {

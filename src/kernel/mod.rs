@@ -1,4 +1,5 @@
-//! Interfaces to the kernel: netlink, packet socket, `/proc`, sysfs, clock and capabilities.
+//! Interfaces to the kernel: netlink, packet socket, `/proc`, sysfs, clock, privileges and
+//! the filter of system calls.
 
 mod bpf;
 pub(crate) mod claim;
@@ -9,3 +10,4 @@ pub(crate) mod packet_socket;
 pub(crate) mod privileges;
 pub mod rtnetlink;
 pub(crate) mod snmp6;
+pub(crate) mod wall;

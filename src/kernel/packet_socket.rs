@@ -78,7 +78,7 @@ impl PacketSocket {
         let header_len = header_len(hardware);
         // With protocol 0 it receives nothing before bind, when the filter is attached.
         let socket = unbound()?;
-        socket.attach_filter(&filter(header_len))?;
+        bpf::attach(&socket, &filter(header_len))?;
         setsockopt(&socket, IgnoreOutgoing, &true)?;
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
         socket.bind(&address(ifindex, ETH_P_ALL))?;

@@ -4,65 +4,94 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use autora_core::interface_name::IfName;
+use nix::libc;
 
 /// The counters of each interface. No netlink message has those of a single
 /// `ICMPv6` type.
 const DIRECTORY: &str = "/proc/self/net/dev_snmp6";
 /// The line appears when the first one is sent.
 const FIELD: &[u8] = b"Icmp6OutType134";
+/// The first line, which says whose counters they are.
+const INDEX_FIELD: &[u8] = b"ifIndex";
 /// In bytes: half of the file, whose lines have 44.
 const CHUNK: usize = 2048;
 
 /// Reads how many Router Advertisements other programs of this host sent on an
-/// interface since it was created. The kernel counts raw sockets, but not
+/// interface since IPv6 started there. The kernel counts raw sockets, but not
 /// packet sockets such as ours.
 #[derive(Debug)]
 pub(crate) struct ForeignCount {
-    /// Kept so that reading does not allocate.
-    path: PathBuf,
+    /// Open for as long as the process runs, which can open no other file later
+    /// ([`super::wall`]); `None` if IPv6 did not run on the interface. The
+    /// kernel closes it when IPv6 ends there, and opens none for a later start.
+    file: Option<File>,
     /// The last count, and the number of all `ICMPv6` messages sent before it was read.
     found: Option<(u64, u64)>,
 }
 
+/// Why the count could not be read.
+#[derive(Debug)]
+pub(crate) enum CountError {
+    /// IPv6 was restarted on the interface, or started. Only a new process can
+    /// open the new counters.
+    Ipv6Restarted,
+    /// The file cannot be read, or cannot be parsed (`InvalidData`).
+    Failed(io::Error),
+}
+
 impl ForeignCount {
-    /// A reader for one interface.
-    #[must_use]
-    pub(crate) fn new() -> Self {
-        let mut path = PathBuf::from(DIRECTORY);
-        path.reserve(16);
-        Self { path, found: None }
+    /// Opens the counters of the interface `ifindex`, whose name is `name`.
+    ///
+    /// # Errors
+    /// If they exist and cannot be opened.
+    pub(crate) fn open(name: &IfName, ifindex: u32) -> io::Result<Self> {
+        let file = match File::open(Path::new(DIRECTORY).join(OsStr::from_bytes(name.as_bytes()))) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            file => Some(file?),
+        };
+        // The name may belong to another interface meanwhile.
+        let file = file.filter(|file| {
+            find(FromStart::of(file), INDEX_FIELD).is_ok_and(|found| found == Some(ifindex.into()))
+        });
+        Ok(Self { file, found: None })
     }
 
-    /// The current count for the interface, whose name is now `name`.
-    /// `icmpv6_sent` is the number of all `ICMPv6` messages sent on it, if known.
+    /// The current count. `icmpv6_sent` is the number of all `ICMPv6` messages
+    /// sent on the interface, if known.
     ///
     /// The kernel counts an advertisement in both numbers, so the file is read
     /// only if `icmpv6_sent` has changed. Reading it costs more than all other
     /// state of the link.
-    ///
-    /// # Errors
-    /// If the file cannot be read, for example because IPv6 does not run on the
-    /// interface, or cannot be parsed (`InvalidData`).
-    pub(crate) fn read(&mut self, name: &IfName, icmpv6_sent: Option<u64>) -> io::Result<u64> {
+    pub(crate) fn read(&mut self, icmpv6_sent: Option<u64>) -> Result<u64, CountError> {
         if let Some((count, _)) = self.found.filter(|&(_, before)| icmpv6_sent == Some(before)) {
             return Ok(count);
         }
         self.found = None;
-        self.path.push(OsStr::from_bytes(name.as_bytes()));
-        let file = File::open(&self.path);
-        self.path.pop();
-        let count = find(file?)?;
+        let file = self.file.as_ref().ok_or(CountError::Ipv6Restarted)?;
+        // The line appears with the first advertisement.
+        let count = find(FromStart::of(file), FIELD).map_err(|error| match error.raw_os_error() {
+            Some(libc::EIO) => CountError::Ipv6Restarted,
+            _ => CountError::Failed(error),
+        })?;
+        let count = count.unwrap_or(0);
         self.found = icmpv6_sent.map(|sent| (count, sent));
         Ok(count)
     }
+
+    /// The next reading reads the file: what was found may be that of counters
+    /// that have ended since.
+    pub(crate) fn forget(&mut self) {
+        self.found = None;
+    }
 }
 
-/// The value of the field; 0 if there is no such line. Reads in chunks, since a
+/// The value of `field`; `None` if there is no such line. Reads in chunks, since a
 /// buffer for the whole file would cost every instance two more pages.
-fn find(mut file: impl Read) -> io::Result<u64> {
+fn find(mut file: impl Read, field: &[u8]) -> io::Result<Option<u64>> {
     let mut chunk = [0; CHUNK];
     let mut filled = 0;
     loop {
@@ -78,19 +107,41 @@ fn find(mut file: impl Read) -> io::Result<u64> {
         let found = text.get(..lines).unwrap_or_default();
         let found = found
             .split(|&b| b == b'\n')
-            .find_map(|line| line.strip_prefix(FIELD));
+            .find_map(|line| line.strip_prefix(field));
         if let Some(value) = found {
-            return number(value).ok_or_else(|| io::ErrorKind::InvalidData.into());
+            let number = number(value).ok_or(io::ErrorKind::InvalidData)?;
+            return Ok(Some(number));
         }
         if read == 0 {
             return if filled == 0 {
-                Ok(0)
+                Ok(None)
             } else {
                 Err(io::ErrorKind::InvalidData.into())
             };
         }
         chunk.copy_within(lines..filled, 0);
         filled -= lines;
+    }
+}
+
+/// Reads an open file from its start. The position is part of each call, so that
+/// no further system call moves it.
+struct FromStart<'a> {
+    file: &'a File,
+    position: u64,
+}
+
+impl<'a> FromStart<'a> {
+    fn of(file: &'a File) -> Self {
+        Self { file, position: 0 }
+    }
+}
+
+impl Read for FromStart<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.position)?;
+        self.position += read as u64;
+        Ok(read)
     }
 }
 
@@ -127,9 +178,15 @@ mod tests {
         ]);
         let without = file(&["Icmp6InType134     \t7", "Icmp6OutType1345   \t8"]);
         for piece in [1, 7, 44, 1000, 5000] {
-            assert_eq!(find(ShortReads(with.as_bytes(), piece)).unwrap(), 4711);
-            assert!(find(ShortReads(without.as_bytes(), piece)).is_err());
-            assert_eq!(find(ShortReads(file(&[]).as_bytes(), piece)).unwrap(), 0);
+            assert_eq!(
+                find(ShortReads(with.as_bytes(), piece), FIELD).unwrap(),
+                Some(4711)
+            );
+            assert!(find(ShortReads(without.as_bytes(), piece), FIELD).is_err());
+            assert_eq!(
+                find(ShortReads(file(&[]).as_bytes(), piece), FIELD).unwrap(),
+                None
+            );
         }
     }
 
@@ -142,7 +199,7 @@ mod tests {
             "Icmp6OutType134 1",
             &endless,
         ] {
-            assert!(find(text.as_bytes()).is_err(), "{text}");
+            assert!(find(text.as_bytes(), FIELD).is_err(), "{text}");
         }
     }
 }

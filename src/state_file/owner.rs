@@ -2,18 +2,22 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use autora_core::link::LinkIdentity;
 use autora_core::time::Instant;
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
+use nix::net::if_::if_indextoname;
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
 
 use super::frame::{Frame, LEN};
 use super::record::{Handover, Record};
-use super::running::whole_file_lock;
+use super::running::{MAX_FILES, numbers, whole_file_lock};
 use super::{DIRECTORY, directory, runtime_directory};
 
 /// Everybody may read, only the owner may write.
@@ -22,11 +26,13 @@ const FILE_MODE: u32 = 0o644;
 /// Until the lock is held, so that no other user can lock the file first.
 const UNPUBLISHED_MODE: u32 = 0o600;
 
+/// How many files of others a start looks at, to delete those of interfaces that are gone.
+const LOOKED_AT: usize = 32;
+
 /// The state file of this process, locked until it is dropped.
 #[derive(Debug)]
 pub struct StateFile {
     file: File,
-    path: PathBuf,
     /// The checksum of its content.
     written: u64,
 }
@@ -69,14 +75,15 @@ impl StateFile {
         file.write_all_at(frame.as_bytes(), 0)?;
         file.set_permissions(Permissions::from_mode(FILE_MODE))?;
         fs::rename(&unpublished, &path)?;
+        delete_some_dead(&directory, first.namespace);
         Ok(Self {
             file,
-            path,
             written: frame.checksum(),
         })
     }
 
-    /// Writes `record` in one call, unless the file already has this content.
+    /// Writes `record`, unless the file already has this content. It is one write
+    /// of [`LEN`] bytes at the start, the only one that the process may make.
     ///
     /// # Errors
     /// The file system's error.
@@ -86,17 +93,41 @@ impl StateFile {
         if frame.checksum() == self.written {
             return Ok(());
         }
-        self.file.write_all_at(frame.as_bytes(), 0)?;
+        if self.file.write_at(frame.as_bytes(), 0)? != LEN {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
         self.written = frame.checksum();
         Ok(())
     }
+}
 
-    /// Deletes the file, because the interface no longer exists.
-    ///
-    /// # Errors
-    /// The file system's error.
-    pub fn remove(self) -> io::Result<()> {
-        fs::remove_file(self.path)
+impl AsFd for StateFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// Deletes files of interfaces of this namespace that no longer exist. An
+/// instance cannot delete its own at its end, as it can no longer name it, so each
+/// start looks at a few, picked by chance: then a host whose guests come and go
+/// keeps a few dead files among those of many instances, and not more and more.
+fn delete_some_dead(directory: &Path, namespace: u64) {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return;
+    };
+    let of_namespace = |entry: io::Result<fs::DirEntry>| {
+        let name = entry.ok()?.file_name();
+        (numbers(&name)?.0 == namespace).then_some(name)
+    };
+    let mut names: Vec<_> = entries.take(MAX_FILES).filter_map(of_namespace).collect();
+    let mut rng = rand::make_rng::<SmallRng>();
+    let (picked, _) = names.partial_shuffle(&mut rng, LOOKED_AT);
+    for name in picked {
+        let exists = numbers(name).is_none_or(|(_, ifindex)| if_indextoname(ifindex) != Err(Errno::ENXIO));
+        if !exists {
+            // An instance that has not noticed yet writes to a file that nobody needs.
+            let _ = fs::remove_file(directory.join(name));
+        }
     }
 }
 

@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek};
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -15,7 +14,7 @@ use super::frame::LEN;
 use super::record::Record;
 
 /// At most this many directory entries are read; no host serves as many interfaces.
-const MAX_FILES: usize = 65_536;
+pub(super) const MAX_FILES: usize = 65_536;
 /// How often a file is read at most if it is being written at the same time.
 const MAX_ATTEMPTS: u32 = 8;
 
@@ -41,7 +40,7 @@ pub fn running(directory: &Path) -> io::Result<Running> {
     };
     for entry in entries.take(MAX_FILES) {
         let entry = entry?;
-        if !is_a_state_file(&entry.file_name()) {
+        if numbers(&entry.file_name()).is_none() {
             continue;
         }
         // An error may mean that it was deleted meanwhile.
@@ -56,12 +55,15 @@ pub fn running(directory: &Path) -> io::Result<Running> {
     Ok(found)
 }
 
-/// Whether the name has the form `NAMESPACE.IFINDEX`.
-fn is_a_state_file(name: &OsStr) -> bool {
-    let is_number = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
-    let mut parts = name.as_bytes().split(|&byte| byte == b'.');
-    let (namespace, ifindex) = (parts.next(), parts.next());
-    namespace.is_some_and(is_number) && ifindex.is_some_and(is_number) && parts.next().is_none()
+/// Namespace and index in the name of a state file, which has the form
+/// `NAMESPACE.IFINDEX`.
+pub(super) fn numbers(name: &OsStr) -> Option<(u64, u32)> {
+    let (namespace, ifindex) = name.to_str()?.split_once('.')?;
+    let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(namespace) || !is_number(ifindex) {
+        return None;
+    }
+    Some((namespace.parse().ok()?, ifindex.parse().ok()?))
 }
 
 /// Opens the file if it is a regular file whose owner still runs.
@@ -190,16 +192,17 @@ mod tests {
     #[test]
     fn only_two_numbers_are_the_name_of_a_state_file() {
         for (name, expected) in [
-            ("4026531840.7", true),
-            ("4026531840.7.new", false),
-            ("4026531840.", false),
-            (".7", false),
-            ("last-ra.7", false),
-            ("1.-7", false),
-            ("", false),
-            ("7", false),
+            ("4026531840.7", Some((4_026_531_840, 7))),
+            ("4026531840.7.new", None),
+            ("4026531840.", None),
+            (".7", None),
+            ("last-ra.7", None),
+            ("1.-7", None),
+            ("1.+7", None),
+            ("", None),
+            ("7", None),
         ] {
-            assert_eq!(is_a_state_file(OsStr::new(name)), expected, "{name}");
+            assert_eq!(numbers(OsStr::new(name)), expected, "{name}");
         }
     }
 }

@@ -146,11 +146,6 @@ impl Outside for Fake {
         self.call();
     }
 
-    fn unpublish(&mut self) {
-        self.call();
-        self.world.borrow_mut().unpublish();
-    }
-
     fn notify(&mut self, notification: Notification<'_>) {
         self.call();
         if matches!(notification, Notification::Watchdog(_)) {
@@ -171,9 +166,9 @@ impl Outside for Fake {
         world.pass(slow);
     }
 
-    fn index_of_name(&mut self) -> Option<u32> {
+    fn name_exists(&mut self) -> bool {
         self.call();
-        self.world.borrow().index_of_name()
+        self.world.borrow().name_exists()
     }
 
     fn log(&mut self, event: &Event<'_>) {

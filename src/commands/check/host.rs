@@ -155,7 +155,8 @@ fn uplink(route: &Route) -> Option<Uplink> {
 }
 
 fn read_uplink(ifindex: u32, by_advertisement: bool) -> Option<Uplink> {
-    let record = Reader::new(ifindex).ok()?.record().ok()?;
+    let name = interfaces::name_of(ifindex)?;
+    let record = Reader::new(ifindex, name).ok()?.record().ok()?;
     Some(Uplink {
         name: record.name,
         by_advertisement,

@@ -233,7 +233,7 @@ fn read(name: &IfName) -> Result<Link, Finding> {
         missing("no interface of this name exists in this network namespace".to_owned()).fixed_by("ip link")
     })?;
     let mut reader =
-        Reader::new(ifindex).map_err(|error| missing(format!("cannot query the kernel: {error}")))?;
+        Reader::new(ifindex, *name).map_err(|error| missing(format!("cannot query the kernel: {error}")))?;
     let link = reader.read().map_err(|error| missing(error.to_string()))?;
     if link.name == *name {
         Ok(link.clone())

@@ -193,7 +193,7 @@ fn not_matching(name: &IfName, wanted: Option<&Wanted>) -> MissingInstance {
 /// Why an instance on the interface would not advertise; `None` if it would, or
 /// if that is unknown.
 fn blocking_reason(index: u32, name: &IfName) -> Option<String> {
-    let mut reader = Reader::new(index).ok()?;
+    let mut reader = Reader::new(index, *name).ok()?;
     let link = reader.read().ok()?;
     // A new instance yields if the count has changed since the last one read it.
     let link_identity = interfaces::identity(*name, index);

@@ -7,7 +7,7 @@ use autora_core::link::UplinkRoute;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{MsgFlags, recv};
-use socket2::{SockFilter, SockRef};
+use socket2::SockFilter;
 
 use super::message::{HEADER_LEN, RTPROT_RA, TYPE_AT, u16_at, u32_at};
 use super::socket::{join, open};
@@ -51,31 +51,32 @@ impl Events {
     pub fn subscribe(ifindex: u32) -> io::Result<Self> {
         let socket = open()?;
         // Before joining, so that no event is received unfiltered.
-        SockRef::from(&socket).attach_filter(&filter(ifindex))?;
+        bpf::attach(&socket, &filter(ifindex))?;
         join(&socket, GROUPS)?;
         Ok(Self { socket, ifindex })
     }
 
-    /// Receives all waiting events. Call it before the state is read, so that a
+    /// Receives all waiting events; `None` if there are none. Call it before the state is read, so that a
     /// change during the read causes another event.
     ///
     /// # Errors
     /// The socket's error, if it is permanent.
-    pub fn drain(&mut self) -> io::Result<Changes> {
-        let mut changes = Changes::default();
+    pub fn drain(&mut self) -> io::Result<Option<Changes>> {
+        let mut found = None;
         // A datagram has one message, whose start is enough.
         let mut start = [0; HEADER_LEN + 8];
         loop {
             match recv(self.socket.as_raw_fd(), &mut start, MsgFlags::empty()) {
                 Ok(_) => {}
-                Err(Errno::EAGAIN) => return Ok(changes),
+                Err(Errno::EAGAIN) => return Ok(found),
                 Err(Errno::EINTR) => continue,
                 Err(Errno::ENOBUFS) => {
-                    changes.overflow = true;
+                    found.get_or_insert_with(Changes::default).overflow = true;
                     continue;
                 }
                 Err(errno) => return Err(errno.into()),
             }
+            let changes = found.get_or_insert_with(Changes::default);
             match u16_at(&start, TYPE_AT) {
                 // With AF_BRIDGE it was only removed from its bridge.
                 Some(libc::RTM_DELLINK) => {

@@ -15,10 +15,11 @@ mod tests;
 use std::fmt;
 use std::io;
 
+use autora_core::interface_name::IfName;
 use autora_core::link::{Address, Link, UplinkRoute};
 use nix::libc;
 
-use crate::kernel::snmp6::ForeignCount;
+use crate::kernel::snmp6::{CountError, ForeignCount};
 pub use events::{Changes, Events};
 use message::{LinkRecord, netconf_forwarding, parse_address, uplink_route};
 use request::Request;
@@ -32,6 +33,9 @@ const MAX_ATTEMPTS: u32 = 4;
 pub enum ReadError {
     /// The interface does not exist, or no longer, in this network namespace.
     Gone,
+    /// IPv6 ended on the interface and was started again, or started only after
+    /// the reader was opened: only a new process can read the new counters.
+    Ipv6Restarted,
     /// Another error, which may be temporary.
     Failed {
         /// What was to be read.
@@ -45,7 +49,17 @@ impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gone => f.write_str("the interface is gone"),
+            Self::Ipv6Restarted => f.write_str("IPv6 was restarted on the interface"),
             Self::Failed { what, error } => write!(f, "{what}: {error}"),
+        }
+    }
+}
+
+impl From<ReadError> for io::Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Failed { error, .. } => error,
+            ReadError::Gone | ReadError::Ipv6Restarted => Self::other(error.to_string()),
         }
     }
 }
@@ -60,6 +74,7 @@ pub struct Reader {
     all_settings: Request,
     foreign_count: ForeignCount,
     ifindex: u32,
+    name: IfName,
     /// The last snapshot; the next one uses its allocation.
     last: Option<Link>,
     /// That no route made it an uplink when they were last read. That one does
@@ -68,19 +83,21 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens a socket for requests on the interface `ifindex`.
+    /// Opens a socket for requests on the interface `ifindex`, and its counters,
+    /// which are found by its `name`.
     ///
     /// # Errors
-    /// If the socket cannot be opened.
-    pub fn new(ifindex: u32) -> io::Result<Self> {
+    /// If one of them cannot be opened.
+    pub fn new(ifindex: u32, name: IfName) -> io::Result<Self> {
         Ok(Self {
             socket: Socket::new()?,
             link: Request::link(ifindex),
             addresses: Request::addresses(ifindex),
             routes: Request::routes(ifindex),
             all_settings: Request::all_settings(),
-            foreign_count: ForeignCount::new(),
+            foreign_count: ForeignCount::open(&name, ifindex)?,
             ifindex,
+            name,
             last: None,
             has_no_uplink_route: false,
         })
@@ -90,6 +107,33 @@ impl Reader {
     /// have been missed, or they were last read long ago.
     pub fn forget_routes(&mut self) {
         self.has_no_uplink_route = false;
+    }
+
+    /// The next reading reads the count of other daemons' advertisements, whatever
+    /// the number of `ICMPv6` messages sent: after an event these may be others'.
+    pub fn forget_counts(&mut self) {
+        self.foreign_count.forget();
+    }
+
+    /// Whether an interface is called `name` now.
+    ///
+    /// # Errors
+    /// When the kernel cannot be asked.
+    pub fn exists(&mut self, name: &IfName) -> io::Result<bool> {
+        let mut request = Request::link_called(name);
+        let mut found = None;
+        let answer = retry_interrupted(|| {
+            self.socket.ask(&mut request, |message| {
+                if message.kind == libc::RTM_NEWLINK {
+                    found = LinkRecord::parse(message.body).map(|record| record.name);
+                }
+            })
+        });
+        match answer {
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(false),
+            // An alternative name is another interface's.
+            answer => answer.map(|()| found == Some(*name)),
+        }
     }
 
     /// The current state of the interface.
@@ -103,12 +147,14 @@ impl Reader {
             .map_err(failed("its addresses"))?;
         let uplink_route = self.read_uplink_route().map_err(failed("the routes"))?;
         let host_forwards = record.forces_forwarding || self.read_forwarding()?;
-        let foreign_ras = if record.ipv6.is_some() {
-            let count = self.foreign_count.read(&record.name, record.icmpv6_sent);
-            count.map_err(failed("/proc/self/net/dev_snmp6"))?
+        // Without IPv6 there are no counters, and after a renaming others.
+        let foreign_ras = if record.ipv6.is_some() && record.name == self.name {
+            let count = self.foreign_count.read(record.icmpv6_sent);
+            count.map_err(|error| match error {
+                CountError::Ipv6Restarted => ReadError::Ipv6Restarted,
+                CountError::Failed(error) => failed("/proc/self/net/dev_snmp6")(error),
+            })?
         } else {
-            // Without IPv6 the file does not exist. Afterwards the kernel counts from zero.
-            self.foreign_count = ForeignCount::new();
             0
         };
         Ok(self.last.insert(Link {

@@ -1,5 +1,6 @@
 //! Encodes rtnetlink requests (rtnetlink(7), `linux/rtnetlink.h`).
 
+use autora_core::interface_name::IfName;
 use nix::libc;
 
 use super::message::{HEADER_LEN, INET6, RTA_OIF, SEQUENCE_AT};
@@ -34,6 +35,14 @@ impl Request {
         Self::new(libc::RTM_GETLINK, false, &body)
     }
 
+    /// The link record of the interface that is called `name`.
+    pub(super) fn link_called(name: &IfName) -> Self {
+        let mut body = vec![0; 16];
+        let text = name.as_bytes().iter().copied().chain([0]);
+        put(&mut body, libc::IFLA_IFNAME, text);
+        Self::new(libc::RTM_GETLINK, false, &body)
+    }
+
     /// The IPv6 addresses of one interface. `NETLINK_GET_STRICT_CHK` makes
     /// the kernel respect the index.
     pub(super) fn addresses(ifindex: u32) -> Self {
@@ -46,7 +55,7 @@ impl Request {
     pub(super) fn routes(ifindex: u32) -> Self {
         let mut body = vec![0; 12];
         body.splice(0..1, [INET6]);
-        put(&mut body, RTA_OIF, ifindex);
+        put(&mut body, RTA_OIF, ifindex.to_ne_bytes());
         Self::new(libc::RTM_GETROUTE, true, &body)
     }
 
@@ -55,7 +64,7 @@ impl Request {
         const NETCONFA_IFINDEX: u16 = 1;
         const NETCONFA_IFINDEX_ALL: u32 = u32::MAX; // -1
         let mut body = vec![INET6, 0, 0, 0];
-        put(&mut body, NETCONFA_IFINDEX, NETCONFA_IFINDEX_ALL);
+        put(&mut body, NETCONFA_IFINDEX, NETCONFA_IFINDEX_ALL.to_ne_bytes());
         Self::new(libc::RTM_GETNETCONF, false, &body)
     }
 
@@ -72,8 +81,15 @@ impl Request {
     }
 }
 
-fn put(body: &mut Vec<u8>, kind: u16, value: u32) {
-    body.extend(8_u16.to_ne_bytes());
+/// Appends an attribute, padded to a multiple of four bytes.
+fn put(body: &mut Vec<u8>, kind: u16, value: impl IntoIterator<Item = u8>) {
+    let begin = body.len();
+    body.extend([0, 0]);
     body.extend(kind.to_ne_bytes());
-    body.extend(value.to_ne_bytes());
+    body.extend(value);
+    let len = u16::try_from(body.len() - begin).unwrap_or(u16::MAX);
+    if let Some(field) = body.get_mut(begin..begin + 2) {
+        field.copy_from_slice(&len.to_ne_bytes());
+    }
+    body.resize(body.len().next_multiple_of(4), 0);
 }

@@ -792,7 +792,9 @@ impl World {
             }
         }
         // It tries every half second.
-        let could_send = now > self.sends.until + 600_000_000 && now > self.reads.until + UNNOTICED;
+        let could_send = now > self.sends.until + 600_000_000
+            && now > self.reads.until + UNNOTICED
+            && !self.has_other_counters();
         let can_withdraw = self.is_sendable() && could_send && now > self.judge.calm_since + UNNOTICED;
         if self.judge.stopped.is_some() && ending == Ending::Done && can_withdraw {
             self.judge_withdrawn(false);

@@ -51,6 +51,7 @@ pub enum Packet {
 pub enum Ending {
     Done,
     Replaced,
+    Ipv6Restarted,
     Killed,
 }
 
@@ -90,6 +91,8 @@ pub struct World {
     // What the process meets.
     /// The link that the running process opened; `None`: none runs.
     opened: Option<u64>,
+    /// The start of IPv6 whose counters it opened.
+    opened_counters: Option<u32>,
     events: bool,
     gone: bool,
     signal: Option<Request>,
@@ -163,6 +166,7 @@ impl World {
             finale_at: None,
             over: false,
             opened: None,
+            opened_counters: None,
             events: false,
             gone: false,
             signal: None,
@@ -290,6 +294,7 @@ impl World {
             self.new_guests();
         }
         self.opened = Some(self.truth.link_id);
+        self.opened_counters = self.truth.ipv6.then_some(self.truth.ipv6_starts);
         self.events = false;
         self.gone = false;
         self.packets.clear();
@@ -303,7 +308,7 @@ impl World {
         self.note(format_args!("the process ended: {ending:?}"));
         self.judge_end(ending);
         self.opened = None;
-        if self.finale_at.is_some() {
+        if self.finale_at.is_some() && ending != Ending::Ipv6Restarted {
             self.over = true;
             return;
         }
@@ -473,6 +478,9 @@ impl World {
         if !self.truth.exists || !self.truth.here || !same_index {
             return Err(ReadError::Gone);
         }
+        if self.has_other_counters() && self.truth.has_our_name && !failed {
+            return Err(ReadError::Ipv6Restarted);
+        }
         // Other daemons of the host slept too.
         self.judge.read(self.now - self.slept, (!failed).then_some(&link));
         if failed {
@@ -544,11 +552,12 @@ impl World {
         self.judge.published(record);
     }
 
-    pub fn unpublish(&mut self) {
-        self.file = None;
+    pub fn name_exists(&self) -> bool {
+        self.truth.is_ours()
     }
 
-    pub fn index_of_name(&self) -> Option<u32> {
-        self.truth.is_ours().then_some(self.truth.ifindex)
+    /// Whether IPv6 was restarted since the process opened its counters.
+    pub(super) fn has_other_counters(&self) -> bool {
+        self.truth.ipv6 && self.opened_counters != Some(self.truth.ipv6_starts)
     }
 }

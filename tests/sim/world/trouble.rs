@@ -71,6 +71,7 @@ impl World {
             }
             9 | 10 if !truth.ipv6 && truth.exists && truth.here => {
                 truth.ipv6 = true;
+                truth.ipv6_starts += 1;
                 truth.gain_addresses(now, address);
             }
             11 => {

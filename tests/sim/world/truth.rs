@@ -57,6 +57,8 @@ pub struct Truth {
     pub carrier_ups: u32,
     /// The kernel runs IPv6 on it.
     pub ipv6: bool,
+    /// How often it began to: each time, it counts from zero.
+    pub ipv6_starts: u32,
     pub disable_ipv6: i32,
     pub forwarding: i32,
     pub accept_ra: i32,
@@ -115,6 +117,7 @@ impl Truth {
             carrier: true,
             carrier_ups: 1,
             ipv6: true,
+            ipv6_starts: 1,
             disable_ipv6: 0,
             forwarding: 1,
             accept_ra: 0,
@@ -149,6 +152,7 @@ impl Truth {
             index_recurred: before.index_recurred,
             carrier_ups: before.carrier_ups + u32::from(!had_carrier),
             foreign: before.foreign,
+            ipv6_starts: before.ipv6_starts + u32::from(!before.ipv6),
             link_locals: before.link_locals,
             ..Self::new()
         };
