@@ -33,7 +33,7 @@ if [ "$boot" = vm.sh ]; then
 else
     install_tools systemd-nspawn=systemd-container
 fi
-install_tools mmdebstrap=mmdebstrap dh=debhelper dpkg-buildpackage=dpkg-dev lintian=lintian
+install_tools mmdebstrap=mmdebstrap dh=debhelper dpkg-buildpackage=dpkg-dev lintian=lintian gcc=gcc
 
 work=$(mktemp -d)
 mounted=()
@@ -47,6 +47,8 @@ trap cleanup EXIT
 
 echo "building the package"
 ./build-deb.sh "$work/debs"
+# What wall.sh attacks instances with; static, so that it runs in every suite.
+gcc -O1 -static -Wall -Wextra -Werror -o "$work/debs/attack" tools/attack.c
 
 # The package is installed over the cached root, which stays as it is: install_over_root ROOT DIRECTORY
 install_over_root() {

@@ -28,7 +28,7 @@ cp -r "$kernel/early" "$out/initramfs/early"
 mv "$out/initramfs/early/busybox" "$out/initramfs/busybox"
 ln -s ../busybox "$out/initramfs/bin/busybox"
 cp -r "$tests" "$out/initramfs/autora-tests"
-cp "$debs"/*.deb "$out/initramfs/autora-debs/"
+cp "$debs"/*.deb "$debs/attack" "$out/initramfs/autora-debs/"
 cp "$tests/inside/vm-init" "$out/initramfs/init"
 (cd "$out/initramfs" && find . | cpio --quiet --create --format=newc) | gzip -1 >"$out/initramfs.gz"
 

@@ -1,12 +1,32 @@
 # shellcheck shell=bash
 # What systemd and udev themselves say of the files.
 
-case_systemd_analyze_security_is_at_most_1_5() {
-    systemd-analyze security --no-pager --threshold=15 autora@tap-vm-1.service >/tmp/security || {
+# exposed_at_most UNIT TENTHS
+exposed_at_most() {
+    systemd-analyze security --no-pager --threshold="$2" "$1" >/tmp/security || {
         cat /tmp/security
-        fail "more exposed than 1.5"
+        fail "$1 is more exposed than $2 tenths"
     }
-    echo "note: $(tail -n 1 /tmp/security)"
+    echo "note: $1: $(tail -n 1 /tmp/security)"
+}
+
+case_systemd_analyze_security_is_at_most_3_5() {
+    exposed_at_most autora@tap-vm-1.service 35
+    exposed_at_most autora.service 35
+    exposed_at_most autora-instances.service 35
+    exposed_at_most autora-gone@tap-vm-1.service 15
+}
+
+case_with_the_belts_it_is_at_most_1_6_and_serves() {
+    mkdir -p /run/systemd/system/autora@.service.d
+    cp /usr/share/doc/autora/examples/systemd/belts.conf /run/systemd/system/autora@.service.d/
+    systemctl daemon-reload
+    exposed_at_most autora@tap-vm-1.service 16
+    one_guest
+    systemctl stop autora@tap-vm-1.service
+    until_true 5 routeless
+    rm -r /run/systemd/system/autora@.service.d
+    systemctl daemon-reload
 }
 
 case_systemd_analyze_verify_is_silent() {
