@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::kernel::rtnetlink::{Events, ReadError, Reader};
 use crate::kernel::{clock, interfaces, privileges};
 use crate::state_file::Handover;
-use crate::systemd::notify;
+use crate::systemd::notify::{self, ServiceManager};
 
 /// Opens everything for the interface `name`, drops all privileges, calls
 /// `opened` and serves. With `dry_run` no packet socket is opened, and nothing
@@ -59,6 +59,7 @@ pub fn serve(config: Config, name: IfName, dry_run: bool, opened: impl FnOnce())
     } else {
         open_state_file(&mut origin)
     };
+    let manager = ServiceManager::connect();
     privileges::drop_all().map_err(|error| DaemonError::Privileges { name, error })?;
 
     let system = System {
@@ -72,6 +73,7 @@ pub fn serve(config: Config, name: IfName, dry_run: bool, opened: impl FnOnce())
         hardware,
         state_file,
         write_fails: false,
+        manager,
         watchdog_interval: notify::watchdog_interval(),
     };
     let instance = Instance::new(system, &config, origin, &handover, rand::make_rng());

@@ -9,7 +9,7 @@ use autora_core::link::{Hardware, Link};
 use autora_core::router::Transmission;
 use autora_core::time::Instant;
 use autora_core::wire::{Message, Rejection};
-use log::warn;
+use log::{logger, warn};
 use nix::net::if_::if_nametoindex;
 use sd_notify::NotifyState;
 
@@ -20,7 +20,7 @@ use super::wait::Waiter;
 use crate::kernel::clock;
 use crate::kernel::rtnetlink::{Events, ReadError, Reader};
 use crate::state_file::{Record, StateFile};
-use crate::systemd::notify;
+use crate::systemd::notify::ServiceManager;
 
 /// Kernel, service manager, state file and journal.
 #[derive(Debug)]
@@ -38,6 +38,7 @@ pub(super) struct System {
     pub(super) state_file: Option<StateFile>,
     /// Writing it failed the last time, which was logged.
     pub(super) write_fails: bool,
+    pub(super) manager: ServiceManager,
     pub(super) watchdog_interval: Option<Duration>,
 }
 
@@ -56,7 +57,12 @@ impl Outside for System {
 
     fn wait(&mut self, packets: bool) -> io::Result<Wake> {
         let packets = self.transport.readable().filter(|_| packets);
-        self.waiter.wait(self.events.as_fd(), packets)
+        let wake = self
+            .waiter
+            .wait(self.events.as_fd(), packets, self.manager.owing())?;
+        self.manager.flush();
+        logger().flush();
+        Ok(wake)
     }
 
     fn drain_events(&mut self) -> io::Result<bool> {
@@ -120,7 +126,7 @@ impl Outside for System {
             Notification::Watchdog(status) => (Some(NotifyState::Watchdog), status),
             Notification::Stopping(status) => (Some(NotifyState::Stopping), status),
         };
-        notify::notify(state, status);
+        self.manager.notify(state, status);
     }
 
     fn watchdog_interval(&self) -> Option<Duration> {
@@ -129,7 +135,7 @@ impl Outside for System {
 
     fn release(&mut self) {
         self.transport.close();
-        notify::barrier();
+        self.manager.barrier();
     }
 
     fn index_of_name(&mut self) -> Option<u32> {
