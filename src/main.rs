@@ -23,10 +23,13 @@ fn main() -> ExitCode {
         Some(command) => answer(&command, &options).map(ExitCode::from),
         None => run(options),
     };
-    result.unwrap_or_else(|failure| {
+    let status = result.unwrap_or_else(|failure| {
         report(&failure);
         ExitCode::from(failure.status)
-    })
+    });
+    // The last time to tell of lines that were lost.
+    log::logger().flush();
+    status
 }
 
 fn answer(command: &Command, options: &Options) -> Result<Answer, Failure> {

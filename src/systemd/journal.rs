@@ -129,14 +129,8 @@ impl Logger {
 
 impl StandardError {
     fn has_written(&self, record: &Record) -> bool {
-        let now = if self.times {
-            format!("{} ", humantime::format_rfc3339_millis(SystemTime::now()))
-        } else {
-            String::new()
-        };
-        let level = record.level().as_str().to_ascii_lowercase();
         // One call, so that lines of several processes are not mixed.
-        let line = format!("{now}{level}: {}\n", record.args());
+        let line = self.line(record);
         let mut stderr = io::stderr();
         if self.waits {
             return stderr.write_all(line.as_bytes()).is_ok();
@@ -144,6 +138,17 @@ impl StandardError {
         line.as_bytes()
             .chunks(PIPE_BUF)
             .all(|chunk| has_room(stderr.as_fd(), PollTimeout::ZERO) && stderr.write_all(chunk).is_ok())
+    }
+
+    fn line(&self, record: &Record) -> String {
+        let level = record.level().as_str().to_ascii_lowercase();
+        let message = record.args();
+        if self.times {
+            let now = humantime::format_rfc3339_millis(SystemTime::now());
+            format!("{now} {level}: {message}\n")
+        } else {
+            format!("{level}: {message}\n")
+        }
     }
 }
 
@@ -200,4 +205,34 @@ fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
 
 fn has_room(fd: BorrowedFd<'_>, timeout: PollTimeout) -> bool {
     poll(&mut [PollFd::new(fd, PollFlags::POLLOUT)], timeout).is_ok_and(|ready| ready > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_the_time_unless_a_person_reads_it() {
+        let waits = true;
+        let message = format_args!("no such interface");
+        let record = Record::builder().level(Level::Error).args(message).build();
+        let plain = StandardError { times: false, waits }.line(&record);
+        assert_eq!(plain, "error: no such interface\n");
+        let with_time = StandardError { times: true, waits }.line(&record);
+        let (time, rest) = with_time.split_once(' ').unwrap();
+        assert_eq!(rest, plain);
+        assert!(humantime::parse_rfc3339(time).is_ok(), "{time}");
+    }
+
+    #[test]
+    fn a_duplicate_is_the_same_open_socket() {
+        let (ours, theirs) = UnixDatagram::pair().unwrap();
+        let duplicate = UnixDatagram::from(duplicate(ours.as_raw_fd()).unwrap());
+        assert_ne!(duplicate.as_raw_fd(), ours.as_raw_fd());
+        duplicate.set_nonblocking(true).unwrap();
+        let error = ours.recv(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        drop(theirs);
+        assert!(super::duplicate(-1).is_err());
+    }
 }
