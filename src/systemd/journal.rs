@@ -39,12 +39,20 @@ pub fn init_instance(level: LevelFilter, interface: Option<IfName>) {
     init(level, interface, StandardError { times, waits });
 }
 
+/// The number of the descriptor on which sendto names journald's path, if the log goes there.
+pub fn descriptor() -> Option<RawFd> {
+    match LOGGER.get()?.output {
+        Output::Journal(_, number) => Some(number),
+        Output::StandardError(_) => None,
+    }
+}
+
 /// It logs to the journal if standard error is connected to that.
 fn init(level: LevelFilter, interface: Option<IfName>, otherwise: StandardError) {
     log::set_max_level(level);
     let journal = libsystemd::logging::connected_to_journal().then(|| journal(interface));
     let (output, refused) = match journal {
-        Some(Ok(journal)) => (Output::Journal(journal), None),
+        Some(Ok((journal, number))) => (Output::Journal(journal, number), None),
         Some(Err(error)) => (Output::StandardError(otherwise), Some(error)),
         None => (Output::StandardError(otherwise), None),
     };
@@ -69,7 +77,8 @@ struct Logger {
 }
 
 enum Output {
-    Journal(JournalLog),
+    /// With the number of its descriptor.
+    Journal(JournalLog, RawFd),
     StandardError(StandardError),
 }
 
@@ -101,7 +110,7 @@ impl Log for Logger {
         let name = self.interface.map(|name| format!("{name}: ")).unwrap_or_default();
         let lines = if lost == 1 { "line was" } else { "lines were" };
         let reader = match self.output {
-            Output::Journal(_) => "the journal",
+            Output::Journal(..) => "the journal",
             Output::StandardError(_) => "the reader of standard error",
         };
         if self.has_told(format_args!(
@@ -121,7 +130,7 @@ impl Logger {
 
     fn has_written(&self, record: &Record) -> bool {
         match &self.output {
-            Output::Journal(journal) => journal.journal_send(record).is_ok(),
+            Output::Journal(journal, _) => journal.journal_send(record).is_ok(),
             Output::StandardError(stderr) => stderr.has_written(record),
         }
     }
@@ -152,11 +161,11 @@ impl StandardError {
     }
 }
 
-/// A logger to the journal that does not wait for journald.
+/// A logger to the journal that does not wait for journald, and the number of its descriptor.
 ///
 /// It keeps one socket, on which it calls sendto with journald's path as the address; a large record would take a
 /// memfd, but none of an instance comes near the size of a send buffer.
-fn journal(interface: Option<IfName>) -> io::Result<JournalLog> {
+fn journal(interface: Option<IfName>) -> io::Result<(JournalLog, RawFd)> {
     let probe = UnixDatagram::unbound()?;
     // The first record is the logger's own, and waits in a full queue.
     probe.connect(SOCKET)?;
@@ -173,10 +182,11 @@ fn journal(interface: Option<IfName>) -> io::Result<JournalLog> {
     // What does not wait is the open socket, not the descriptor, so that any descriptor of it will do.
     UnixDatagram::from(duplicate(number)?).set_nonblocking(true)?;
     let journal = journal.with_syslog_identifier("autora".to_owned());
-    Ok(match interface {
+    let journal = match interface {
         Some(name) => journal.add_extra_field("AUTORA_INTERFACE", name.as_bytes()),
         None => journal,
-    })
+    };
+    Ok((journal, number))
 }
 
 /// Another descriptor for what `number` is open on. The logger shows none of its own, and to adopt a number is unsafe;

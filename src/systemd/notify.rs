@@ -80,8 +80,12 @@ impl ServiceManager {
 
     /// The descriptor that gets writable when what is owed can be sent; `None` if nothing is.
     pub(crate) fn owing(&self) -> Option<BorrowedFd<'_>> {
-        let socket = self.socket.as_ref().filter(|_| !self.owed.is_empty());
-        socket.map(AsFd::as_fd)
+        self.descriptor().filter(|_| !self.owed.is_empty())
+    }
+
+    /// The one descriptor that it uses, but for the pipe of the barrier.
+    pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.socket.as_ref().map(AsFd::as_fd)
     }
 
     /// Waits until the manager has handled all notifications, for at most 5 s. A start of the same unit after
