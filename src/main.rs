@@ -23,10 +23,13 @@ fn main() -> ExitCode {
         Some(command) => answer(&command, &options).map(ExitCode::from),
         None => run(options),
     };
-    result.unwrap_or_else(|failure| {
+    let status = result.unwrap_or_else(|failure| {
         report(&failure);
         ExitCode::from(failure.status)
-    })
+    });
+    // The last time to tell of lines that were lost.
+    log::logger().flush();
+    status
 }
 
 fn answer(command: &Command, options: &Options) -> Result<Answer, Failure> {
@@ -34,7 +37,7 @@ fn answer(command: &Command, options: &Options) -> Result<Answer, Failure> {
     match command {
         Command::Match(command) if command.switch && !matching::switch_is_on() => Ok(Answer::No),
         Command::Match(command) => {
-            journal::init(LevelFilter::Error, None);
+            journal::init_command(LevelFilter::Error);
             Ok(matching::run(
                 &command.environment_file,
                 pattern,
@@ -42,7 +45,7 @@ fn answer(command: &Command, options: &Options) -> Result<Answer, Failure> {
             )?)
         }
         Command::Status(command) => {
-            journal::init(LevelFilter::Warn, None);
+            journal::init_command(LevelFilter::Warn);
             let status = Status::read(&command.names, pattern)?;
             terminal::print(&match command.format {
                 Format::Table => status.table(),
@@ -52,11 +55,11 @@ fn answer(command: &Command, options: &Options) -> Result<Answer, Failure> {
             Ok(status.into_answer()?)
         }
         Command::Check(command) => {
-            journal::init(LevelFilter::Error, None);
+            journal::init_command(LevelFilter::Error);
             Ok(check::run(&command.names, pattern)?)
         }
         Command::Apply(command) => {
-            journal::init(LevelFilter::Warn, None);
+            journal::init_command(LevelFilter::Warn);
             if command.stop {
                 return Ok(apply::stop()?);
             }
@@ -92,7 +95,7 @@ fn message_id(status: u8) -> MessageId {
 fn parse() -> Cli {
     Cli::try_parse().unwrap_or_else(|error| {
         let message = cli::bad_value(&error).unwrap_or_else(|| error.exit());
-        journal::init(LevelFilter::Error, None);
+        journal::init_command(LevelFilter::Error);
         report(&Failure::new(exit::USAGE, message));
         process::exit(exit::USAGE.into())
     })
@@ -104,10 +107,7 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
         .as_deref()
         .map(unit_name::interface_of)
         .transpose();
-    journal::init(
-        options.log_level.into(),
-        name.as_ref().ok().and_then(Option::as_ref),
-    );
+    journal::init_instance(options.log_level.into(), name.as_ref().ok().copied().flatten());
     let config = Config::try_from(&options.settings())?;
     let name = name.map_err(|error| {
         let given = options.interface.as_deref().unwrap_or_default();

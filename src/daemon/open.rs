@@ -20,7 +20,8 @@ use crate::kernel::rtnetlink::{Events, ReadError, Reader};
 use crate::kernel::wall::Descriptors;
 use crate::kernel::{clock, interfaces};
 use crate::state_file::{self, Handover, StateFile};
-use crate::systemd::notify;
+use crate::systemd::journal;
+use crate::systemd::notify::{self, ServiceManager};
 
 /// Opens everything for the interface `name`, drops all privileges, calls
 /// `opened` and serves. With `dry_run` no packet socket is opened, and nothing
@@ -63,13 +64,14 @@ pub fn serve(config: Config, name: IfName, dry_run: bool, opened: impl FnOnce())
     } else {
         open_state_file(&mut origin)
     };
+    let manager = ServiceManager::connect();
     // The kernel's random numbers are out of reach afterwards.
     let rng = rand::make_rng();
     let user = privileges::drop_all(Descriptors {
         state_file: state_file.as_ref().map(StateFile::as_fd),
         state_len: state_file::LEN,
-        journal: None,
-        notify: None,
+        journal: journal::descriptor(),
+        notify: manager.descriptor(),
     })
     .map_err(|error| DaemonError::Privileges { name, error })?;
     match user {
@@ -92,6 +94,7 @@ pub fn serve(config: Config, name: IfName, dry_run: bool, opened: impl FnOnce())
         hardware,
         state_file,
         write_fails: false,
+        manager,
         watchdog_interval: notify::watchdog_interval(),
     };
     let instance = Instance::new(system, &config, origin, &handover, rng);

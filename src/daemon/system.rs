@@ -9,7 +9,7 @@ use autora_core::link::{Hardware, Link};
 use autora_core::router::Transmission;
 use autora_core::time::Instant;
 use autora_core::wire::{Message, Rejection};
-use log::warn;
+use log::{logger, warn};
 use sd_notify::NotifyState;
 
 use super::journal;
@@ -19,7 +19,7 @@ use super::wait::Waiter;
 use crate::kernel::clock;
 use crate::kernel::rtnetlink::{Events, ReadError, Reader};
 use crate::state_file::{Record, StateFile};
-use crate::systemd::notify;
+use crate::systemd::notify::ServiceManager;
 
 /// Kernel, service manager, state file and journal.
 #[derive(Debug)]
@@ -37,6 +37,7 @@ pub(super) struct System {
     pub(super) state_file: Option<StateFile>,
     /// Writing it failed the last time, which was logged.
     pub(super) write_fails: bool,
+    pub(super) manager: ServiceManager,
     pub(super) watchdog_interval: Option<Duration>,
 }
 
@@ -55,7 +56,12 @@ impl Outside for System {
 
     fn wait(&mut self, packets: bool) -> io::Result<Wake> {
         let packets = self.transport.readable().filter(|_| packets);
-        self.waiter.wait(self.events.as_fd(), packets)
+        let wake = self
+            .waiter
+            .wait(self.events.as_fd(), packets, self.manager.owing())?;
+        self.manager.flush();
+        logger().flush();
+        Ok(wake)
     }
 
     fn drain_events(&mut self) -> io::Result<bool> {
@@ -115,7 +121,7 @@ impl Outside for System {
             Notification::Watchdog(status) => (Some(NotifyState::Watchdog), status),
             Notification::Stopping(status) => (Some(NotifyState::Stopping), status),
         };
-        notify::notify(state, status);
+        self.manager.notify(state, status);
     }
 
     fn watchdog_interval(&self) -> Option<Duration> {
@@ -124,7 +130,7 @@ impl Outside for System {
 
     fn release(&mut self) {
         self.transport.close();
-        notify::barrier();
+        self.manager.barrier();
     }
 
     fn name_exists(&mut self) -> bool {

@@ -49,28 +49,30 @@ impl Waiter {
         Ok(())
     }
 
-    /// Sleeps until the time that is set, a signal, an event, or a packet where
-    /// packets are of interest.
+    /// Sleeps until the time that is set, a signal, an event, a packet where
+    /// packets are of interest, or room for what is owed, if something is.
     pub(super) fn wait(
         &mut self,
         events: BorrowedFd<'_>,
         packets: Option<BorrowedFd<'_>>,
+        owing: Option<BorrowedFd<'_>>,
     ) -> io::Result<Wake> {
         let timer = self.timer.as_fd();
         let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
-        // If packets are not of interest, a descriptor without requested events.
-        let nothing = PollFd::new(timer, PollFlags::empty());
+        // For what is not of interest, a descriptor without requested events.
+        let nothing = || PollFd::new(timer, PollFlags::empty());
         let mut fds = [
             readable(self.signals.as_fd()),
             readable(timer),
             readable(events),
-            packets.map_or(nothing, readable),
+            packets.map_or_else(nothing, readable),
+            owing.map_or_else(nothing, |fd| PollFd::new(fd, PollFlags::POLLOUT)),
         ];
         match poll(&mut fds, PollTimeout::NONE) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
         }
-        let [signals, timer, events, packets] = fds.map(|fd| fd.any().unwrap_or(false));
+        let [signals, timer, events, packets, _] = fds.map(|fd| fd.any().unwrap_or(false));
         if timer {
             // An expired timer stays readable until it is read or set again.
             self.armed = None;

@@ -40,8 +40,8 @@ pub(crate) struct Descriptors<'a> {
     pub(crate) state_file: Option<BorrowedFd<'a>>,
     /// The length of each write to it, in bytes.
     pub(crate) state_len: usize,
-    /// The journal's socket.
-    pub(crate) journal: Option<BorrowedFd<'a>>,
+    /// The number of the journal's socket.
+    pub(crate) journal: Option<RawFd>,
     /// The service manager's socket.
     pub(crate) notify: Option<BorrowedFd<'a>>,
 }
@@ -106,7 +106,7 @@ fn table(open: Descriptors<'_>) -> Vec<Allowed> {
         let len = u64::try_from(open.state_len).unwrap_or(u64::MAX);
         table.push((libc::SYS_pwrite64, vec![int(0, fd), word(2, len), word(3, 0)]));
     }
-    if let Some(fd) = file(open.journal) {
+    if let Some(fd) = open.journal {
         // Its client names the journal's address in each call.
         table.push((libc::SYS_sendto, vec![int(0, fd)]));
     }

@@ -3,7 +3,7 @@
 use std::io::IoSliceMut;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -29,20 +29,33 @@ pub struct Notify {
 
 impl Notify {
     pub fn new(name: &str) -> Self {
-        Self::start(name, None)
+        Self::start(name, None, None)
     }
 
     /// One that keeps file descriptors until something is sent through the channel.
     pub fn that_waits(name: &str) -> (Self, Sender<()>) {
         let (go_on, wait) = channel();
-        (Self::start(name, Some(wait)), go_on)
+        (Self::start(name, None, Some(wait)), go_on)
     }
 
-    fn start(name: &str, wait: Option<Receiver<()>>) -> Self {
+    /// One that reads nothing until something is sent through the channel, and whose queue is full.
+    pub fn with_a_full_queue(name: &str) -> (Self, Sender<()>) {
+        let (read, wait) = channel();
+        (Self::start(name, Some(wait), None), read)
+    }
+
+    /// It begins to read, and to close file descriptors, when it receives something.
+    fn start(name: &str, begin: Option<Receiver<()>>, wait: Option<Receiver<()>>) -> Self {
         let directory = super::lab::scratch(name);
         let path = directory.join("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
+        if begin.is_some() {
+            fill(&path);
+        }
         let messages = Feed::fill(move |push| {
+            if begin.is_some_and(|begin| begin.recv().is_err()) {
+                return;
+            }
             while let Some(message) = receive(&socket, wait.as_ref()) {
                 push(message);
             }
@@ -77,8 +90,27 @@ impl Notify {
 impl Drop for Notify {
     fn drop(&mut self) {
         // Ends the thread: a message that no daemon would send.
-        let _ = UnixDatagram::unbound().and_then(|socket| socket.send_to(b"", &self.path));
+        let _ = sender().and_then(|socket| socket.send_to(b"", &self.path));
         let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+fn sender() -> std::io::Result<UnixDatagram> {
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// Fills the queue of the socket at `path`. A sender has room for less than some queues take, so until a new one
+/// has no room at all.
+fn fill(path: &Path) {
+    let has_sent = |socket: &UnixDatagram| socket.send_to(b"from another", path).is_ok();
+    loop {
+        let socket = sender().unwrap();
+        if !has_sent(&socket) {
+            return;
+        }
+        while has_sent(&socket) {}
     }
 }
 
