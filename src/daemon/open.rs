@@ -65,6 +65,7 @@ pub fn serve(config: Config, name: IfName, dry_run: bool, opened: impl FnOnce())
         open_state_file(&mut origin)
     };
     let manager = ServiceManager::connect();
+    let watchdog_interval = notify::watchdog_interval();
     // The kernel's random numbers are out of reach afterwards.
     let rng = rand::make_rng();
     let user = privileges::drop_all(Descriptors {
@@ -95,7 +96,7 @@ pub fn serve(config: Config, name: IfName, dry_run: bool, opened: impl FnOnce())
         state_file,
         write_fails: false,
         manager,
-        watchdog_interval: notify::watchdog_interval(),
+        watchdog_interval,
     };
     let instance = Instance::new(system, &config, origin, &handover, rng);
     drop(config);

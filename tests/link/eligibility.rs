@@ -1,7 +1,7 @@
 //! Every reason for not advertising, by its real cause.
 
 use crate::harness::lab::PREFIX;
-use crate::harness::{Autora, Daemon, GUEST, Lab, NOISE, Rs, SOON, TAP};
+use crate::harness::{Autora, Daemon, GUEST, Lab, MIN_DELAY_BETWEEN_RAS, NOISE, Rs, SOON, TAP};
 use crate::harness::{Capture, ms, secs};
 
 /// Runs `broken`; expects that the daemon logs `words` and sends nothing, even
@@ -101,11 +101,35 @@ fn mtu_is_too_small_for_ipv6() {
         sysctl("forwarding", 1),
         on_tap("add", &format!("{OWN} nodad"))
     );
-    waits(
-        &format!("ip link set {TAP} mtu 1200"),
-        &["not advertising"],
-        &fixed,
-    );
+    let lab = Lab::new();
+    let mut capture = lab.capture();
+    lab.router.run(&format!("ip link set {TAP} mtu 1200"));
+    let mut daemon = Autora::slow().start(&lab.router);
+    daemon.expect_log(&["not advertising"], SOON);
+    capture.assert_silent_for(ms(800));
+    lab.router.run(&fixed);
+    // Its counters did not exist when it started, and it can open nothing now.
+    daemon.expect_log(&["IPv6 was started anew"], SOON);
+    assert_eq!(daemon.exit_within(SOON), 75);
+    let _next = Autora::slow().start(&lab.router);
+    lab.settle();
+    assert_eq!(capture.ra_within(SOON).prefix, PREFIX);
+}
+
+#[test]
+fn ipv6_ends_and_starts_again() {
+    let lab = Lab::new();
+    let (mut daemon, mut capture) = lab.serve(&Autora::slow());
+    lab.router
+        .run(&format!("ip link set {TAP} mtu 1200; ip link set {TAP} mtu 1500"));
+    assert_eq!(daemon.exit_within(SOON), 75);
+    lab.router.run(&format!(
+        "{}; {}",
+        sysctl("forwarding", 1),
+        on_tap("add", &format!("{OWN} nodad"))
+    ));
+    let _next = Autora::slow().start(&lab.router);
+    assert_eq!(capture.ra_within(MIN_DELAY_BETWEEN_RAS + SOON).prefix, PREFIX);
 }
 
 #[test]

@@ -90,16 +90,13 @@ fn lines_that_standard_error_does_not_take_are_counted() {
     });
     daemon.kill().unwrap();
     daemon.wait().unwrap();
-    // What it serves, the first advertisement and three answers; the last is logged after it was captured, perhaps
-    // in time for the pipe that was read then.
+    // As whom it runs, if that is root; what it serves, the first advertisement and three answers; the last is logged
+    // after it was captured, perhaps in time for the pipe that was read then.
     let (_, lost) = lost.unwrap();
     let expected = |count| {
         format!("warn: tap-vm-1: {count} lines were lost, as the reader of standard error did not take them")
     };
-    assert!(
-        lost.contains(&expected(4)) || lost.contains(&expected(5)),
-        "{lost}"
-    );
+    assert!((4..=6).any(|count| lost.contains(&expected(count))), "{lost}");
 }
 
 fn has_room(pipe: &File) -> bool {
