@@ -42,6 +42,22 @@ case_systemd_and_udev_restart_below_it() {
     until_true 5 is tap-vm-2 inactive
 }
 
+# Its socket to systemd is opened once.
+case_notifications_arrive_after_systemd_was_executed_anew() {
+    local pid
+    pid=$(main_pid tap-vm-1)
+    systemctl daemon-reexec
+    echo 0 >/proc/sys/net/ipv6/conf/tap-vm-1/forwarding
+    until_true 5 status_says 'forwarding is 0'
+    echo 1 >/proc/sys/net/ipv6/conf/tap-vm-1/forwarding
+    until_true 5 status_says '^advertising'
+    until_true 5 served
+    [ "$(main_pid tap-vm-1)" = "$pid" ]
+}
+status_says() {
+    systemctl show --value -p StatusText autora@tap-vm-1.service | grep -q "$1"
+}
+
 case_interfaces_come_and_go_while_systemd_and_udev_restart() {
     local i
     for i in {11..30}; do
