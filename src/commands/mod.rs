@@ -8,6 +8,7 @@ pub mod status;
 pub mod terminal;
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
 use std::io;
 
 use autora_core::interface_name::{IfName, InvalidIfName};
@@ -64,12 +65,16 @@ pub enum CommandError {
     #[error("{}\nnothing was started, stopped or restarted: fix this, then systemctl reload autora", .0.join("\n"))]
     Refused(Vec<String>),
     /// The switch is off.
-    #[error("autora.service is not active, so no interface is to be served: systemctl start autora")]
+    #[error(
+        "autora.service is not active, or its directory in /run was removed, so no interface is to be served: \
+         systemctl restart autora"
+    )]
     SwitchOff,
     /// The pattern matches no interface, and instances run.
     #[error(
-        "the pattern matches no interface, which would stop all {count} instances; nothing was done: fix \
-         AUTORA_INTERFACE_REGEX in /etc/default/autora, or, if that is meant, autora apply --allow-none"
+        "the pattern matches no interface, which would stop {}; nothing was done: fix \
+         AUTORA_INTERFACE_REGEX in /etc/default/autora, or, if that is meant, autora apply --allow-none",
+        match count { 1 => "the only instance".to_owned(), more => format!("all {more} instances") }
     )]
     WouldStopAll {
         /// How many run.
@@ -105,6 +110,12 @@ impl CommandError {
             error,
         }
     }
+}
+
+/// A number with its noun.
+fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, one: &str, more: &str) -> String {
+    let noun = if count == N::from(1) { one } else { more };
+    format!("{count} {noun}")
 }
 
 /// All interfaces of this network namespace, each with its index.
