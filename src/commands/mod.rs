@@ -12,6 +12,7 @@ use std::fmt::Display;
 use std::io;
 
 use autora_core::interface_name::{IfName, InvalidIfName};
+use nix::net::if_::if_nametoindex;
 use thiserror::Error;
 
 use crate::config::files::RefusedSettings;
@@ -32,7 +33,7 @@ pub enum Answer {
 #[derive(Debug, Error)]
 pub enum CommandError {
     /// No interface can have this name.
-    #[error("{argument:?}: {reason}")]
+    #[error("{argument:?}: {reason}{}", alternative_hint(argument, reason))]
     Name {
         /// The name as given.
         argument: OsString,
@@ -123,6 +124,22 @@ fn all_interfaces() -> Result<Vec<(u32, IfName)>, CommandError> {
     interfaces::all().map_err(CommandError::os("cannot list the interfaces"))
 }
 
+/// The interface that has `name` as an alternative name.
+fn real_name(name: &IfName) -> Option<IfName> {
+    let index = if_nametoindex(name.as_bytes()).ok()?;
+    interfaces::name_of(index).filter(|real| real != name)
+}
+
+/// Alternative names may be longer than names.
+fn alternative_hint(argument: &OsStr, reason: &InvalidIfName) -> String {
+    match (reason, argument.to_str()) {
+        (InvalidIfName::Length(16..), Some(text)) => {
+            format!("; if it is an alternative name, give the interface's own: ip link show dev {text}")
+        }
+        _ => String::new(),
+    }
+}
+
 /// Parses an argument: an interface name, or the instance part of a unit name.
 fn named(argument: &OsStr) -> Result<IfName, CommandError> {
     unit_name::interface_of(argument).map_err(|reason| CommandError::Name {
@@ -143,5 +160,10 @@ mod tests {
         let refused = named("a/b").unwrap_err();
         assert!(matches!(refused, CommandError::Name { .. }));
         assert!(refused.to_string().starts_with(r#""a/b": "#), "{refused}");
+        let long = named("an-alternative-name").unwrap_err();
+        assert!(
+            long.to_string()
+                .ends_with(": ip link show dev an-alternative-name")
+        );
     }
 }

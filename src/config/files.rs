@@ -13,7 +13,7 @@ use super::pattern::{InvalidPattern, Pattern};
 /// The settings of all instances.
 pub(crate) const ALL: &str = "/etc/default/autora";
 /// The directory with the settings of single interfaces, `NAME.conf`, which take precedence.
-pub(super) const OWN: &str = "/etc/default/autora.d";
+pub(crate) const OWN: &str = "/etc/default/autora.d";
 /// The variable of the pattern.
 pub(super) const PATTERN: &str = "AUTORA_INTERFACE_REGEX";
 

@@ -100,6 +100,11 @@ impl Package {
         }
     }
 
+    /// The interfaces that have settings of their own.
+    pub(crate) fn with_own_settings(&self) -> impl Iterator<Item = &IfName> {
+        self.own.keys()
+    }
+
     /// Whether the interface is to be served.
     pub(crate) fn matches(&self, name: &IfName) -> bool {
         self.effective(name).pattern.matches(name)

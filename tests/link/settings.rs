@@ -160,3 +160,19 @@ fn what_waits_and_what_fails_is_selected() {
         "{metrics}"
     );
 }
+
+#[test]
+fn a_file_with_an_alternative_name_is_warned_of() {
+    let lab = lab(ALL, "");
+    lab.router.run(&format!(
+        "ip link property add dev {TAP} altname tap-vm-99; touch /etc/default/autora.d/tap-vm-99.conf"
+    ));
+    // No systemd runs here, so that nothing more is done.
+    let (status, text) = ask(&lab, &command(&["apply"]));
+    assert_eq!(status, 1, "{text}");
+    assert!(
+        text.contains("/etc/default/autora.d: tap-vm-99 is an alternative name of tap-vm-1"),
+        "{text}"
+    );
+    assert!(!text.contains("autora.d: tap-vm-1 "), "{text}");
+}

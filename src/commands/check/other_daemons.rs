@@ -11,6 +11,7 @@ use autora_core::time::Instant;
 
 use super::finding::Finding;
 use crate::advice::{explain, shell};
+use crate::commands::counted;
 use crate::kernel::interfaces;
 use crate::state_file;
 
@@ -39,8 +40,8 @@ pub(super) fn finding(link: &Link, max_ra_interval: Duration, now: Instant) -> F
     let handover = state_file::load_handover(&identity, now);
     let Ok(handover) = handover else {
         let found = format!(
-            "others have sent {} advertisements since it was created; root can see whether they still do",
-            link.foreign_ras
+            "others have sent {} since it was created; root can see whether they still do",
+            counted(link.foreign_ras, "advertisement", "advertisements")
         );
         return Finding::unknown(REQUIREMENT, found)
             .fixed_by(format!("sudo autora check {}", shell::interface(&link.name)));

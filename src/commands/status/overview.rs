@@ -9,13 +9,11 @@ use autora_core::interface_name::IfName;
 use autora_core::other_senders::OtherSenders;
 use autora_core::time::Instant;
 
-use nix::net::if_::if_nametoindex;
-
 use super::Selection;
 use super::absence::{Manager, UNPUBLISHED, cause};
 use super::wanted::Wanted;
 use crate::advice::{explain, shell};
-use crate::commands::{CommandError, all_interfaces};
+use crate::commands::{CommandError, all_interfaces, real_name};
 use crate::config::SERVES_NOTHING;
 use crate::config::instance::{self, Given};
 use crate::kernel::rtnetlink::Reader;
@@ -175,7 +173,7 @@ impl Overview {
         for name in names {
             let exists = interfaces.iter().any(|(_, found)| found == name);
             if !exists && !instances.iter().any(|i| *i.record.interface == *name) {
-                missing.push(not_existing(name, &interfaces));
+                missing.push(not_existing(name));
             }
         }
         missing.extend(with_causes(&unserved, directory));
@@ -249,13 +247,11 @@ fn yields_until(record: &Record, now: Instant) -> Option<Instant> {
 }
 
 /// No interface has this name, but perhaps as an alternative one.
-fn not_existing(name: &IfName, interfaces: &[(u32, IfName)]) -> MissingInstance {
-    let index = if_nametoindex(name.as_bytes()).ok();
-    let real = interfaces.iter().find(|(found, _)| Some(*found) == index);
-    if let Some((_, real)) = real {
+fn not_existing(name: &IfName) -> MissingInstance {
+    if let Some(real) = real_name(name) {
         let what = format!(
             "{name} is an alternative name of {real}: autora status {}",
-            shell::interface(real)
+            shell::interface(&real)
         );
         return MissingInstance::new(name, "alternative-name", what);
     }
