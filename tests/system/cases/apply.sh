@@ -65,7 +65,7 @@ case_rescue_mode_leaves_the_guests_alone_too() {
     pid=$(main_pid tap-vm-1)
     # A shell without a terminal would end at once, and go back to the default target.
     mkdir -p /run/systemd/system/rescue.service.d
-    printf '[Service]\nExecStartPre=\nExecStart=\nExecStart=sleep infinity\n' \
+    printf '[Service]\nExecStartPre=\nExecStart=\nExecStart=sleep infinity\nStandardInput=null\n' \
         >/run/systemd/system/rescue.service.d/test.conf
     systemctl daemon-reload
     systemctl isolate rescue.target

@@ -107,6 +107,7 @@ case_the_directory_of_the_switch_is_gone() {
     checked 0 tap-vm-1
     finding '!' 'switch *' '/run/autora-switch was removed'
     fix 'switch *'
+    autora apply --wait
     checked 0 tap-vm-1
     finding '\+' 'switch *' 'is on'
     [ -d /run/autora-switch ]
@@ -132,9 +133,7 @@ case_a_dry_run_is_named_wherever_it_is_set() {
     systemctl restart autora@tap-vm-1
     checked 1 tap-vm-1
     finding x 'dry run *' 'AUTORA_DRY_RUN is set'
-    not autora status >/tmp/status
-    cat /tmp/status
-    grep -E '^tap-vm-1 +dry-run ' /tmp/status
+    in_a_dry_run
     grep -F 'dry-run: autora@tap-vm-1 runs, but AUTORA_DRY_RUN is set' /tmp/status
     rm /run/systemd/system/autora@tap-vm-1.service.d/dry.conf
     systemctl daemon-reload
@@ -149,7 +148,9 @@ case_a_dry_run_is_named_wherever_it_is_set() {
     checked 0 tap-vm-1
 }
 in_a_dry_run() {
-    autora status | grep -E '^tap-vm-1 +dry-run '
+    # Its status is 1.
+    autora status >/tmp/status || true
+    grep -E '^tap-vm-1 +dry-run ' /tmp/status
 }
 
 case_what_an_ordinary_user_may_not_read_is_not_the_default() {
