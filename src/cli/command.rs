@@ -62,10 +62,10 @@ pub struct Status {
     /// The output format
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
-    /// Only instances that run and do not advertise; equal reasons are one line with all names
+    /// Only instances that run and do not advertise; in the table, a line for each reason
     #[arg(long)]
     pub waiting: bool,
-    /// Only interfaces without an instance, and instances that are overdue; the same
+    /// Only interfaces without an instance, and overdue instances; in the table, a line for each reason
     #[arg(long)]
     pub failed: bool,
     /// Only these interfaces
