@@ -6,7 +6,7 @@ use std::process::{self, ExitCode};
 
 use autora::advice::shell::escaped_dashes_hint;
 use autora::cli::{self, Cli, Command, Format, Options};
-use autora::commands::status::Status;
+use autora::commands::status::{Selection, Status};
 use autora::commands::{Answer, apply, check, dry_run, matching, terminal};
 use autora::config::Config;
 use autora::daemon;
@@ -46,7 +46,11 @@ fn answer(command: &Command, options: &Options) -> Result<Answer, Failure> {
         }
         Command::Status(command) => {
             journal::init_command(LevelFilter::Warn);
-            let status = Status::read(&command.names, pattern)?;
+            let selection = Selection {
+                waiting: command.waiting,
+                failed: command.failed,
+            };
+            let status = Status::read(&command.names, pattern, selection)?;
             terminal::print(&match command.format {
                 Format::Table => status.table(),
                 Format::Json => status.json(),
@@ -108,6 +112,11 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
         .map(unit_name::interface_of)
         .transpose();
     journal::init_instance(options.log_level.into(), name.as_ref().ok().copied().flatten());
+    if options.dry_run && options.interface.is_none() {
+        let report = dry_run::report(&options.interface_regex, &options.given.0)?;
+        terminal::print(&report)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let config = Config::try_from(&options.settings())?;
     let name = name.map_err(|error| {
         let given = options.interface.as_deref().unwrap_or_default();
@@ -121,10 +130,6 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
     })?;
     let name = match name {
         Some(name) => name,
-        None if options.dry_run => {
-            terminal::print(&dry_run::report(&config)?)?;
-            return Ok(ExitCode::SUCCESS);
-        }
         None => matching::only_match(&config.pattern)?,
     };
     let dry_run = options.dry_run;

@@ -56,7 +56,7 @@ debug\t''
 trace\t''"
 complete -c autora -n "__fish_autora_using_subcommand match" -l environment-file -d 'Take the pattern from this file, parsed as a systemd environment file; the last one counts' -r -F
 complete -c autora -n "__fish_autora_using_subcommand match" -l switch -d 'Exit with 1 also if autora.service is not active; for the udev rule'
-complete -c autora -n "__fish_autora_using_subcommand match" -s h -l help -d 'Print help'
+complete -c autora -n "__fish_autora_using_subcommand match" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c autora -n "__fish_autora_using_subcommand status" -l interface-regex -d 'Serve only interfaces whose name matches this regular expression' -r -f
 complete -c autora -n "__fish_autora_using_subcommand status" -l log-level -d 'How much to log; debug shows each advertisement' -r -f -a "off\t''
 error\t''
@@ -67,6 +67,8 @@ trace\t''"
 complete -c autora -n "__fish_autora_using_subcommand status" -l format -d 'The output format' -r -f -a "table\t'For a terminal'
 json\t'One document, described by status.schema.json'
 prometheus\t'Prometheus\' text format'"
+complete -c autora -n "__fish_autora_using_subcommand status" -l waiting -d 'Only instances that run and do not advertise; in the table, a line for each reason'
+complete -c autora -n "__fish_autora_using_subcommand status" -l failed -d 'Only interfaces without an instance, and overdue instances; in the table, a line for each reason'
 complete -c autora -n "__fish_autora_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c autora -n "__fish_autora_using_subcommand check" -l interface-regex -d 'Serve only interfaces whose name matches this regular expression' -r -f
 complete -c autora -n "__fish_autora_using_subcommand check" -l log-level -d 'How much to log; debug shows each advertisement' -r -f -a "off\t''

@@ -20,6 +20,9 @@ pub enum Command {
 }
 
 const MATCH: &str = "Exit with 0 if NAME matches the pattern, with 1 if not";
+/// Where a pattern comes from that is not given.
+const FROM_PACKAGE: &str = "Without `--interface-regex` (`AUTORA_INTERFACE_REGEX`) the pattern comes from \
+                            `/etc/default/autora` and `/etc/default/autora.d/NAME.conf`, as for the instance.";
 const STATUS: &str = "Show the state of every instance, and the interfaces without one";
 const CHECK: &str = "Show whether each requirement is met, and the command that fixes it; exit with 0 only if it \
                      would advertise";
@@ -28,7 +31,7 @@ const APPLY: &str = "Start, stop and restart instances until they are as /etc/de
 
 /// The arguments of `autora match`.
 #[derive(Debug, Args)]
-#[command(about = MATCH)]
+#[command(about = MATCH, long_about = format!("{MATCH}\n\n{FROM_PACKAGE}"))]
 pub struct Match {
     /// Take the pattern from this file, parsed as a systemd environment file; the last one counts
     #[arg(long, value_name = "FILE")]
@@ -59,6 +62,12 @@ pub struct Status {
     /// The output format
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
+    /// Only instances that run and do not advertise; in the table, a line for each reason
+    #[arg(long)]
+    pub waiting: bool,
+    /// Only interfaces without an instance, and overdue instances; in the table, a line for each reason
+    #[arg(long)]
+    pub failed: bool,
     /// Only these interfaces
     #[arg(value_name = "NAME")]
     pub names: Vec<OsString>,
@@ -66,10 +75,7 @@ pub struct Status {
 
 /// The arguments of `autora check`.
 #[derive(Debug, Args)]
-#[command(about = CHECK, long_about = format!(
-    "{CHECK}\n\nWithout `--interface-regex` (`AUTORA_INTERFACE_REGEX`) the pattern comes from \
-     `/etc/default/autora` and `/etc/default/autora.d/NAME.conf`, as for the instance."
-))]
+#[command(about = CHECK, long_about = format!("{CHECK}\n\n{FROM_PACKAGE}"))]
 pub struct Check {
     /// The names of interfaces; without any, all that match the pattern
     #[arg(value_name = "NAME")]

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 
 use crate::config::durations::{
@@ -58,6 +59,39 @@ impl Args for Durations {
 
     fn augment_args_for_update(command: Command) -> Command {
         Self::augment_args(command)
+    }
+}
+
+/// The durations that an option or variable sets, rather than the default.
+#[derive(Debug)]
+pub struct Given(pub Vec<(DurationOption, Duration)>);
+
+/// It has the options of [`Durations`], and none of its own.
+impl Args for Given {
+    fn augment_args(command: Command) -> Command {
+        command
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        command
+    }
+}
+
+impl FromArgMatches for Given {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let mut all = Durations::from_arg_matches(matches)?;
+        let is_given =
+            |option: DurationOption| matches.value_source(option.option) != Some(ValueSource::DefaultValue);
+        let given = all
+            .by_option()
+            .into_iter()
+            .filter(|(option, _)| is_given(*option));
+        Ok(Self(given.map(|(option, value)| (option, *value)).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
     }
 }
 

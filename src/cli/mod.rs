@@ -49,6 +49,10 @@ pub struct Options {
     #[command(flatten)]
     pub durations: Durations,
 
+    /// Which of them are given
+    #[command(flatten)]
+    pub given: durations::Given,
+
     /// How much to log; debug shows each advertisement
     #[arg(
         long,

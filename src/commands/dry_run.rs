@@ -1,5 +1,8 @@
 //! `autora --dry-run` without an interface: what would be advertised on each.
 
+use std::fmt::Write;
+use std::time::Duration;
+
 use autora_core::eligibility::{Reason, judge};
 use autora_core::interface_name::IfName;
 use autora_core::other_senders::OtherSenders;
@@ -7,26 +10,48 @@ use autora_core::router::{Router, SentState};
 
 use super::{CommandError, all_interfaces};
 use crate::advice::explain;
-use crate::config::Config;
+use crate::config::DurationOption;
+use crate::config::instance::{self, Given, InstanceSettings};
 use crate::kernel::clock;
 use crate::kernel::rtnetlink::{ReadError, Reader};
 
-/// A paragraph about each interface.
+/// A paragraph about each interface, with the settings of the package's files for
+/// it. The pattern, unless it is the default, and `durations` take precedence.
 ///
 /// # Errors
-/// When the interfaces cannot be listed.
-pub fn report(config: &Config) -> Result<String, CommandError> {
-    let paragraph = |(ifindex, name)| format!("{name}: {}\n", paragraph(config, ifindex, &name));
-    Ok(all_interfaces()?.into_iter().map(paragraph).collect())
+/// When the interfaces cannot be listed, or the settings of all are refused.
+pub fn report(pattern: &str, durations: &[(DurationOption, Duration)]) -> Result<String, CommandError> {
+    let given = Given { pattern, durations };
+    let (mut text, mut refused) = (String::new(), None);
+    let mut is_any_in_order = false;
+    for (ifindex, name) in all_interfaces()? {
+        let paragraph = match instance::of(&name, given) {
+            Ok(settings) => {
+                is_any_in_order = true;
+                paragraph(&settings, ifindex, &name)
+            }
+            Err(why) => {
+                let what = format!("its settings are refused: {why}");
+                refused = Some(why);
+                what
+            }
+        };
+        let _ = writeln!(text, "{name}: {paragraph}");
+    }
+    match refused {
+        Some(why) if !is_any_in_order => Err(CommandError::Instances(why.to_string())),
+        _ => Ok(text),
+    }
 }
 
-fn paragraph(config: &Config, ifindex: u32, name: &IfName) -> String {
+fn paragraph(settings: &InstanceSettings, ifindex: u32, name: &IfName) -> String {
     let now = clock::now();
+    let InstanceSettings { config, origin, .. } = settings;
     let pattern = &config.pattern;
     let matches = if pattern.matches(name) {
-        format!("matches '{pattern}'")
+        format!("matches '{pattern}' ({origin})")
     } else {
-        format!("does not match '{pattern}'")
+        format!("does not match '{pattern}' ({origin})")
     };
     let unreadable = |error: &str| {
         let reason = Reason::Unreadable(error.to_owned());

@@ -7,7 +7,7 @@ use autora_core::interface_name::IfName;
 use super::{Answer, CommandError, all_interfaces};
 use crate::advice::shell;
 use crate::config::SERVES_NOTHING;
-use crate::config::files::PatternSource;
+use crate::config::files::{self, PatternSource};
 use crate::config::pattern::Pattern;
 use crate::systemd::units;
 
@@ -18,19 +18,26 @@ pub fn switch_is_on() -> bool {
 }
 
 /// Whether `name` matches the pattern: the one that systemd would read from
-/// `files`, or `option` if there are none.
+/// `files`, or `option` if there are none, or, if that is the default, the one
+/// that the package's files have for it.
 ///
 /// # Errors
-/// If the pattern is invalid.
+/// If the pattern is invalid, or a file cannot be read.
 pub fn run(files: &[PathBuf], option: &str, name: &[u8]) -> Result<Answer, CommandError> {
-    let source = if files.is_empty() {
-        PatternSource::given(option)
+    let name = IfName::new(name).ok();
+    let source = if !files.is_empty() {
+        PatternSource::in_files(files)?
+    } else if option == SERVES_NOTHING {
+        let own = name.as_ref().and_then(files::own);
+        let files: Vec<_> = std::iter::once(files::ALL.into()).chain(own).collect();
+        PatternSource::in_files(&files)?
     } else {
-        PatternSource::in_files(files)?.unwrap_or_else(|| PatternSource::given(SERVES_NOTHING))
+        Some(PatternSource::given(option))
     };
+    let source = source.unwrap_or_else(|| PatternSource::given(SERVES_NOTHING));
     let pattern = source.compile()?;
     // A name that no interface can have does not match.
-    Ok(IfName::new(name).is_ok_and(|name| pattern.matches(&name)).into())
+    Ok(name.is_some_and(|name| pattern.matches(&name)).into())
 }
 
 /// The only interface that matches.

@@ -8,9 +8,11 @@ pub mod status;
 pub mod terminal;
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
 use std::io;
 
 use autora_core::interface_name::{IfName, InvalidIfName};
+use nix::net::if_::if_nametoindex;
 use thiserror::Error;
 
 use crate::config::files::RefusedSettings;
@@ -31,7 +33,7 @@ pub enum Answer {
 #[derive(Debug, Error)]
 pub enum CommandError {
     /// No interface can have this name.
-    #[error("{argument:?}: {reason}")]
+    #[error("{argument:?}: {reason}{}", alternative_hint(argument, reason))]
     Name {
         /// The name as given.
         argument: OsString,
@@ -64,12 +66,16 @@ pub enum CommandError {
     #[error("{}\nnothing was started, stopped or restarted: fix this, then systemctl reload autora", .0.join("\n"))]
     Refused(Vec<String>),
     /// The switch is off.
-    #[error("autora.service is not active, so no interface is to be served: systemctl start autora")]
+    #[error(
+        "autora.service is not active, or its directory in /run was removed, so no interface is to be served: \
+         systemctl restart autora"
+    )]
     SwitchOff,
     /// The pattern matches no interface, and instances run.
     #[error(
-        "the pattern matches no interface, which would stop all {count} instances; nothing was done: fix \
-         AUTORA_INTERFACE_REGEX in /etc/default/autora, or, if that is meant, autora apply --allow-none"
+        "the pattern matches no interface, which would stop {}; nothing was done: fix \
+         AUTORA_INTERFACE_REGEX in /etc/default/autora, or, if that is meant, autora apply --allow-none",
+        match count { 1 => "the only instance".to_owned(), more => format!("all {more} instances") }
     )]
     WouldStopAll {
         /// How many run.
@@ -107,9 +113,31 @@ impl CommandError {
     }
 }
 
+/// A number with its noun.
+fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, one: &str, more: &str) -> String {
+    let noun = if count == N::from(1) { one } else { more };
+    format!("{count} {noun}")
+}
+
 /// All interfaces of this network namespace, each with its index.
 fn all_interfaces() -> Result<Vec<(u32, IfName)>, CommandError> {
     interfaces::all().map_err(CommandError::os("cannot list the interfaces"))
+}
+
+/// The interface that has `name` as an alternative name.
+fn real_name(name: &IfName) -> Option<IfName> {
+    let index = if_nametoindex(name.as_bytes()).ok()?;
+    interfaces::name_of(index).filter(|real| real != name)
+}
+
+/// Alternative names may be longer than names.
+fn alternative_hint(argument: &OsStr, reason: &InvalidIfName) -> String {
+    match (reason, argument.to_str()) {
+        (InvalidIfName::Length(16..), Some(text)) => {
+            format!("; if it is an alternative name, give the interface's own: ip link show dev {text}")
+        }
+        _ => String::new(),
+    }
 }
 
 /// Parses an argument: an interface name, or the instance part of a unit name.
@@ -132,5 +160,10 @@ mod tests {
         let refused = named("a/b").unwrap_err();
         assert!(matches!(refused, CommandError::Name { .. }));
         assert!(refused.to_string().starts_with(r#""a/b": "#), "{refused}");
+        let long = named("an-alternative-name").unwrap_err();
+        assert!(
+            long.to_string()
+                .ends_with(": ip link show dev an-alternative-name")
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! The package's settings files, from which systemd sets an instance's environment variables.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use autora_core::interface_name::IfName;
@@ -12,7 +13,7 @@ use super::pattern::{InvalidPattern, Pattern};
 /// The settings of all instances.
 pub(crate) const ALL: &str = "/etc/default/autora";
 /// The directory with the settings of single interfaces, `NAME.conf`, which take precedence.
-pub(super) const OWN: &str = "/etc/default/autora.d";
+pub(crate) const OWN: &str = "/etc/default/autora.d";
 /// The variable of the pattern.
 pub(super) const PATTERN: &str = "AUTORA_INTERFACE_REGEX";
 
@@ -33,6 +34,14 @@ pub enum RefusedSettings {
         /// The variable.
         reason: Ambiguous,
     },
+    /// The file exists and cannot be read, by this user at least.
+    #[error("{} cannot be read: {error}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// The pattern is invalid.
     #[error("--interface-regex ({PATTERN}) is {text:?}: {reason}{}", place(file.as_deref()))]
     Pattern {
@@ -50,12 +59,29 @@ fn place(file: Option<&Path>) -> String {
 }
 
 impl SettingsFile {
-    /// Reads a file. One that cannot be read is treated as empty, as by systemd
-    /// (`EnvironmentFile=-`).
-    pub(crate) fn read(path: &Path) -> Self {
+    /// Reads a file. One that does not exist sets nothing, as with systemd (`EnvironmentFile=-`).
+    ///
+    /// # Errors
+    /// If it exists and cannot be read: what it sets is unknown.
+    pub(crate) fn read(path: &Path) -> Result<Self, RefusedSettings> {
+        let contents = match fs::read(path) {
+            Err(error) if is_absent(&error) => Vec::new(),
+            read => read.map_err(|error| RefusedSettings::Unreadable {
+                path: path.to_owned(),
+                error,
+            })?,
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            contents,
+        })
+    }
+
+    /// A file that does not exist.
+    pub(super) fn empty(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            contents: fs::read(path).unwrap_or_default(),
+            contents: Vec::new(),
         }
     }
 
@@ -90,6 +116,27 @@ impl SettingsFile {
     }
 }
 
+/// Fails if this user cannot enter the directory with the settings of single interfaces.
+///
+/// # Errors
+/// [`RefusedSettings::Unreadable`]
+pub(crate) fn can_read_own() -> Result<(), RefusedSettings> {
+    match fs::metadata(Path::new(OWN).join(".")) {
+        Err(error) if !is_absent(&error) => Err(RefusedSettings::Unreadable {
+            path: OWN.into(),
+            error,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
 /// The file with the settings of `name` only; `None` if the name has characters
 /// with which neither systemd nor the udev rule uses such a file.
 pub(crate) fn own(name: &IfName) -> Option<PathBuf> {
@@ -121,7 +168,7 @@ impl PatternSource {
     pub(crate) fn in_files(files: &[PathBuf]) -> Result<Option<Self>, RefusedSettings> {
         let mut last = None;
         for path in files {
-            let found = SettingsFile::read(path).lookup(PATTERN)?;
+            let found = SettingsFile::read(path)?.lookup(PATTERN)?;
             let found = found.map(|text| Self {
                 text,
                 file: Some(path.clone()),

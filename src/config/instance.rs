@@ -1,6 +1,8 @@
 //! The settings that systemd passes to the instance of an interface.
 
 use std::ffi::OsStr;
+use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use autora_core::interface_name::IfName;
@@ -10,7 +12,10 @@ use thiserror::Error;
 
 use super::durations::{self, Durations, InvalidDuration};
 use super::files::{self, PATTERN, RefusedSettings, SettingsFile};
-use super::{Config, DurationOption, InvalidConfig, SERVES_NOTHING, Settings, seconds};
+use super::{Config, DurationOption, InvalidConfig, SERVES_NOTHING, Settings, environment_file, seconds};
+
+/// The variable with which an instance sends nothing.
+pub(crate) const DRY_RUN: &str = "AUTORA_DRY_RUN";
 
 /// The settings of one instance, checked as by the instance itself.
 pub(crate) struct InstanceSettings {
@@ -42,23 +47,98 @@ pub(crate) enum RefusedInstance {
     Config(#[from] InvalidConfig),
 }
 
-/// The settings for the interface `name`. The pattern `given` as an option or
-/// variable takes precedence over the files, unless it is the default.
+/// What an option or variable of this process sets; it takes precedence over the files.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Given<'a> {
+    /// The pattern; [`SERVES_NOTHING`], the default, if none is given.
+    pub(crate) pattern: &'a str,
+    pub(crate) durations: &'a [(DurationOption, Duration)],
+}
+
+impl<'a> Given<'a> {
+    /// Only a pattern.
+    pub(crate) fn pattern(pattern: &'a str) -> Self {
+        Self {
+            pattern,
+            durations: &[],
+        }
+    }
+
+    fn has(&self, variable: &str) -> bool {
+        (variable == PATTERN && self.pattern != SERVES_NOTHING)
+            || self
+                .durations
+                .iter()
+                .any(|(option, _)| option.variable == variable)
+    }
+}
+
+/// Why the instance of an interface would refuse its settings, in one line with file, line and variable.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    line: String,
+    /// Whether this user cannot read a file, so that nothing is known.
+    pub(crate) is_forbidden: bool,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line)
+    }
+}
+
+impl Refusal {
+    fn of(error: &RefusedInstance, files: &[&SettingsFile]) -> Self {
+        let is_forbidden = matches!(
+            error,
+            RefusedInstance::File(RefusedSettings::Unreadable { error, .. })
+                if error.kind() == io::ErrorKind::PermissionDenied
+        );
+        Self {
+            line: with_place(error, files),
+            is_forbidden,
+        }
+    }
+}
+
+/// The settings for the interface `name`.
 ///
 /// # Errors
 /// If the instance would refuse a setting.
-pub(crate) fn of(name: &IfName, given: &str) -> Result<InstanceSettings, RefusedInstance> {
-    let mut values = Values::defaults();
+pub(crate) fn of(name: &IfName, given: Given) -> Result<InstanceSettings, Refusal> {
+    let mut files = Vec::new();
     for path in [Some(files::ALL.into()), files::own(name)].into_iter().flatten() {
-        let file = SettingsFile::read(&path);
-        values.take(&path.display().to_string(), |variable| file.lookup(variable))?;
+        files.push(SettingsFile::read(&path).map_err(|error| Refusal::of(&error.into(), &[]))?);
     }
-    if given != SERVES_NOTHING {
+    of_files(&files.iter().collect::<Vec<_>>(), given)
+}
+
+/// What the file of all interfaces sets that its instances would refuse.
+pub(crate) fn refused_for_all() -> Option<Refusal> {
+    match SettingsFile::read(files::ALL.as_ref()) {
+        Ok(all) => of_files(&[&all], Given::pattern(SERVES_NOTHING)).err(),
+        Err(error) => Some(Refusal::of(&error.into(), &[])),
+    }
+}
+
+fn of_files(files: &[&SettingsFile], given: Given) -> Result<InstanceSettings, Refusal> {
+    let values = values(Values::defaults(), files);
+    let mut values = values.map_err(|error| Refusal::of(&error, files))?;
+    if given.has(PATTERN) {
         "as given".clone_into(&mut values.origin);
-        given.clone_into(&mut values.pattern);
+        given.pattern.clone_into(&mut values.pattern);
     }
+    for (option, value) in values.durations.by_option() {
+        let found = given.durations.iter().find(|(given, _)| *given == option);
+        *value = found.map_or(*value, |(_, given)| *given);
+    }
+    let config = values.config().map_err(|error| {
+        let error = RefusedInstance::from(error);
+        let by_files = !given.has(error.variable());
+        Refusal::of(&error, if by_files { files } else { &[] })
+    })?;
     Ok(InstanceSettings {
-        config: values.config()?,
+        config,
         origin: values.origin,
         dry_run: values.dry_run,
     })
@@ -143,10 +223,8 @@ impl Values {
             let parsed = level.parse::<LevelFilter>();
             self.log_level = parsed.map_err(|_| RefusedInstance::LogLevel(level))?;
         }
-        if let Some(value) = lookup("AUTORA_DRY_RUN")? {
-            let command = clap::Command::new("autora");
-            let is_set = FalseyValueParser::new().parse_ref(&command, None, OsStr::new(&value));
-            self.dry_run = is_set.unwrap_or(false);
+        if let Some(value) = lookup(DRY_RUN)? {
+            self.dry_run = is_truthy(&value);
         }
         Ok(())
     }
@@ -165,6 +243,34 @@ impl RefusedInstance {
     }
 }
 
+pub(super) fn values(mut values: Values, files: &[&SettingsFile]) -> Result<Values, RefusedInstance> {
+    for file in files {
+        values.take(&file.path().display().to_string(), |variable| {
+            file.lookup(variable)
+        })?;
+    }
+    Ok(values)
+}
+
+/// The error behind the file and line of its variable: the last one that sets it.
+pub(super) fn with_place(error: &RefusedInstance, files: &[&SettingsFile]) -> String {
+    if let RefusedInstance::File(error) = error {
+        return error.to_string();
+    }
+    let place = files.iter().rev().find_map(|file| {
+        let line = environment_file::line_of(file.contents(), error.variable())?;
+        Some(format!("{}:{line}: ", file.path().display()))
+    });
+    format!("{}{error}", place.unwrap_or_default())
+}
+
+/// Whether a variable that turns something on does so with this value.
+pub(crate) fn is_truthy(value: &str) -> bool {
+    let command = clap::Command::new("autora");
+    let is_set = FalseyValueParser::new().parse_ref(&command, None, OsStr::new(value));
+    is_set.unwrap_or(false)
+}
+
 fn lower(level: LevelFilter) -> String {
     level.as_str().to_ascii_lowercase()
 }
@@ -179,7 +285,6 @@ fn read_duration(option: DurationOption, value: String) -> Result<Duration, Refu
 
 #[cfg(test)]
 mod tests {
-    use super::super::environment_file;
     use super::*;
 
     fn values_of(file: &[u8]) -> Result<Values, RefusedInstance> {
@@ -220,14 +325,45 @@ mod tests {
     #[test]
     fn a_given_pattern_takes_precedence_over_the_files() {
         let name = IfName::new(b"no-such-one").unwrap();
-        let settings = of(&name, "^no-such").unwrap();
+        let settings = of(&name, Given::pattern("^no-such")).unwrap();
         assert_eq!(
             (settings.config.pattern.to_string(), &settings.origin[..]),
             ("^no-such".to_owned(), "as given")
         );
-        assert!(of(&name, "([").is_err_and(|refused| {
+        assert!(of(&name, Given::pattern("([")).is_err_and(|refused| {
             let line = refused.to_string();
-            line.contains("AUTORA_INTERFACE_REGEX") && !line.contains('\n')
+            line.starts_with("--interface-regex (AUTORA_INTERFACE_REGEX)") && !line.contains('\n')
         }));
+    }
+
+    #[test]
+    fn what_is_given_takes_precedence_and_is_blamed_without_a_file() {
+        let file = SettingsFile::of(
+            "all",
+            "AUTORA_INTERFACE_REGEX=^tap\nAUTORA_MAX_RA_INTERVAL=600s\n",
+        );
+        let with = |durations: &[_]| {
+            let given = Given {
+                pattern: SERVES_NOTHING,
+                durations,
+            };
+            of_files(&[&file], given)
+        };
+        let refused = with(&[]).err().unwrap().to_string();
+        assert!(
+            refused.starts_with("--router-lifetime (AUTORA_ROUTER_LIFETIME) is 180s"),
+            "the default is too short: {refused}"
+        );
+        let lifetime = |seconds| [(durations::ROUTER_LIFETIME, Duration::from_secs(seconds))];
+        let config = with(&lifetime(900)).ok().unwrap().config;
+        assert_eq!(config.ra.max_interval(), Duration::from_secs(600));
+        let refused = with(&lifetime(99)).err().unwrap().to_string();
+        assert!(refused.starts_with("--router-lifetime"), "{refused}");
+        let file = SettingsFile::of("all", "\nAUTORA_MAX_RA_INTERVAL=2s\n");
+        let refused = of_files(&[&file], Given::pattern("^tap"))
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(refused.starts_with("all:2: --max-ra-interval"), "{refused}");
     }
 }

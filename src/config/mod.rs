@@ -15,10 +15,10 @@ use std::time::Duration;
 use autora_core::policy::{Bound, OutOfBounds, Parameter, RaParameters, RaPolicy};
 use thiserror::Error;
 
-pub use durations::Durations;
+pub use durations::{DurationOption, Durations};
 use durations::{
-    DurationOption, FORWARDING_RESYNC_INTERVAL, MAX_RA_INTERVAL, MIN_RA_INTERVAL, PIO_PREFERRED_LIFETIME,
-    PIO_VALID_LIFETIME, ROUTER_LIFETIME,
+    FORWARDING_RESYNC_INTERVAL, MAX_RA_INTERVAL, MIN_RA_INTERVAL, PIO_PREFERRED_LIFETIME, PIO_VALID_LIFETIME,
+    ROUTER_LIFETIME,
 };
 use pattern::{InvalidPattern, Pattern};
 

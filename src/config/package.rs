@@ -9,7 +9,7 @@ use autora_core::interface_name::IfName;
 
 use super::environment_file;
 use super::files::{self, OWN, SettingsFile};
-use super::instance::{RefusedInstance, Values};
+use super::instance::{RefusedInstance, Values, values, with_place};
 use super::pattern::Pattern;
 
 /// The settings of all instances; none is refused.
@@ -46,7 +46,7 @@ impl Package {
             }
         }
         let all = open(Path::new(files::ALL), &mut refused);
-        let all = all.unwrap_or_else(|| SettingsFile::read(Path::new(files::ALL)));
+        let all = all.unwrap_or_else(|| SettingsFile::empty(Path::new(files::ALL)));
         Self::check(all, own, refused)
     }
 
@@ -100,6 +100,11 @@ impl Package {
         }
     }
 
+    /// The interfaces that have settings of their own.
+    pub(crate) fn with_own_settings(&self) -> impl Iterator<Item = &IfName> {
+        self.own.keys()
+    }
+
     /// Whether the interface is to be served.
     pub(crate) fn matches(&self, name: &IfName) -> bool {
         self.effective(name).pattern.matches(name)
@@ -133,7 +138,10 @@ impl Package {
 /// The file; `None` if it does not exist. A file that exists and cannot be read is refused.
 fn open(path: &Path, refused: &mut Vec<String>) -> Option<SettingsFile> {
     match fs::File::open(path).and_then(|file| file.metadata()) {
-        Ok(metadata) if metadata.is_file() => Some(SettingsFile::read(path)),
+        Ok(metadata) if metadata.is_file() => {
+            let file = SettingsFile::read(path);
+            file.map_err(|error| refused.push(error.to_string())).ok()
+        }
         Ok(_) => {
             refused.push(format!("{}: it is not a file", path.display()));
             None
@@ -159,27 +167,6 @@ fn names_with_a_file() -> io::Result<Vec<IfName>> {
         names.extend(name.and_then(|name| IfName::new(name).ok()));
     }
     Ok(names)
-}
-
-fn values(mut values: Values, files: &[&SettingsFile]) -> Result<Values, RefusedInstance> {
-    for file in files {
-        values.take(&file.path().display().to_string(), |variable| {
-            file.lookup(variable)
-        })?;
-    }
-    Ok(values)
-}
-
-/// The error behind the file and line of its variable: the last one that sets it.
-fn with_place(error: &RefusedInstance, files: &[&SettingsFile]) -> String {
-    if let RefusedInstance::File(error) = error {
-        return error.to_string();
-    }
-    let place = files.iter().rev().find_map(|file| {
-        let line = environment_file::line_of(file.contents(), error.variable())?;
-        Some(format!("{}:{line}: ", file.path().display()))
-    });
-    format!("{}{error}", place.unwrap_or_default())
 }
 
 fn lookup_in(variables: &[(String, String)]) -> impl Fn(&str) -> Result<Option<String>, RefusedInstance> {

@@ -19,7 +19,7 @@ pub(crate) const SWITCH: &str = "autora.service";
 pub(crate) const INSTANCES: &str = "autora@*.service";
 /// The runtime directory of the switch. systemd makes it before the command that starts the switch,
 /// and removes it with the last one that stops it. The udev rule tests for it.
-const SWITCH_DIRECTORY: &str = "/run/autora-switch";
+pub(crate) const SWITCH_DIRECTORY: &str = "/run/autora-switch";
 /// A link that systemd keeps for the journal while the switch is not inactive. It points nowhere.
 /// A unit that is masked leaves its runtime directory behind, but not this.
 const SWITCH_INVOCATION: &str = "/run/systemd/units/invocation:autora.service";
@@ -49,6 +49,17 @@ pub(crate) struct Unit {
     pub status: String,
     /// `StatusText`
     pub text: String,
+    /// `Environment`: variables that the unit sets beside its files.
+    pub environment: String,
+}
+
+/// The switch. Off is what systemd calls inactive.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Switch {
+    On,
+    Off,
+    /// Its unit is active, but somebody removed its directory, or it is stopping: udev starts nothing.
+    WithoutDirectory,
 }
 
 /// The state of a unit, from `LoadState`, `ActiveState` and `SubState`.
@@ -69,6 +80,12 @@ pub(crate) enum Condition {
 }
 
 impl Unit {
+    /// The value that the unit itself sets for a variable.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        let mut all = variables(&self.environment);
+        Some(all.find(|(key, _)| *key == name)?.1)
+    }
+
     #[must_use]
     pub(crate) fn condition(&self) -> Condition {
         match (self.load.as_str(), self.active.as_str()) {
@@ -94,7 +111,18 @@ pub(crate) fn is_booted() -> bool {
 /// Whether the switch is on, so that udev starts instances.
 #[must_use]
 pub(crate) fn switch_is_on() -> bool {
-    Path::new(SWITCH_DIRECTORY).is_dir() && Path::new(SWITCH_INVOCATION).is_symlink()
+    switch() == Switch::On
+}
+
+/// The state of the switch.
+#[must_use]
+pub(crate) fn switch() -> Switch {
+    let has_directory = Path::new(SWITCH_DIRECTORY).is_dir();
+    match (Path::new(SWITCH_INVOCATION).is_symlink(), has_directory) {
+        (false, _) => Switch::Off,
+        (true, true) => Switch::On,
+        (true, false) => Switch::WithoutDirectory,
+    }
 }
 
 /// Turns the switch off before it is inactive, so that nothing starts while it stops.
@@ -188,16 +216,15 @@ fn listed_instances(text: &str) -> BTreeMap<IfName, Condition> {
 /// If `systemctl` fails or does not answer in time.
 pub(crate) fn environments(ids: &[String]) -> Result<BTreeMap<String, Vec<(String, String)>>, NoAnswer> {
     let values = property("Environment", ids)?;
-    let variables = |value: String| -> Vec<_> {
-        let words = value.split(' ').filter_map(|word| word.split_once('='));
-        words
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .collect()
-    };
+    let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
     Ok(values
         .into_iter()
-        .map(|(id, value)| (id, variables(value)))
+        .map(|(id, value)| (id, variables(&value).map(owned).collect()))
         .collect())
+}
+
+fn variables(environment: &str) -> impl Iterator<Item = (&str, &str)> {
+    environment.split(' ').filter_map(|word| word.split_once('='))
 }
 
 /// The main processes of those units that have one.
@@ -238,7 +265,8 @@ fn property(property: &str, ids: &[String]) -> Result<BTreeMap<String, String>, 
 pub(crate) fn units(ids: &[String]) -> Result<BTreeMap<String, Unit>, NoAnswer> {
     let mut arguments = vec![
         "show",
-        "--property=Id,LoadState,ActiveState,SubState,UnitFileState,Result,ExecMainStatus,StatusText",
+        "--property=Id,LoadState,ActiveState,SubState,UnitFileState,Result,ExecMainStatus,StatusText,\
+         Environment",
         "--",
     ];
     arguments.extend(ids.iter().map(String::as_str));
@@ -264,6 +292,7 @@ pub(crate) fn parse(text: &str) -> BTreeMap<String, Unit> {
                 "Result" => unit.result = value,
                 "ExecMainStatus" => unit.status = value,
                 "StatusText" => unit.text = value,
+                "Environment" => unit.environment = value,
                 _ => {}
             }
         }

@@ -363,7 +363,7 @@ fn no_neighbour_discovery() {
 fn link_layer_address_that_changes_is_announced_at_once() {
     let lab = Lab::new();
     let (_daemon, mut capture) = lab.serve(&Autora::slow());
-    std::thread::sleep(crate::harness::MIN_DELAY_BETWEEN_RAS);
+    std::thread::sleep(MIN_DELAY_BETWEEN_RAS);
     capture.skip();
     lab.router
         .run(&format!("ip link set {TAP} address 02:00:00:00:00:09"));

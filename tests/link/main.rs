@@ -21,6 +21,7 @@ mod failures;
 mod guest;
 mod identity;
 mod service;
+mod settings;
 mod slow_readers;
 mod solicited;
 mod source;

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use autora_core::interface_name::IfName;
 
 use super::terminal::print;
-use super::{Answer, CommandError};
+use super::{Answer, CommandError, real_name};
+use crate::config::files;
 use crate::config::package::Package;
 use crate::systemd::subprocess::{NoAnswer, ask_within};
 use crate::systemd::unit_name::service;
@@ -55,6 +56,14 @@ pub fn run(request: Request) -> Result<Answer, CommandError> {
     let package = Package::read().map_err(CommandError::Refused)?;
     for warning in &package.warnings {
         log::warn!("{warning}");
+    }
+    for name in package.with_own_settings() {
+        if let Some(real) = real_name(name) {
+            log::warn!(
+                "{}: {name} is an alternative name of {real}, and these settings count for nothing: name the file {real}.conf",
+                files::OWN
+            );
+        }
     }
     if !request.dry_run && !units::switch_is_on() {
         return Err(CommandError::SwitchOff);

@@ -27,7 +27,7 @@ use crate::advice::shell;
 use crate::commands::{Answer, CommandError, all_interfaces, named, terminal};
 use crate::config::SERVES_NOTHING;
 use crate::config::files;
-use crate::config::instance::{self, InstanceSettings, RefusedInstance};
+use crate::config::instance::{self, DRY_RUN, Given, InstanceSettings, Refusal};
 use crate::kernel::rtnetlink::Reader;
 use crate::kernel::rtnetlink::lookup::is_bridge;
 use crate::kernel::{clock, interfaces};
@@ -119,8 +119,8 @@ fn matching(pattern: &str) -> Result<Vec<IfName>, CommandError> {
     }
 }
 
-fn matches(name: &IfName, pattern: &str) -> Result<bool, RefusedInstance> {
-    instance::of(name, pattern).map(|settings| settings.config.pattern.matches(name))
+fn matches(name: &IfName, pattern: &str) -> Result<bool, Refusal> {
+    instance::of(name, Given::pattern(pattern)).map(|settings| settings.config.pattern.matches(name))
 }
 
 /// The report when there is nothing to check.
@@ -164,8 +164,9 @@ fn of_interface(
     firewall: &Firewall,
 ) -> Report {
     let mut findings = Vec::new();
-    let settings = instance::of(name, pattern);
-    findings.extend(of_settings(name, &settings));
+    let settings = instance::of(name, Given::pattern(pattern));
+    let is_unknown = settings.as_ref().is_err_and(|refused| refused.is_forbidden);
+    findings.extend(of_settings(name, &settings, services.is_dry_run(name)));
     let mut prefix = None;
     match read(name) {
         Err(found) => findings.push(found),
@@ -197,34 +198,55 @@ fn of_interface(
         more => format!(", but see the {more} warnings"),
     };
     let title = match prefix {
-        Some(prefix) if all_met(&findings) => format!("{name}: would advertise {prefix}{see_warnings}"),
+        Some(prefix) if all_met(&findings) => {
+            let condition = if services.waits_for_switch(name) {
+                " once the switch is on"
+            } else if is_unknown {
+                " if its settings say so"
+            } else {
+                ""
+            };
+            format!("{name}: would advertise {prefix}{condition}{see_warnings}")
+        }
         _ => format!("{name}: would not advertise"),
     };
     Report { title, findings }
 }
 
-fn of_settings(name: &IfName, settings: &Result<InstanceSettings, RefusedInstance>) -> Vec<Finding> {
+/// `dry_run_by_unit` is whether the instance's unit turns the dry run on.
+fn of_settings(
+    name: &IfName,
+    settings: &Result<InstanceSettings, Refusal>,
+    dry_run_by_unit: bool,
+) -> Vec<Finding> {
     const NAME: &str = "name";
     let settings = match settings {
         Ok(settings) => settings,
+        Err(refused) if refused.is_forbidden => {
+            let again = format!("sudo autora check {}", shell::interface(name));
+            return vec![Finding::unknown("settings", format!("not checked: {refused}")).fixed_by(again)];
+        }
         Err(refused) => {
             return vec![Finding::missed("settings", refused.to_string()).fixed_by(EDIT_SETTINGS)];
         }
     };
     let (pattern, origin) = (&settings.config.pattern, &settings.origin);
-    let name = if pattern.matches(name) {
+    let unit = shell::unit(name);
+    let finding = if pattern.matches(name) {
         Finding::met(NAME, format!("matches '{pattern}' ({origin})"))
     } else {
         Finding::missed(NAME, format!("does not match '{pattern}' ({origin})")).fixed_by(EDIT_SETTINGS)
     };
-    let dry_run = settings.dry_run.then(|| {
-        Finding::missed(
-            "dry run",
-            "AUTORA_DRY_RUN is set: an instance logs its packets and sends none",
-        )
-        .fixed_by(EDIT_SETTINGS)
+    let dry_run = (settings.dry_run || dry_run_by_unit).then(|| {
+        let found = format!("{DRY_RUN} is set: an instance logs its packets and sends none");
+        let fix = if settings.dry_run {
+            EDIT_SETTINGS.to_owned()
+        } else {
+            format!("systemctl edit {unit} && systemctl restart {unit}")
+        };
+        Finding::missed("dry run", found).fixed_by(fix)
     });
-    std::iter::once(name).chain(dry_run).collect()
+    std::iter::once(finding).chain(dry_run).collect()
 }
 
 fn read(name: &IfName) -> Result<Link, Finding> {
@@ -239,7 +261,7 @@ fn read(name: &IfName) -> Result<Link, Finding> {
         Ok(link.clone())
     } else {
         let real = &link.name;
-        Err(missing(format!("this is an alternative name of {real}"))
+        Err(missing(format!("{name} is an alternative name of {real}"))
             .fixed_by(format!("autora check {}", shell::interface(real))))
     }
 }

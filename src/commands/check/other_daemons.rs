@@ -11,6 +11,7 @@ use autora_core::time::Instant;
 
 use super::finding::Finding;
 use crate::advice::{explain, shell};
+use crate::commands::counted;
 use crate::kernel::interfaces;
 use crate::state_file;
 
@@ -39,25 +40,27 @@ pub(super) fn finding(link: &Link, max_ra_interval: Duration, now: Instant) -> F
     let handover = state_file::load_handover(&identity, now);
     let Ok(handover) = handover else {
         let found = format!(
-            "others have sent {} advertisements since it was created; root can see whether they still do",
-            link.foreign_ras
+            "others have sent {} since it was created; root can see whether they still do",
+            counted(link.foreign_ras, "advertisement", "advertisements")
         );
         return Finding::unknown(REQUIREMENT, found)
             .fixed_by(format!("sudo autora check {}", shell::interface(&link.name)));
     };
-    let yields = OtherSenders::new(max_ra_interval, handover.foreign)
-        .observe(now, link.foreign_ras)
-        .is_some();
-    if !yields {
+    let yields = OtherSenders::new(max_ra_interval, handover.foreign).observe(now, link.foreign_ras);
+    let Some(until) = yields else {
         return Finding::met(
             REQUIREMENT,
             "no other daemon has advertised on it for three maximum intervals",
         );
-    }
+    };
     let running = running();
-    let explained = explain(&Reason::OtherDaemon, &link.name);
+    let explained = format!(
+        "{}; if that is silent from now on, it yields for another {}",
+        explain(&Reason::OtherDaemon, &link.name),
+        humantime::format_duration(Duration::from_secs(until.saturating_since(now).as_secs()))
+    );
     let finding = match &running[..] {
-        [] => Finding::missed(REQUIREMENT, explained.to_string()),
+        [] => Finding::missed(REQUIREMENT, explained),
         some => Finding::missed(
             REQUIREMENT,
             format!("{explained}; running here: {}", some.join(", ")),

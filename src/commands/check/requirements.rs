@@ -6,7 +6,7 @@
 
 use std::net::Ipv6Addr;
 
-use autora_core::eligibility::{Verdict, judge};
+use autora_core::eligibility::{Reason, Verdict, judge};
 use autora_core::lifetime::Lifetime;
 use autora_core::link::{
     Address, Hardware, IFA_F_PERMANENT, IFF_LOOPBACK, IFF_MULTICAST, IFF_NOARP, IFF_RUNNING, IFF_UP,
@@ -195,6 +195,16 @@ impl Requirement {
                 return deprecated(self.name, link, offer.prefix);
             }
             Verdict::Advertise(..) => return Finding::met(self.name, (self.met)(link, &verdict)),
+            // Duplicate address detection waits for a carrier, which is a requirement of its own.
+            Verdict::WithdrawOnly(_, Reason::PrefixTentative(prefix))
+            | Verdict::Silent(Reason::PrefixTentative(prefix))
+                if !has(link, IFF_RUNNING) =>
+            {
+                return Finding::unknown(
+                    self.name,
+                    format!("the address in {prefix} is tentative until there is carrier"),
+                );
+            }
             Verdict::WithdrawOnly(_, reason) | Verdict::Silent(reason) => reason,
         };
         let explained = explain(reason, &link.name).to_string();

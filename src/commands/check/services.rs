@@ -9,9 +9,15 @@ use thiserror::Error;
 
 use super::finding::Finding;
 use crate::advice::shell;
+use crate::config::instance::{DRY_RUN, is_truthy};
 use crate::systemd::subprocess::NoAnswer;
 use crate::systemd::unit_name;
-use crate::systemd::units::{self, Condition, SWITCH, Unit};
+use crate::systemd::units::{self, Condition, SWITCH, SWITCH_DIRECTORY, Switch, Unit};
+
+/// What runs the rule.
+const UDEVD: &str = "systemd-udevd.service";
+/// Starts it with the next event.
+const UDEVD_SOCKET: &str = "systemd-udevd-kernel.socket";
 
 const RULE: &str = "60-autora.rules";
 /// Where udev looks for rules; of several files with the same name the first is used.
@@ -37,9 +43,8 @@ enum NotChecked<'a> {
 impl Services {
     /// Queries systemd for the switch and the instances of `names`.
     pub(super) fn ask<'a>(names: impl Iterator<Item = &'a IfName>) -> Self {
-        let ids: Vec<_> = std::iter::once(SWITCH.to_owned())
-            .chain(names.map(unit_name::service))
-            .collect();
+        let shared = [SWITCH, UDEVD, UDEVD_SOCKET].map(str::to_owned);
+        let ids: Vec<_> = shared.into_iter().chain(names.map(unit_name::service)).collect();
         Self(units::units(&ids))
     }
 
@@ -47,15 +52,59 @@ impl Services {
     pub(super) fn shared(&self) -> Vec<Finding> {
         match self.unit(SWITCH) {
             Err(why) => vec![Finding::unknown("systemd", why.to_string())],
-            Ok(switch) => vec![switch_finding(switch, units::switch_is_on()), rule_finding()],
+            Ok(switch) => {
+                let switch = switch_finding(switch, units::switch(), self.is_any_stopped());
+                [switch]
+                    .into_iter()
+                    .chain(self.udevd())
+                    .chain([rule_finding()])
+                    .collect()
+            }
         }
     }
 
+    /// Whether an instance would run if the switch were on: that is its only fault.
+    pub(super) fn waits_for_switch(&self, name: &IfName) -> bool {
+        let condition = |id: &str| self.unit(id).map(Unit::condition);
+        let is_stopped = |id: &str| condition(id).is_ok_and(|it| it == Condition::Stopped);
+        let is_on = |it| matches!(it, Condition::Running | Condition::Unknown);
+        let is_off = condition(SWITCH).is_ok_and(|it| !is_on(it));
+        is_off && is_stopped(&unit_name::service(name))
+    }
+
+    /// Whether the unit of `name` has the instance send nothing.
+    pub(super) fn is_dry_run(&self, name: &IfName) -> bool {
+        let unit = self.unit(&unit_name::service(name));
+        unit.is_ok_and(|unit| unit.variable(DRY_RUN).is_some_and(is_truthy))
+    }
+
+    fn is_any_stopped(&self) -> bool {
+        let all = self.0.iter().flatten();
+        let mut instances = all.filter(|(id, _)| id.starts_with("autora@"));
+        instances.any(|(_, unit)| unit.condition() == Condition::Stopped)
+    }
+
+    /// The finding on udevd, if systemd knows it.
+    fn udevd(&self) -> Option<Finding> {
+        const REQUIREMENT: &str = "udevd";
+        let units = self.0.as_ref().ok()?;
+        let runs = |id: &str| units.get(id).map(|unit| unit.condition() == Condition::Running);
+        Some(match (runs(UDEVD)?, runs(UDEVD_SOCKET)) {
+            (true, _) => Finding::met(REQUIREMENT, format!("{UDEVD} runs")),
+            (false, Some(true)) => Finding::met(REQUIREMENT, format!("{UDEVD} starts with the next event")),
+            _ => Finding::warning(
+                REQUIREMENT,
+                format!("{UDEVD} does not run: new interfaces get no instance"),
+            )
+            .fixed_by(format!("systemctl start {UDEVD}")),
+        })
+    }
+
     /// The finding on the instance of `name`; `None` if systemd does not know
-    /// autora's units, which [`Services::shared`] reports.
+    /// autora's units, or the switch is off, which [`Services::shared`] reports.
     pub(super) fn instance(&self, name: &IfName) -> Option<Finding> {
         let unit = self.unit(&unit_name::service(name)).ok()?;
-        Some(instance_finding(name, unit))
+        (!self.waits_for_switch(name)).then(|| instance_finding(name, unit))
     }
 
     fn unit(&self, id: &str) -> Result<&Unit, NotChecked<'_>> {
@@ -67,17 +116,27 @@ impl Services {
     }
 }
 
-fn switch_finding(unit: &Unit, flag: bool) -> Finding {
+/// `keeps_any` is whether there are instances that do not run because of the switch.
+fn switch_finding(unit: &Unit, switch: Switch, keeps_any: bool) -> Finding {
     const REQUIREMENT: &str = "switch";
-    let on = unit.condition() == Condition::Running && flag;
+    let off = |found: String| {
+        if keeps_any {
+            Finding::missed(REQUIREMENT, found)
+        } else {
+            Finding::warning(REQUIREMENT, found)
+        }
+    };
+    let runs = unit.condition() == Condition::Running;
     match unit.file.as_str() {
-        "masked" | "masked-runtime" => Finding::warning(
-            REQUIREMENT,
-            format!("{SWITCH} is masked: udev starts no instances"),
-        )
-        .fixed_by("systemctl unmask autora && systemctl enable --now autora"),
-        _ if !on => Finding::warning(REQUIREMENT, format!("{SWITCH} is off: udev starts no instances"))
+        "masked" | "masked-runtime" => off(format!("{SWITCH} is masked: udev starts no instances"))
+            .fixed_by("systemctl unmask autora && systemctl enable --now autora"),
+        _ if !runs => off(format!("{SWITCH} is off: udev starts no instances"))
             .fixed_by("systemctl enable --now autora"),
+        _ if switch != Switch::On => Finding::warning(
+            REQUIREMENT,
+            format!("{SWITCH} is active, but {SWITCH_DIRECTORY} was removed: udev starts no instances"),
+        )
+        .fixed_by("systemctl restart autora"),
         "disabled" => Finding::warning(
             REQUIREMENT,
             format!("{SWITCH} is on, but will be off after the next boot"),
@@ -188,22 +247,67 @@ mod tests {
 
     #[test]
     fn the_switch_in_each_state() {
-        let finding = |text: &str, flag| switch_finding(parse(text).values().next().unwrap(), flag);
+        let finding =
+            |text: &str, switch| switch_finding(parse(text).values().next().unwrap(), switch, false);
         let on = "Id=autora.service\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled";
-        assert_eq!(finding(on, true).mark, Mark::Met);
+        assert_eq!(finding(on, Switch::On).mark, Mark::Met);
         assert_eq!(
-            finding(on, false).fix.as_deref(),
+            finding(on, Switch::WithoutDirectory).fix.as_deref(),
+            Some("systemctl restart autora")
+        );
+        assert_eq!(
+            finding(&on.replace("=active", "=inactive"), Switch::Off)
+                .fix
+                .as_deref(),
             Some("systemctl enable --now autora")
         );
         assert_eq!(
-            finding(&on.replace("enabled", "disabled"), true).fix.as_deref(),
+            finding(&on.replace("enabled", "disabled"), Switch::On)
+                .fix
+                .as_deref(),
             Some("systemctl enable autora")
         );
         assert!(
-            finding(&on.replace("enabled", "masked"), false)
+            finding(&on.replace("enabled", "masked"), Switch::Off)
                 .found
                 .contains("masked")
         );
+    }
+
+    /// The one cause for all is one cross, and not another for each.
+    #[test]
+    fn what_waits_for_the_switch_has_no_cross_of_its_own() {
+        let services = |switch: &str, instance: &str| {
+            Services(Ok(parse(&format!(
+                "Id=autora.service\nLoadState=loaded\nActiveState={switch}\n\n\
+                 Id=autora@tap\\x2b1.service\nLoadState=loaded\nActiveState={instance}\n"
+            ))))
+        };
+        let off = services("inactive", "inactive");
+        assert!(off.waits_for_switch(&tap()));
+        assert_eq!(off.instance(&tap()), None);
+        assert_eq!(off.shared()[0].mark, Mark::Missed);
+        let by_hand = services("inactive", "active");
+        assert!(!by_hand.waits_for_switch(&tap()));
+        assert_eq!(by_hand.shared()[0].mark, Mark::Warning);
+        let stopped = services("active", "inactive");
+        assert_eq!(stopped.instance(&tap()).unwrap().mark, Mark::Missed);
+    }
+
+    #[test]
+    fn udevd_in_each_state() {
+        let mark = |service: &str, socket: &str| {
+            let units = format!(
+                "Id={UDEVD}\nLoadState=loaded\nActiveState={service}\n\n\
+                 Id={UDEVD_SOCKET}\nLoadState=loaded\nActiveState={socket}\n"
+            );
+            Services(Ok(parse(&units))).udevd().unwrap().mark
+        };
+        assert_eq!(mark("active", "active"), Mark::Met);
+        assert_eq!(mark("inactive", "active"), Mark::Met);
+        assert_eq!(mark("inactive", "inactive"), Mark::Warning);
+        assert_eq!(mark("failed", "inactive"), Mark::Warning);
+        assert_eq!(Services(Ok(parse(""))).udevd(), None);
     }
 
     #[test]

@@ -1,15 +1,23 @@
-//! Why an interface that matches has no instance.
+//! Why an interface that matches has no instance, or none that publishes its state.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use autora_core::interface_name::IfName;
+use nix::sys::statvfs::statvfs;
 
 use crate::advice::shell;
+use crate::config::SERVES_NOTHING;
+use crate::config::instance::{self, DRY_RUN, Given, is_truthy};
 use crate::systemd::unit_name;
-use crate::systemd::units::{self, Condition, Unit};
+use crate::systemd::units::{self, Condition, SWITCH_DIRECTORY, Switch, Unit};
 
 /// The cause if an instance runs according to systemd but publishes no state.
 pub(super) const UNPUBLISHED: &str = "unpublished";
+/// The cause if the switch is off, which all interfaces share.
+pub(super) const SWITCH_OFF: &str = "switch-off";
+/// What to do then.
+pub(super) const TURN_ON: &str = "autora.service, the switch, is off: systemctl start autora";
 
 /// The service manager of this host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,8 +25,8 @@ pub(super) enum Manager {
     /// Not systemd.
     None,
     Systemd {
-        /// Whether the switch, `autora.service`, is on.
-        switch: bool,
+        /// `autora.service`.
+        switch: Switch,
     },
 }
 
@@ -26,7 +34,7 @@ impl Manager {
     pub(super) fn of_this_host() -> Self {
         if units::is_booted() {
             Self::Systemd {
-                switch: units::switch_is_on(),
+                switch: units::switch(),
             }
         } else {
             Self::None
@@ -43,8 +51,44 @@ impl Manager {
     }
 }
 
+/// Why the instance of `name`, which runs according to systemd, has no state file in
+/// `directory`.
+pub(super) fn unpublished(unit: &Unit, name: &IfName, directory: &Path) -> (&'static str, String) {
+    let instance = shell::unit(name);
+    let by_unit = unit.variable(DRY_RUN).is_some_and(is_truthy);
+    let is_dry_run =
+        || instance::of(name, Given::pattern(SERVES_NOTHING)).is_ok_and(|settings| settings.dry_run);
+    if by_unit || is_dry_run() {
+        let what = format!("{instance} runs, but {DRY_RUN} is set: it logs its packets and sends none");
+        return ("dry-run", what);
+    }
+    let place = directory.display();
+    let is_full =
+        |path| statvfs(path).is_ok_and(|it| it.blocks_available() == 0 || it.files_available() == 0);
+    let trouble = if !directory.is_dir() {
+        format!("{place} was removed: systemctl restart autora")
+    } else if is_full(directory) {
+        format!("no room is left in {place}: df {place}; when there is, systemctl restart {instance}")
+    } else {
+        format!("it has no file in {place}: systemctl restart {instance}")
+    };
+    let says = match unit.text.as_str() {
+        "" => String::new(),
+        text => format!(" ({text})"),
+    };
+    (
+        UNPUBLISHED,
+        format!("{instance} runs{says}, but its state is not shown, as {trouble}"),
+    )
+}
+
 /// The cause: a stable name, and an explanation that says what to do.
-pub(super) fn cause(manager: Manager, unit: Option<&Unit>, name: &IfName) -> (&'static str, String) {
+pub(super) fn cause(
+    manager: Manager,
+    unit: Option<&Unit>,
+    name: &IfName,
+    directory: &Path,
+) -> (&'static str, String) {
     let Manager::Systemd { switch } = manager else {
         let what = format!(
             "no instance was started: autora --interface {}",
@@ -83,13 +127,13 @@ pub(super) fn cause(manager: Manager, unit: Option<&Unit>, name: &IfName) -> (&'
         ),
         Condition::Starting => ("starting", format!("{instance} is starting: {log}")),
         Condition::Stopping => ("stopping", format!("{instance} is stopping: {log}")),
-        Condition::Running => (
-            UNPUBLISHED,
-            format!("{instance} runs but publishes no state: systemctl restart {instance}"),
-        ),
-        Condition::Stopped | Condition::Unknown if !switch => (
-            "switch-off",
-            "autora.service, the switch, is off: systemctl start autora".to_owned(),
+        Condition::Running => unpublished(&unit, name, directory),
+        Condition::Stopped | Condition::Unknown if switch == Switch::Off => (SWITCH_OFF, TURN_ON.to_owned()),
+        Condition::Stopped if switch == Switch::WithoutDirectory => (
+            "stopped",
+            format!(
+                "{instance} was stopped, or never started, as {SWITCH_DIRECTORY} was removed: systemctl restart autora"
+            ),
         ),
         Condition::Stopped => (
             "stopped",
@@ -106,8 +150,8 @@ pub(super) fn cause(manager: Manager, unit: Option<&Unit>, name: &IfName) -> (&'
 mod tests {
     use super::*;
 
-    const ON: Manager = Manager::Systemd { switch: true };
-    const OFF: Manager = Manager::Systemd { switch: false };
+    const ON: Manager = Manager::Systemd { switch: Switch::On };
+    const OFF: Manager = Manager::Systemd { switch: Switch::Off };
 
     fn unit(load: &str, active: &str, sub: &str) -> Unit {
         Unit {
@@ -122,7 +166,8 @@ mod tests {
 
     #[test]
     fn units_are_quoted_for_a_shell() {
-        let cause = |unit: &Unit, name: &[u8]| cause(ON, Some(unit), &IfName::new(name).unwrap()).1;
+        let cause =
+            |unit: &Unit, name: &[u8]| cause(ON, Some(unit), &IfName::new(name).unwrap(), Path::new("/")).1;
         let what = cause(&unit("loaded", "failed", "failed"), b"tap-vm-1");
         assert!(
             what.contains("with status 78: journalctl -u autora@tap-vm-1"),
@@ -162,9 +207,37 @@ mod tests {
             ),
             (ON, Some(unit("loaded", "active", "running")), UNPUBLISHED),
         ] {
-            let (reason, what) = cause(manager, unit.as_ref(), &name);
+            let (reason, what) = cause(manager, unit.as_ref(), &name, Path::new("/"));
             assert_eq!(reason, expected, "{unit:?}");
             assert!(what.contains("tap-vm-1") || what.contains("systemctl") || what.contains("install"));
         }
+    }
+
+    #[test]
+    fn an_instance_that_runs_without_a_state_file_says_what_is_wrong() {
+        let name = IfName::new(b"tap-vm-1").unwrap();
+        let running = |environment: &str| Unit {
+            text: "advertising 2001:db8:1::/64".to_owned(),
+            environment: environment.to_owned(),
+            ..unit("loaded", "active", "running")
+        };
+        let of = |environment: &str, directory: &str| {
+            cause(ON, Some(&running(environment)), &name, Path::new(directory))
+        };
+        let (reason, what) = of("A=1", "/nonexistent/autora");
+        assert_eq!(reason, UNPUBLISHED);
+        for words in [
+            "autora@tap-vm-1 runs (advertising 2001:db8:1::/64)",
+            "/nonexistent/autora was removed",
+        ] {
+            assert!(what.contains(words), "{what}");
+        }
+        assert!(
+            of("", "/")
+                .1
+                .contains("it has no file in /: systemctl restart autora@tap-vm-1")
+        );
+        assert_eq!(of("A=1 AUTORA_DRY_RUN=1", "/").0, "dry-run");
+        assert_eq!(of("AUTORA_DRY_RUN=no", "/").0, UNPUBLISHED);
     }
 }

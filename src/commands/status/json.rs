@@ -47,20 +47,23 @@ struct Served<'a> {
     last_ra: Option<String>,
     next_ra: Option<String>,
     overdue: bool,
+    yields_until: Option<String>,
 }
 
 #[derive(Serialize)]
 struct Unserved<'a> {
     interface: String,
+    state: &'a str,
     reason: &'a str,
-    explanation: &'a str,
+    explanation: String,
 }
 
 pub(super) fn render(overview: &Overview) -> String {
     let unserved = overview.missing.iter().map(|missing| Unserved {
         interface: missing.name.to_string(),
+        state: missing.state.key(),
         reason: missing.reason,
-        explanation: &missing.explanation,
+        explanation: missing.whole_explanation(),
     });
     let document = Document {
         version: SCHEMA_VERSION,
@@ -109,6 +112,7 @@ fn served<'a>(clock: &Clock, instance: &'a Instance) -> Served<'a> {
         last_ra: record.handover.sent.last_ra.map(|at| time(clock, at)),
         next_ra: record.next_ra.map(|at| time(clock, at)),
         overdue: instance.overdue,
+        yields_until: instance.yields_until.map(|at| time(clock, at)),
     }
 }
 

@@ -5,6 +5,7 @@
 //! without an instance, and systemd for their units. No instance is woken up.
 
 mod absence;
+mod folded;
 mod json;
 mod overview;
 mod prometheus;
@@ -17,32 +18,55 @@ mod tests;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::{Answer, CommandError, named, terminal};
+use super::{Answer, CommandError, counted, named, terminal};
 use crate::config::files::RefusedSettings;
+use crate::config::instance::{self, Refusal};
 use crate::state_file;
 use overview::Overview;
 use table::Style;
 use wanted::Wanted;
 
+/// What is shown; everything if nothing is selected.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Selection {
+    /// Instances that run and do not advertise.
+    pub waiting: bool,
+    /// Interfaces without an instance, and instances that are overdue.
+    pub failed: bool,
+}
+
+impl Selection {
+    fn is_all(self) -> bool {
+        !self.waiting && !self.failed
+    }
+}
+
 /// The state of all instances at one moment.
 #[derive(Debug)]
 pub struct Status {
     overview: Overview,
+    selection: Selection,
+    /// Of all instances, in one line.
+    summary: String,
+    is_well: bool,
     directory: PathBuf,
     /// How many state files of running instances cannot be parsed.
     unreadable: usize,
     /// Why it is unknown which interfaces should have an instance.
     refused: Option<RefusedSettings>,
+    /// What else in the files the instances would refuse.
+    refused_setting: Option<Refusal>,
 }
 
 impl Status {
-    /// Reads the state of the interfaces `names`, or of all if it is empty.
+    /// Reads the state of the interfaces `names`, or of all if it is empty, and keeps
+    /// what is selected. The answer is about all.
     /// `pattern` is the one of the options; if it matches nothing, which is the
     /// default, the one in the package's files is used.
     ///
     /// # Errors
     /// If the state files or the interfaces cannot be read.
-    pub fn read(names: &[OsString], pattern: &str) -> Result<Self, CommandError> {
+    pub fn read(names: &[OsString], pattern: &str, selection: Selection) -> Result<Self, CommandError> {
         let names = names
             .iter()
             .map(|name| named(name))
@@ -58,18 +82,32 @@ impl Status {
                 "cannot read {}, where instances publish their state",
                 directory.display()
             )))?;
-            let overview = Overview::of(found.instances, wanted.as_ref(), &names)?;
+            let overview = Overview::of(found.instances, &directory, wanted.as_ref(), &names)?;
             Ok::<_, CommandError>((found.unreadable, overview))
         };
         let (mut unreadable, mut overview) = read_once()?;
         if overview.is_outdated() {
             (unreadable, overview) = read_once()?;
         }
+        let (summary, is_well) = (table::summary(&overview), overview.is_well());
+        let overview = if selection.is_all() {
+            overview
+        } else {
+            overview.only(selection)
+        };
+        let refused_setting = wanted
+            .as_ref()
+            .filter(|wanted| wanted.is_from_files())
+            .and_then(|_| instance::refused_for_all());
         Ok(Self {
             overview,
+            selection,
+            summary,
+            is_well,
             directory,
             unreadable,
             refused,
+            refused_setting,
         })
     }
 
@@ -80,7 +118,11 @@ impl Status {
             colour: terminal::wants_colour(),
             width: terminal::width(),
         };
-        table::render(&self.overview, style)
+        if self.selection.is_all() {
+            table::render(&self.overview, style)
+        } else {
+            format!("{}{}\n", folded::render(&self.overview, style), self.summary)
+        }
     }
 
     /// As the JSON document that `status.schema.json` describes.
@@ -102,15 +144,18 @@ impl Status {
     pub fn into_answer(self) -> Result<Answer, CommandError> {
         if self.unreadable > 0 {
             log::warn!(
-                "{} state files of running instances in {} cannot be parsed, perhaps after an upgrade: \
+                "{} of running instances in {} cannot be parsed, perhaps after an upgrade: \
                  systemctl restart autora",
-                self.unreadable,
+                counted(self.unreadable, "state file", "state files"),
                 self.directory.display()
             );
         }
+        if let Some(refused) = &self.refused_setting {
+            log::warn!("no instance can start with these settings: {refused}");
+        }
         match self.refused {
             Some(refused) => Err(refused.into()),
-            None => Ok(self.overview.is_well().into()),
+            None => Ok(self.is_well.into()),
         }
     }
 }

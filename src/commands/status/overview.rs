@@ -1,19 +1,24 @@
 //! The data of all formats: the instances, and the interfaces without one.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use autora_core::eligibility::judge;
 use autora_core::interface_name::IfName;
+use autora_core::other_senders::OtherSenders;
 use autora_core::time::Instant;
 
+use super::Selection;
 use super::absence::{Manager, UNPUBLISHED, cause};
 use super::wanted::Wanted;
-use crate::advice::explain;
-use crate::commands::{CommandError, all_interfaces};
+use crate::advice::{explain, shell};
+use crate::commands::{CommandError, all_interfaces, real_name};
+use crate::config::SERVES_NOTHING;
+use crate::config::instance::{self, Given};
 use crate::kernel::rtnetlink::Reader;
 use crate::kernel::{clock, interfaces, namespace};
-use crate::state_file::{self, Record};
+use crate::state_file::{self, Record, State};
 use crate::systemd::unit_name;
 
 /// How late an advertisement may be before its instance counts as overdue.
@@ -30,7 +35,7 @@ pub(super) struct Overview {
 }
 
 /// A process that serves an interface.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Instance {
     pub(super) record: Record<'static>,
     /// Whether it is in another network namespace than this process.
@@ -38,16 +43,53 @@ pub(super) struct Instance {
     /// Whether its next advertisement is late by more than [`GRACE`]: it hangs,
     /// or its sends fail.
     pub(super) overdue: bool,
+    /// Until when it yields to another daemon that is silent from now on, if it has the
+    /// settings of the files.
+    pub(super) yields_until: Option<Instant>,
 }
 
-/// An interface of this network namespace that should have an instance but has none.
+/// An interface of this network namespace that should have an instance but has none
+/// that publishes its state.
 #[derive(Debug)]
 pub(super) struct MissingInstance {
     pub(super) name: IfName,
+    pub(super) state: MissingState,
     /// A stable name of the cause.
     pub(super) reason: &'static str,
     /// The cause in a sentence that says what to do.
     pub(super) explanation: String,
+    /// Why an instance would not advertise once it is started.
+    pub(super) blocked: Option<String>,
+}
+
+/// What is known of an instance that publishes no state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum MissingState {
+    /// There is none.
+    Absent,
+    /// It runs, and only its state is unknown.
+    Running,
+    /// It runs, and sends nothing.
+    DryRun,
+}
+
+impl MissingState {
+    fn of(reason: &str) -> Self {
+        match reason {
+            UNPUBLISHED => Self::Running,
+            "dry-run" => Self::DryRun,
+            _ => Self::Absent,
+        }
+    }
+
+    /// A stable name for metrics and scripts.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Running => "running",
+            Self::DryRun => "dry-run",
+        }
+    }
 }
 
 /// The boot-time clock and the wall clock at the same moment.
@@ -79,9 +121,10 @@ impl Clock {
 
 impl Overview {
     /// The overview of the interfaces `names`, or of all if it is empty.
-    /// `wanted` is `None` if the pattern is refused.
+    /// `wanted` is `None` if the pattern is refused. The records are from `directory`.
     pub(super) fn of(
         running: Vec<Record<'static>>,
+        directory: &Path,
         wanted: Option<&Wanted>,
         names: &[IfName],
     ) -> Result<Self, CommandError> {
@@ -94,6 +137,7 @@ impl Overview {
             .filter(|record| selected(&record.interface))
             .map(|record| Instance {
                 in_other_namespace: record.namespace != here,
+                yields_until: yields_until(&record, clock.now),
                 overdue: record.next_ra.is_some_and(|due| due + GRACE < clock.now),
                 record,
             })
@@ -129,11 +173,10 @@ impl Overview {
         for name in names {
             let exists = interfaces.iter().any(|(_, found)| found == name);
             if !exists && !instances.iter().any(|i| *i.record.interface == *name) {
-                let what = "there is no such interface in this network namespace: see ip link".to_owned();
-                missing.push(MissingInstance::new(name, "no-interface", what));
+                missing.push(not_existing(name));
             }
         }
-        missing.extend(with_causes(&unserved));
+        missing.extend(with_causes(&unserved, directory));
         missing.sort_by_cached_key(|w| natural_sort_key(&w.name));
         Ok(Self {
             clock,
@@ -149,6 +192,18 @@ impl Overview {
         self.missing.iter().any(|missing| missing.reason == UNPUBLISHED)
     }
 
+    /// Only what `selection` selects.
+    pub(super) fn only(mut self, selection: Selection) -> Self {
+        self.instances.retain(|instance| {
+            let waits = !instance.overdue && instance.record.state != State::Advertising;
+            (selection.waiting && waits) || (selection.failed && instance.overdue)
+        });
+        if !selection.failed {
+            self.missing.clear();
+        }
+        self
+    }
+
     /// Whether no instance is missing or overdue.
     pub(super) fn is_well(&self) -> bool {
         self.missing.is_empty() && !self.instances.iter().any(|instance| instance.overdue)
@@ -159,24 +214,64 @@ impl MissingInstance {
     fn new(name: &IfName, reason: &'static str, explanation: String) -> Self {
         Self {
             name: *name,
+            state: MissingState::of(reason),
             reason,
             explanation,
+            blocked: None,
+        }
+    }
+
+    /// The cause, and what would keep an instance from advertising.
+    pub(super) fn whole_explanation(&self) -> String {
+        match &self.blocked {
+            Some(blocked) => format!("{}; {}", self.explanation, once_started(blocked)),
+            None => self.explanation.clone(),
         }
     }
 }
 
+/// Said of an interface without an instance.
+pub(super) fn once_started(blocked: &str) -> String {
+    format!("once started, it would not advertise: {blocked}")
+}
+
+/// When the instance stops to yield. Its own interval is not in the record: that of
+/// the files is taken.
+fn yields_until(record: &Record, now: Instant) -> Option<Instant> {
+    let foreign = record
+        .handover
+        .foreign
+        .filter(|_| record.state == State::Yielding)?;
+    let settings = instance::of(&record.interface, Given::pattern(SERVES_NOTHING)).ok()?;
+    OtherSenders::new(settings.config.ra.max_interval(), Some(foreign)).yields_until(now)
+}
+
+/// No interface has this name, but perhaps as an alternative one.
+fn not_existing(name: &IfName) -> MissingInstance {
+    if let Some(real) = real_name(name) {
+        let what = format!(
+            "{name} is an alternative name of {real}: autora status {}",
+            shell::interface(&real)
+        );
+        return MissingInstance::new(name, "alternative-name", what);
+    }
+    let what = "there is no such interface in this network namespace: see ip link".to_owned();
+    MissingInstance::new(name, "no-interface", what)
+}
+
 /// The interfaces `unserved`, which match and have no instance, with the cause.
-fn with_causes(unserved: &[(u32, &IfName)]) -> Vec<MissingInstance> {
+fn with_causes(unserved: &[(u32, &IfName)], directory: &Path) -> Vec<MissingInstance> {
     let manager = Manager::of_this_host();
     let names: Vec<_> = unserved.iter().map(|&(_, name)| name).collect();
     let units = manager.units(&names);
     let explain = |&(index, name): &(u32, &IfName)| {
-        let (reason, mut explanation) = cause(manager, units.get(&unit_name::service(name)), name);
-        if let Some(blocking_reason) = blocking_reason(index, name) {
-            explanation.push_str("; once started, it would not advertise: ");
-            explanation.push_str(&blocking_reason);
+        let (reason, explanation) = cause(manager, units.get(&unit_name::service(name)), name, directory);
+        let missing = MissingInstance::new(name, reason, explanation);
+        let is_absent = missing.state == MissingState::Absent;
+        MissingInstance {
+            blocked: is_absent.then(|| blocking_reason(index, name)).flatten(),
+            ..missing
         }
-        MissingInstance::new(name, reason, explanation)
     };
     unserved.iter().map(explain).collect()
 }

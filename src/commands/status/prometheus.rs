@@ -6,12 +6,9 @@ use std::time::UNIX_EPOCH;
 use autora_core::time::Instant;
 use autora_core::wire::Rejection;
 
-use super::overview::{Clock, Instance, Overview};
+use super::overview::{Clock, Instance, MissingState, Overview};
 use crate::VERSION;
 use crate::state_file::State;
-
-/// The value of the label `state` for an interface without an instance.
-const ABSENT: &str = "absent";
 
 /// A metric with one sample for each instance that has a value.
 struct Metric {
@@ -94,8 +91,9 @@ pub(super) fn render(overview: &Overview) -> String {
     for (labels, instance) in &instances {
         text.sample("autora_instance_up", labels, u8::from(!instance.overdue));
     }
-    for (labels, _) in &missing {
-        text.sample("autora_instance_up", labels, 0);
+    for (labels, missing) in &missing {
+        let is_up = missing.state == MissingState::Running;
+        text.sample("autora_instance_up", labels, u8::from(is_up));
     }
 
     text.metric("autora_advertising", "gauge", "Whether the instance advertises.");
@@ -103,7 +101,9 @@ pub(super) fn render(overview: &Overview) -> String {
         let advertises = instance.record.state == State::Advertising;
         text.sample("autora_advertising", labels, u8::from(advertises));
     }
-    for (labels, _) in &missing {
+    // Whether one that runs without publishing it does so is unknown.
+    let known = missing.iter().filter(|(_, it)| it.state != MissingState::Running);
+    for (labels, _) in known {
         text.sample("autora_advertising", labels, 0);
     }
 
@@ -125,7 +125,7 @@ pub(super) fn render(overview: &Overview) -> String {
         text.sample("autora_state_info", &format!("{labels},{info}"), 1);
     }
     for (labels, missing) in &missing {
-        let info = info(ABSENT, missing.reason, "", "");
+        let info = info(missing.state.key(), missing.reason, "", "");
         text.sample("autora_state_info", &format!("{labels},{info}"), 1);
     }
 

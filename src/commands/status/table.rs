@@ -6,8 +6,10 @@ use std::time::Duration;
 use autora_core::counters::Counters;
 use autora_core::time::Instant;
 
-use super::overview::{Clock, Instance, MissingInstance, Overview};
+use super::absence::{SWITCH_OFF, TURN_ON};
+use super::overview::{Clock, Instance, MissingInstance, MissingState, Overview, once_started};
 use crate::advice::shell;
+use crate::commands::counted;
 use crate::commands::terminal::Colour;
 use crate::state_file::State;
 
@@ -68,6 +70,13 @@ pub(super) fn render(overview: &Overview, style: Style) -> String {
             }
         }
     }
+    if overview
+        .missing
+        .iter()
+        .any(|missing| missing.reason == SWITCH_OFF)
+    {
+        wrap(&mut text, &format!("{SWITCH_OFF}: {TURN_ON}"), style.width);
+    }
     text.push_str(&summary(overview));
     text.push('\n');
     text
@@ -85,11 +94,14 @@ fn of_instance(clock: &Clock, instance: &Instance) -> Row {
     if !record.explanation.is_empty() {
         notes.push(format!("{}: {}", record.reason, record.explanation));
     }
-    if instance.overdue {
+    if let Some(until) = instance.yields_until {
         notes.push(format!(
-            "overdue: it hangs, or its advertisements cannot be sent: journalctl -u {}",
-            shell::unit(&record.interface)
+            "yields for another {} if the other is silent from now on, with the settings in the files",
+            span(until.saturating_since(clock.now))
         ));
+    }
+    if instance.overdue {
+        notes.push(overdue(instance));
     }
     notes.extend(nonzero_counters(counters, record.restarts));
     if instance.in_other_namespace {
@@ -118,15 +130,31 @@ fn of_instance(clock: &Clock, instance: &Instance) -> Row {
     }
 }
 
+pub(super) fn overdue(instance: &Instance) -> String {
+    format!(
+        "overdue: it hangs, or its advertisements cannot be sent: journalctl -u {}",
+        shell::unit(&instance.record.interface)
+    )
+}
+
 fn of_missing(missing: &MissingInstance) -> Row {
     let mut cells = HEAD.map(|_| "-".to_owned());
     let [name, state, ..] = &mut cells;
     *name = missing.name.to_string();
-    "absent".clone_into(state);
+    missing.state.key().clone_into(state);
+    let notes = if missing.reason == SWITCH_OFF {
+        // The switch is named once, below the rows.
+        missing.blocked.as_deref().map(once_started).into_iter().collect()
+    } else {
+        vec![format!("{}: {}", missing.reason, missing.whole_explanation())]
+    };
     Row {
         cells,
-        colour: Some(Colour::Red),
-        notes: vec![format!("{}: {}", missing.reason, missing.explanation)],
+        colour: Some(match missing.state {
+            MissingState::Absent | MissingState::DryRun => Colour::Red,
+            MissingState::Running => Colour::Yellow,
+        }),
+        notes,
     }
 }
 
@@ -134,18 +162,22 @@ fn of_missing(missing: &MissingInstance) -> Row {
 fn nonzero_counters(counters: &Counters, restarts: u64) -> Option<String> {
     let mut parts: Vec<String> = counters
         .dropped()
-        .map(|(reason, count)| format!("{count} packets dropped ({reason})"))
+        .map(|(reason, count)| format!("{} dropped ({reason})", counted(count, "packet", "packets")))
         .collect();
     let others = [
-        (counters.send_errors, "send errors"),
-        (counters.foreign_ras_received, "foreign RAs received"),
-        (restarts, "restarts"),
+        (counters.send_errors, "send error", "send errors"),
+        (
+            counters.foreign_ras_received,
+            "foreign RA received",
+            "foreign RAs received",
+        ),
+        (restarts, "restart", "restarts"),
     ];
     parts.extend(
         others
             .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}")),
+            .filter(|(count, ..)| *count > 0)
+            .map(|&(count, one, more)| counted(count, one, more)),
     );
     (!parts.is_empty()).then(|| parts.join(", "))
 }
@@ -215,7 +247,7 @@ fn line(text: &mut String, row: &Row, columns: &[(usize, usize)], colour: bool) 
     text.push('\n');
 }
 
-fn wrap(text: &mut String, note: &str, width: Option<usize>) {
+pub(super) fn wrap(text: &mut String, note: &str, width: Option<usize>) {
     let room = width.map_or(usize::MAX, |width| width.max(LEAST_WIDTH) - INDENT.len());
     let mut line = String::new();
     for word in note.split(' ') {
@@ -235,7 +267,7 @@ fn length(text: &str) -> usize {
     text.chars().count()
 }
 
-fn summary(overview: &Overview) -> String {
+pub(super) fn summary(overview: &Overview) -> String {
     let running = overview.instances.len();
     let states = State::ALL.map(|state| {
         let count = overview
@@ -256,20 +288,34 @@ fn summary(overview: &Overview) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
-    let instances = if running == 1 { "instance" } else { "instances" };
-    let mut text = format!("{running} {instances}");
+    let mut text = counted(running, "instance", "instances");
     if !counts.is_empty() {
         let _ = write!(text, ": {}", counts.join(", "));
     }
-    match (overview.missing.len(), &overview.pattern) {
-        (0, Some(pattern)) if running == 0 => {
+    let missing = [
+        (
+            MissingState::Running,
+            "instance whose state is not shown",
+            "instances whose state is not shown",
+        ),
+        (MissingState::DryRun, "in a dry run", "in a dry run"),
+        (
+            MissingState::Absent,
+            "interface without an instance",
+            "interfaces without an instance",
+        ),
+    ];
+    for (state, one, more) in missing {
+        let count = overview.missing.iter().filter(|it| it.state == state).count();
+        if count > 0 {
+            let _ = write!(text, "; {}", counted(count, one, more));
+        }
+    }
+    match &overview.pattern {
+        Some(pattern) if running == 0 && overview.missing.is_empty() => {
             let _ = write!(text, "; no interface here matches the pattern '{pattern}'");
         }
-        (0, _) => {}
-        (1, _) => text.push_str("; 1 interface without an instance"),
-        (missing, _) => {
-            let _ = write!(text, "; {missing} interfaces without an instance");
-        }
+        _ => {}
     }
     text
 }

@@ -7,9 +7,10 @@ use autora_core::prefix::Prefix64;
 use autora_core::time::Instant;
 use autora_core::wire::Rejection;
 
-use super::overview::{Clock, Instance, MissingInstance, Overview};
+use super::absence::{SWITCH_OFF, TURN_ON, UNPUBLISHED};
+use super::overview::{Clock, Instance, MissingInstance, MissingState, Overview};
 use super::table::{self, Style};
-use super::{json, prometheus};
+use super::{Selection, folded, json, prometheus};
 use crate::state_file::{Handover, Record, State};
 
 const PLAIN: Style = Style {
@@ -59,6 +60,7 @@ fn instance(name: &[u8], state: State) -> Instance {
         },
         in_other_namespace: false,
         overdue: false,
+        yields_until: None,
     }
 }
 
@@ -77,8 +79,10 @@ fn overview(instances: Vec<Instance>, missing: Vec<MissingInstance>) -> Overview
 fn absent(bytes: &[u8]) -> MissingInstance {
     MissingInstance {
         name: name(bytes),
+        state: MissingState::Absent,
         reason: "stopped",
         explanation: "it was stopped: systemctl start autora@tap-vm-10".to_owned(),
+        blocked: None,
     }
 }
 
@@ -87,7 +91,7 @@ fn columns_are_aligned_and_notes_follow_their_row() {
     let mut late = instance(b"tap-vm-2", State::Advertising);
     late.overdue = true;
     late.record.next_ra = Some(at(12_345 - 75));
-    late.record.restarts = 2;
+    late.record.restarts = 1;
     late.record.counters.drop_for(Rejection::HopLimit);
     late.record.counters.send_errors = 4;
     let mut other_namespace = instance(b"tap-vm-1", State::Waiting);
@@ -101,7 +105,7 @@ INTERFACE  STATE         SINCE  PREFIX           SOURCE   RA  RS  NEXT
 tap-vm-1   advertising   3h09m  2001:db8:1::/64  fe80::1  12   3  in 31s
 tap-vm-2   advertising!  3h09m  2001:db8:1::/64  fe80::1  12   3  1m15s late
     overdue: it hangs, or its advertisements cannot be sent: journalctl -u autora@tap-vm-2
-    1 packets dropped (hop limit not 255), 4 send errors, 2 restarts
+    1 packet dropped (hop limit not 255), 4 send errors, 1 restart
 tap-vm-1   waiting       3h09m  -                -        12   3  -
     down: it is down: ip link set x up
     in another network namespace, net:[1]
@@ -152,6 +156,137 @@ fn only_the_state_is_coloured() {
         .iter()
         .fold(text, |text, code| text.replace(code, ""));
     assert_eq!(stripped, table::render(&overview, PLAIN));
+}
+
+#[test]
+fn with_the_switch_off_the_cause_is_named_once() {
+    let off = |bytes| MissingInstance {
+        reason: SWITCH_OFF,
+        explanation: TURN_ON.to_owned(),
+        ..absent(bytes)
+    };
+    let down = MissingInstance {
+        blocked: Some("it is down: ip link set tap-vm-2 up".to_owned()),
+        ..off(b"tap-vm-2")
+    };
+    let overview = overview(Vec::new(), vec![off(b"tap-vm-1"), down]);
+    let expected = "\
+INTERFACE  STATE   SINCE  PREFIX  SOURCE  RA  RS  NEXT
+tap-vm-1   absent  -      -       -        -   -  -
+tap-vm-2   absent  -      -       -        -   -  -
+    once started, it would not advertise: it is down: ip link set tap-vm-2 up
+    switch-off: autora.service, the switch, is off: systemctl start autora
+0 instances; 2 interfaces without an instance
+";
+    assert_eq!(table::render(&overview, PLAIN), expected);
+    let document: serde_json::Value = serde_json::from_str(&json::render(&overview)).unwrap();
+    assert_eq!(
+        document["without_instance"][1]["explanation"],
+        format!("{TURN_ON}; once started, it would not advertise: it is down: ip link set tap-vm-2 up")
+    );
+}
+
+/// An instance that runs is not called absent, and it is up.
+#[test]
+fn an_instance_without_a_state_file_runs() {
+    let missing = |state, reason| MissingInstance {
+        state,
+        reason,
+        ..absent(b"tap-vm-10")
+    };
+    let unpublished = overview(Vec::new(), vec![missing(MissingState::Running, UNPUBLISHED)]);
+    let text = table::render(&unpublished, PLAIN);
+    assert!(text.contains("\ntap-vm-10  running "), "{text}");
+    assert!(
+        text.ends_with("0 instances; 1 instance whose state is not shown\n"),
+        "{text}"
+    );
+    let metrics = prometheus::render(&unpublished);
+    assert!(metrics.contains("autora_instance_up{interface=\"tap-vm-10\"} 1\n"));
+    assert!(!metrics.contains("autora_advertising{"));
+    let dry_run = overview(Vec::new(), vec![missing(MissingState::DryRun, "dry-run")]);
+    let metrics = prometheus::render(&dry_run);
+    assert!(metrics.contains("autora_instance_up{interface=\"tap-vm-10\"} 0\n"));
+    assert!(metrics.contains("state=\"dry-run\""), "{metrics}");
+    let document: serde_json::Value = serde_json::from_str(&json::render(&dry_run)).unwrap();
+    assert_eq!(document["without_instance"][0]["state"], "dry-run");
+}
+
+#[test]
+fn how_long_it_yields_is_shown() {
+    let mut yielding = instance(b"tap-vm-1", State::Yielding);
+    yielding.yields_until = Some(at(12_345 + 130));
+    let overview = overview(vec![yielding], Vec::new());
+    let text = table::render(&overview, PLAIN);
+    assert!(text.contains("yields for another 2m10s if "), "{text}");
+    let document: serde_json::Value = serde_json::from_str(&json::render(&overview)).unwrap();
+    assert_eq!(
+        document["instances"][0]["yields_until"],
+        "2001-09-09T01:48:50.000Z"
+    );
+}
+
+/// 500 guests: equal reasons are one line, whatever the names in their commands.
+#[test]
+fn what_is_selected_is_folded_by_reason() {
+    let mut instances: Vec<_> = (1..=300)
+        .map(|number| instance(format!("tap-vm-{number}").as_bytes(), State::Advertising))
+        .collect();
+    for (number, instance) in instances[..200].iter_mut().enumerate() {
+        let name = *instance.record.interface;
+        instance.record.state = State::Waiting;
+        if number == 0 {
+            instance.record.reason = "no-carrier".into();
+            instance.record.explanation = "it has no carrier: waiting for the guest".into();
+        } else {
+            instance.record.reason = "down".into();
+            instance.record.explanation = format!("it is down: ip link set {name} up").into();
+        }
+    }
+    instances[299].overdue = true;
+    let whole = || overview(instances.clone(), vec![absent(b"tap-vm-999")]);
+    let waiting = Selection {
+        waiting: true,
+        failed: false,
+    };
+    let text = folded::render(&whole().only(waiting), PLAIN);
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 4, "{text}");
+    assert_eq!(lines[0], "199 waiting: down: it is down: ip link set NAME up");
+    assert!(lines[1].starts_with("    tap-vm-2 tap-vm-3 ") && lines[1].ends_with(" tap-vm-200"));
+    assert_eq!(
+        lines[2..],
+        [
+            "1 waiting: no-carrier: it has no carrier: waiting for the guest",
+            "    tap-vm-1"
+        ]
+    );
+
+    let failed = Selection {
+        waiting: false,
+        failed: true,
+    };
+    let overview = whole().only(failed);
+    let text = folded::render(&overview, PLAIN);
+    assert_eq!(
+        text,
+        "1 absent: stopped: it was stopped: systemctl start autora@tap-vm-10\n    tap-vm-999\n\
+         1 advertising: overdue: it hangs, or its advertisements cannot be sent: journalctl -u autora@tap-vm-300\n    \
+         tap-vm-300\n"
+    );
+    // The other formats have the same and no more.
+    let document: serde_json::Value = serde_json::from_str(&json::render(&overview)).unwrap();
+    let count = |list: &str| document[list].as_array().unwrap().len();
+    assert_eq!((count("instances"), count("without_instance")), (1, 1));
+    let metrics = prometheus::render(&overview);
+    assert_eq!(metrics.matches("autora_instance_up{").count(), 2, "{metrics}");
+    let narrow = Style {
+        width: Some(60),
+        ..PLAIN
+    };
+    let text = folded::render(&whole().only(waiting), narrow);
+    assert!(text.lines().all(|line| line.len() <= 60 + 4), "{text}");
+    assert!(folded::render(&whole().only(Selection::default()), PLAIN).is_empty());
 }
 
 #[test]

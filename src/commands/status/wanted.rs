@@ -20,6 +20,9 @@ impl Wanted {
     /// default, takes the one in the files that the package's units read.
     pub(super) fn new(option: &str) -> Result<Self, RefusedSettings> {
         let from_files = option == SERVES_NOTHING;
+        if from_files {
+            files::can_read_own()?;
+        }
         let in_files = if from_files {
             PatternSource::in_files(&[files::ALL.into()])?
         } else {
@@ -40,6 +43,11 @@ impl Wanted {
             Some(source) => Ok(source.compile()?.matches(name)),
             None => Ok(self.pattern.matches(name)),
         }
+    }
+
+    /// Whether the settings are those of the package's files.
+    pub(super) fn is_from_files(&self) -> bool {
+        self.from_files
     }
 
     /// The text of the pattern.

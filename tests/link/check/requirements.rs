@@ -175,6 +175,14 @@ fn missing_carrier_has_no_command_and_is_fixed_by_the_guest() {
     lab.eventually("no carrier", SOON, |lab| {
         check(&lab.router).marked('x').contains(&"carrier")
     });
+    // An address that was added then is tentative until the carrier is there.
+    lab.router.run(&format!(
+        "{}; ip address del 2001:db8:1:1::1/64 dev {TAP}; ip address add 2001:db8:1:1::1/64 dev {TAP}",
+        sysctl("accept_dad", 1)
+    ));
+    let without = check(&lab.router);
+    without.assert_crosses(&["carrier"]);
+    without.expect('-', "one /64", "tentative until there is carrier");
     lab.guest.run(&format!("ip link set {GUEST} up"));
     lab.eventually("a carrier", SOON, |lab| check(&lab.router).status == 0);
 }
@@ -193,7 +201,8 @@ fn names_that_do_not_match_or_do_not_exist() {
     lab.router
         .run(&format!("ip link property add dev {TAP} altname tap-vm-99"));
     let alias = Check::of(&the_check().arg("tap-vm-99").output(&lab.router));
-    alias.expect('x', "interface", TAP);
+    alias.expect('x', "interface", "tap-vm-99 is an alternative name of tap-vm-1");
+    assert_eq!(alias.fix("interface"), "autora check tap-vm-1");
 }
 
 #[test]

@@ -156,6 +156,17 @@ fn an_interface_without_an_instance_is_shown_with_the_cause() {
     assert!(text.contains("there is no such interface"), "{text}");
     assert!(!text.contains(TAP), "only what was named: {text}");
 
+    lab.router
+        .run(&format!("ip link property add dev {TAP} altname tap-vm-99"));
+    let (text, status) = table(&lab, &["tap-vm-99"]);
+    assert_eq!(status, 1, "{text}");
+    assert!(
+        text.contains(
+            "alternative-name: tap-vm-99 is an alternative name of tap-vm-1: autora status tap-vm-1"
+        ),
+        "{text}"
+    );
+
     // No interface matches, so none is missing.
     let nothing = asking("table").set("interface-regex", "^vnet");
     let output = ask(&lab.router, &nothing);

@@ -44,7 +44,7 @@ fn files_that_are_not_state_files_are_ignored() {
     let _lock = lock(&at("1.1"));
     let (instances, text) = shown(&[]);
     assert_eq!(instances, 1);
-    assert!(text.contains("1 state files of running instances"), "{text}");
+    assert!(text.contains("1 state file of running instances"), "{text}");
     drop(daemon);
     assert_eq!(shown(&[]).0, 0);
 }

@@ -59,6 +59,43 @@ case_isolate_leaves_the_instances_alone() {
     [ "$(main_pid tap-vm-1)" = "$pid" ]
 }
 
+# Rescue mode stops much, but neither the switch nor the instances: what they say is what systemd says.
+case_rescue_mode_leaves_the_guests_alone_too() {
+    local pid
+    pid=$(main_pid tap-vm-1)
+    # A shell without a terminal would end at once, and go back to the default target.
+    mkdir -p /run/systemd/system/rescue.service.d
+    printf '[Service]\nExecStartPre=\nExecStart=\nExecStart=sleep infinity\nStandardInput=null\n' \
+        >/run/systemd/system/rescue.service.d/test.conf
+    systemctl daemon-reload
+    systemctl isolate rescue.target
+    systemctl is-active --quiet rescue.target
+    systemctl is-active --quiet autora.service
+    [ "$(main_pid tap-vm-1)" = "$pid" ]
+    active_are 4
+    systemctl isolate multi-user.target
+    rm -r /run/systemd/system/rescue.service.d
+    systemctl daemon-reload
+    systemctl reload autora.service
+    [ "$(main_pid tap-vm-1)" = "$pid" ]
+    [ "$(autora apply --dry-run)" = 'start 0, stop 0, restart 0, leave 4' ]
+}
+
+case_a_full_run_is_no_dead_end() {
+    mount -t tmpfs -o size=4k,mode=755 tmpfs /run/autora
+    chown autora: /run/autora
+    dd if=/dev/zero of=/run/autora/filler bs=4k count=1
+    systemctl restart autora.service
+    autora apply --wait
+    active_are 4
+    # What runs without a state file is not restarted for that.
+    [ "$(autora apply --dry-run)" = 'start 0, stop 0, restart 0, leave 4' ]
+    umount /run/autora
+    systemctl restart autora.service
+    autora apply --wait
+    autora status
+}
+
 case_a_typo_stops_nothing_and_is_named() {
     local pid
     pid=$(main_pid tap-vm-1)

@@ -69,10 +69,22 @@ case_an_instance_that_fails_is_a_cross() {
 
 case_the_switch_is_off() {
     systemctl disable --now autora
-    checked 1 tap-vm-1
+    plug tap-vm-2 2
+    checked 1
+    # One cause, and no cross for each guest.
+    finding x 'switch *' 'is off'
+    [ "$(grep -c '^  x ' /tmp/check)" -eq 1 ]
+    grep '^tap-vm-2: would advertise 2001:db8:2::/64 once the switch is on' /tmp/check
+    # What somebody starts by hand is served.
+    systemctl start autora@tap-vm-1 autora@tap-vm-2
+    checked 0
     finding '!' 'switch *' 'is off'
+    systemctl stop autora@tap-vm-2
+    checked 1
     fix 'switch *'
-    systemctl start autora@tap-vm-1
+    autora apply --wait
+    is tap-vm-2 active
+    unplug tap-vm-2
     checked 0 tap-vm-1
     finding '\+' 'switch *' 'is on'
     systemctl disable autora
@@ -88,6 +100,68 @@ case_the_rule_is_turned_off() {
     fix 'udev rule *'
     checked 0 tap-vm-1
     finding '\+' 'udev rule *' '/usr/lib'
+}
+
+case_the_directory_of_the_switch_is_gone() {
+    rmdir /run/autora-switch
+    checked 0 tap-vm-1
+    finding '!' 'switch *' '/run/autora-switch was removed'
+    fix 'switch *'
+    autora apply --wait
+    checked 0 tap-vm-1
+    finding '\+' 'switch *' 'is on'
+    [ -d /run/autora-switch ]
+}
+
+case_udevd_does_not_run() {
+    finding_udevd '\+' 'runs'
+    systemctl stop systemd-udevd.service systemd-udevd-control.socket systemd-udevd-kernel.socket
+    finding_udevd '!' 'does not run: new interfaces get no instance'
+    fix 'udevd *'
+    systemctl reload autora
+    finding_udevd '\+' 'runs'
+}
+finding_udevd() {
+    checked 0 tap-vm-1
+    finding "$1" 'udevd *' "$2"
+}
+
+case_a_dry_run_is_named_wherever_it_is_set() {
+    mkdir -p /run/systemd/system/autora@tap-vm-1.service.d
+    printf '[Service]\nEnvironment=AUTORA_DRY_RUN=1\n' >/run/systemd/system/autora@tap-vm-1.service.d/dry.conf
+    systemctl daemon-reload
+    systemctl restart autora@tap-vm-1
+    checked 1 tap-vm-1
+    finding x 'dry run *' 'AUTORA_DRY_RUN is set'
+    in_a_dry_run
+    grep -F 'dry-run: autora@tap-vm-1 runs, but AUTORA_DRY_RUN is set' /tmp/status
+    rm /run/systemd/system/autora@tap-vm-1.service.d/dry.conf
+    systemctl daemon-reload
+    echo AUTORA_DRY_RUN=1 >>/etc/default/autora
+    systemctl reload autora
+    checked 1 tap-vm-1
+    finding x 'dry run *' 'AUTORA_DRY_RUN is set'
+    until_true 5 in_a_dry_run
+    sed -i /DRY_RUN/d /etc/default/autora
+    systemctl reload autora
+    autora apply --wait
+    checked 0 tap-vm-1
+}
+in_a_dry_run() {
+    # Its status is 1.
+    autora status >/tmp/status || true
+    grep -E '^tap-vm-1 +dry-run ' /tmp/status
+}
+
+case_what_an_ordinary_user_may_not_read_is_not_the_default() {
+    chmod 600 /etc/default/autora
+    local status=0
+    setpriv --reuid=65534 --regid=65534 --clear-groups env LC_ALL=C autora check tap-vm-1 >/tmp/check || status=$?
+    cat /tmp/check
+    [ "$status" = 0 ]
+    finding - 'settings *' '/etc/default/autora cannot be read: Permission denied'
+    not grep 'does not match' /tmp/check
+    chmod 644 /etc/default/autora
 }
 
 # What another daemon sent long ago is no cross, if the instance knows that it is over; only root can see that.
