@@ -14,6 +14,7 @@ use autora::exit::{self, Failure};
 use autora::systemd::journal;
 use autora::systemd::message_id::MessageId;
 use autora::systemd::unit_name;
+use autora_core::interface_name::IfName;
 use clap::Parser;
 use log::LevelFilter;
 
@@ -106,20 +107,34 @@ fn parse() -> Cli {
 }
 
 fn run(options: Options) -> Result<ExitCode, Failure> {
-    let name = options
-        .interface
-        .as_deref()
-        .map(unit_name::interface_of)
-        .transpose();
-    journal::init_instance(options.log_level.into(), name.as_ref().ok().copied().flatten());
+    let name = interface(&options);
+    let interface = name.as_ref().ok().copied().flatten();
+    let level = options.log_level.into();
     if options.dry_run && options.interface.is_none() {
+        journal::init_instance(level, interface);
         let report = dry_run::report(&options.interface_regex, &options.given.0)?;
         terminal::print(&report)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let config = Config::try_from(&options.settings())?;
-    let name = name.map_err(|error| {
-        let given = options.interface.as_deref().unwrap_or_default();
+    let (settings, dry_run) = (options.settings(), options.dry_run);
+    // Before the logger is made: what it keeps would hold the heap below it.
+    drop(options);
+    journal::init_instance(level, interface);
+    let config = Config::try_from(&settings)?;
+    drop(settings);
+    let name = match name? {
+        Some(name) => name,
+        None => matching::only_match(&config.pattern)?,
+    };
+    Ok(daemon::serve(config, name, dry_run, give_back_memory)?.into())
+}
+
+/// The interface that is given, if one is.
+fn interface(options: &Options) -> Result<Option<IfName>, Failure> {
+    let Some(given) = options.interface.as_deref() else {
+        return Ok(None);
+    };
+    unit_name::interface_of(given).map(Some).map_err(|error| {
         Failure::new(
             exit::CONFIG,
             format!(
@@ -127,14 +142,7 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
                 escaped_dashes_hint(&given.to_string_lossy())
             ),
         )
-    })?;
-    let name = match name {
-        Some(name) => name,
-        None => matching::only_match(&config.pattern)?,
-    };
-    let dry_run = options.dry_run;
-    drop(options);
-    Ok(daemon::serve(config, name, dry_run, give_back_memory)?.into())
+    })
 }
 
 /// Returns to the kernel the memory that parsing the options and the pattern
