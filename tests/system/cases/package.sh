@@ -98,3 +98,14 @@ case_a_purge_leaves_nothing() {
     left=$(systemctl list-units --all --plain --no-legend autora.service 'autora@*' 'autora-gone@*')
     [ -z "$left" ] || fail "units: $left"
 }
+
+# Whoever is called autora keeps the account, and is not taken for the user of the package.
+case_a_person_called_autora_is_neither_adopted_nor_deleted() {
+    useradd --uid 1234 --create-home autora
+    not install_it >/tmp/said 2>&1
+    grep -q 'account called autora (uid 1234) that is no system user' /tmp/said
+    dpkg --purge autora
+    getent passwd autora | grep -q ':1234:'
+    [ -d /home/autora ]
+    userdel --remove autora
+}
