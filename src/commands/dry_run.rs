@@ -11,7 +11,7 @@ use autora_core::router::{Router, SentState};
 use super::{CommandError, all_interfaces};
 use crate::advice::explain;
 use crate::config::DurationOption;
-use crate::config::instance::{self, Given, InstanceSettings};
+use crate::config::instance::{ForAll, Given, InstanceSettings};
 use crate::kernel::clock;
 use crate::kernel::rtnetlink::{ReadError, Reader};
 
@@ -21,11 +21,11 @@ use crate::kernel::rtnetlink::{ReadError, Reader};
 /// # Errors
 /// When the interfaces cannot be listed, or the settings of all are refused.
 pub fn report(pattern: &str, durations: &[(DurationOption, Duration)]) -> Result<String, CommandError> {
-    let given = Given { pattern, durations };
+    let settings = ForAll::read(Given { pattern, durations });
     let (mut text, mut refused) = (String::new(), None);
     let mut is_any_in_order = false;
     for (ifindex, name) in all_interfaces()? {
-        let paragraph = match instance::of(&name, given) {
+        let paragraph = match settings.of(&name) {
             Ok(settings) => {
                 is_any_in_order = true;
                 paragraph(&settings, ifindex, &name)

@@ -18,6 +18,7 @@ use super::{Config, DurationOption, InvalidConfig, SERVES_NOTHING, Settings, env
 pub(crate) const DRY_RUN: &str = "AUTORA_DRY_RUN";
 
 /// The settings of one instance, checked as by the instance itself.
+#[derive(Clone)]
 pub(crate) struct InstanceSettings {
     pub(crate) config: Config,
     /// Where the pattern comes from: a file, or in words.
@@ -74,7 +75,7 @@ impl<'a> Given<'a> {
 }
 
 /// Why the instance of an interface would refuse its settings, in one line with file, line and variable.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Refusal {
     line: String,
     /// Whether this user cannot read a file, so that nothing is known.
@@ -106,18 +107,52 @@ impl Refusal {
 /// # Errors
 /// If the instance would refuse a setting.
 pub(crate) fn of(name: &IfName, given: Given) -> Result<InstanceSettings, Refusal> {
-    let mut files = Vec::new();
-    for path in [Some(files::ALL.into()), files::own(name)].into_iter().flatten() {
-        files.push(SettingsFile::read(&path).map_err(|error| Refusal::of(&error.into(), &[]))?);
-    }
-    of_files(&files.iter().collect::<Vec<_>>(), given)
+    ForAll::read(given).of(name)
 }
 
 /// What the file of all interfaces sets that its instances would refuse.
 pub(crate) fn refused_for_all() -> Option<Refusal> {
-    match SettingsFile::read(files::ALL.as_ref()) {
-        Ok(all) => of_files(&[&all], Given::pattern(SERVES_NOTHING)).err(),
-        Err(error) => Some(Refusal::of(&error.into(), &[])),
+    ForAll::read(Given::pattern(SERVES_NOTHING)).settings.err()
+}
+
+/// The file of all interfaces, read once for many of them.
+pub(crate) struct ForAll<'a> {
+    given: Given<'a>,
+    file: Option<SettingsFile>,
+    /// Of an interface without a file of its own.
+    settings: Result<InstanceSettings, Refusal>,
+}
+
+impl<'a> ForAll<'a> {
+    /// Reads it.
+    pub(crate) fn read(given: Given<'a>) -> Self {
+        match SettingsFile::read(files::ALL.as_ref()) {
+            Ok(file) => Self {
+                given,
+                settings: of_files(&[&file], given),
+                file: Some(file),
+            },
+            Err(error) => Self {
+                given,
+                settings: Err(Refusal::of(&error.into(), &[])),
+                file: None,
+            },
+        }
+    }
+
+    /// The settings for the interface `name`.
+    ///
+    /// # Errors
+    /// If the instance would refuse a setting.
+    pub(crate) fn of(&self, name: &IfName) -> Result<InstanceSettings, Refusal> {
+        let (Some(all), Some(own)) = (&self.file, files::own(name)) else {
+            return self.settings.clone();
+        };
+        let own = SettingsFile::read(&own).map_err(|error| Refusal::of(&error.into(), &[]))?;
+        if own.contents().is_empty() {
+            return self.settings.clone();
+        }
+        of_files(&[all, &own], self.given)
     }
 }
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Boots Debian 12 and 13 with the freshly built package and runs the cases in them.
 #
-#   tests/system/run.sh [--vm] [--suite bookworm|trixie] [CASE-FILE]...
+#   tests/system/run.sh [--vm] [--suite bookworm|trixie|forky] [CASE-FILE]...
 #
 # It boots containers. With --vm it boots virtual machines with Debian's own kernel, by KVM if the processor has it,
 # and otherwise emulated with one processor, where the cases wait AUTORA_TEST_SLOW (10) times as long for something.

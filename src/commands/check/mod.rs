@@ -27,7 +27,7 @@ use crate::advice::shell;
 use crate::commands::{Answer, CommandError, all_interfaces, named, terminal};
 use crate::config::SERVES_NOTHING;
 use crate::config::files;
-use crate::config::instance::{self, DRY_RUN, Given, InstanceSettings, Refusal};
+use crate::config::instance::{DRY_RUN, ForAll, Given, InstanceSettings, Refusal};
 use crate::kernel::rtnetlink::Reader;
 use crate::kernel::rtnetlink::lookup::is_bridge;
 use crate::kernel::{clock, interfaces};
@@ -46,22 +46,23 @@ const EDIT_SETTINGS: &str = "editor /etc/default/autora && systemctl reload auto
 /// # Errors
 /// If a name is invalid, or the host cannot be read, or nothing can be printed.
 pub fn run(names: &[OsString], pattern: &str) -> Result<Answer, CommandError> {
+    let settings = ForAll::read(Given::pattern(pattern));
     let subjects = if names.is_empty() {
-        matching(pattern)?
+        matching(&settings)?
     } else {
         names
             .iter()
             .map(|name| named(name))
             .collect::<Result<Vec<_>, _>>()?
     };
-    let is_guest_interface = |name: &IfName| matches!(matches(name, pattern), Ok(true));
+    let is_guest_interface = |name: &IfName| matches!(matches(name, &settings), Ok(true));
     let host = Host::read(is_guest_interface).map_err(CommandError::os("cannot read the routes"))?;
     let services = Services::ask(subjects.iter());
     let firewall = Firewall::read();
 
     let mut reports: Vec<Report> = subjects
         .iter()
-        .map(|name| of_interface(name, pattern, &host, &services, &firewall))
+        .map(|name| of_interface(name, &settings, &host, &services, &firewall))
         .collect();
     if subjects.is_empty() {
         reports.push(none_matches(pattern)?);
@@ -99,11 +100,11 @@ fn is_forwarded(subjects: &[IfName], host: &Host) -> bool {
 
 /// The interfaces that would be served according to their settings, and those
 /// whose settings are refused.
-fn matching(pattern: &str) -> Result<Vec<IfName>, CommandError> {
+fn matching(settings: &ForAll) -> Result<Vec<IfName>, CommandError> {
     let all = all_interfaces()?;
     let (mut names, mut refused) = (Vec::new(), Vec::new());
     for &(_, name) in &all {
-        match matches(&name, pattern) {
+        match matches(&name, settings) {
             Ok(true) => names.push(name),
             Ok(false) => {}
             Err(line) => {
@@ -119,8 +120,9 @@ fn matching(pattern: &str) -> Result<Vec<IfName>, CommandError> {
     }
 }
 
-fn matches(name: &IfName, pattern: &str) -> Result<bool, Refusal> {
-    instance::of(name, Given::pattern(pattern)).map(|settings| settings.config.pattern.matches(name))
+fn matches(name: &IfName, settings: &ForAll) -> Result<bool, Refusal> {
+    let settings = settings.of(name)?;
+    Ok(settings.config.pattern.matches(name))
 }
 
 /// The report when there is nothing to check.
@@ -158,13 +160,13 @@ fn none_matches(pattern: &str) -> Result<Report, CommandError> {
 
 fn of_interface(
     name: &IfName,
-    pattern: &str,
+    settings: &ForAll,
     host: &Host,
     services: &Services,
     firewall: &Firewall,
 ) -> Report {
     let mut findings = Vec::new();
-    let settings = instance::of(name, Given::pattern(pattern));
+    let settings = settings.of(name);
     let is_unknown = settings.as_ref().is_err_and(|refused| refused.is_forbidden);
     findings.extend(of_settings(name, &settings, services.is_dry_run(name)));
     let mut prefix = None;
