@@ -123,12 +123,18 @@ fn delete_some_dead(directory: &Path, namespace: u64) {
     let mut rng = rand::make_rng::<SmallRng>();
     let (picked, _) = names.partial_shuffle(&mut rng, LOOKED_AT);
     for name in picked {
-        let exists = numbers(name).is_none_or(|(_, ifindex)| if_indextoname(ifindex) != Err(Errno::ENXIO));
-        if !exists {
+        if numbers(name).is_some_and(|(_, ifindex)| is_gone(ifindex)) {
             // An instance that has not noticed yet writes to a file that nobody needs.
             let _ = fs::remove_file(directory.join(name));
         }
     }
+}
+
+/// Whether there is no interface of this index; false if that is unknown.
+fn is_gone(ifindex: u32) -> bool {
+    // nix returns an empty name when the C library returns none.
+    let has_no_name = if_indextoname(ifindex).map_or(true, |name| name.is_empty());
+    has_no_name && Errno::last() == Errno::ENXIO
 }
 
 /// The handover of the last instance on the link, which may still run; empty if

@@ -1,9 +1,11 @@
 //! How instances are shown, and interfaces without one.
 
+use std::fs;
+
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::{ask, asking, document, instance, table};
+use super::{Published, ask, asking, document, instance, table};
 use crate::failures::drop_egress;
 use crate::harness::daemon::text_of;
 use crate::harness::lab::{GUEST_LL, PREFIX, ROUTER_LL, TAP_INDEX};
@@ -108,6 +110,34 @@ fn an_instance_that_cannot_send_is_overdue() {
     lab.router.run("nft delete table netdev t");
     let _ = capture.ra_within(secs(10));
     lab.eventually("served again", SOON, |lab| instance(lab)["overdue"] == false);
+}
+
+/// An instance cannot delete its own file at its end, so each start deletes some of others.
+#[test]
+fn a_start_deletes_the_files_of_interfaces_that_are_gone_and_no_others() {
+    let lab = Lab::new();
+    let published = Published::new("dead");
+    let autora = published.by(Autora::slow());
+    let (mut daemon, mut capture) = lab.serve(&autora);
+    let own = published.file();
+    let named = |name: String| published.directory.join(name);
+    let namespace = own.file_stem().unwrap().to_str().unwrap().to_owned();
+    let dead = named(format!("{namespace}.4242"));
+    // The loopback interface, another namespace, and no state file at all.
+    let others = [
+        named(format!("{namespace}.1")),
+        named("1.4242".to_owned()),
+        named("4242".to_owned()),
+    ];
+    for file in others.iter().chain([&dead]) {
+        fs::write(file, "").unwrap();
+    }
+    daemon.signal(Signal::SIGHUP);
+    assert_eq!(daemon.exit_within(SOON), 75);
+    let _next = autora.start(&lab.router);
+    let _ = capture.ra_within(MIN_DELAY_BETWEEN_RAS + SOON);
+    assert!(!dead.exists());
+    assert!(own.exists() && others.iter().all(|file| file.exists()));
 }
 
 #[test]

@@ -228,6 +228,11 @@ impl Judge {
         }
     }
 
+    /// The process was told that the kernel counts from zero again.
+    pub fn counters_began_anew(&mut self) {
+        self.foreign_seen = 0;
+    }
+
     pub fn arrived(&mut self, packet: Packet) {
         self.others += u64::from(matches!(packet, Packet::Advertisement(_)));
     }

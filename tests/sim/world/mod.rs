@@ -479,6 +479,7 @@ impl World {
             return Err(ReadError::Gone);
         }
         if self.has_other_counters() && self.truth.has_our_name && !failed {
+            self.judge.counters_began_anew();
             return Err(ReadError::Ipv6Restarted);
         }
         // Other daemons of the host slept too.

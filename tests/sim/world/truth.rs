@@ -305,7 +305,8 @@ impl Truth {
                 }),
                 _ => None,
             },
-            foreign_ras: self.foreign,
+            // There are no counters without IPv6.
+            foreign_ras: if self.ipv6 { self.foreign } else { 0 },
         }
     }
 }

@@ -84,7 +84,7 @@ case_it_holds_no_privilege() {
 case_started_by_hand_root_becomes_the_user_autora() {
     local pid
     systemctl stop autora@tap-vm-1.service
-    autora --interface tap-vm-1 2>/tmp/by-hand &
+    autora --interface tap-vm-1 --interface-regex '^tap' 2>/tmp/by-hand &
     pid=$!
     until_true 5 grep -q "^Uid:.$(id -u autora)" "/proc/$pid/status"
     until_true 10 served
@@ -101,7 +101,7 @@ case_without_that_user_it_says_so() {
     systemctl stop autora@tap-vm-1.service
     cp /etc/passwd /tmp/passwd
     sed -i 's/^autora:x:[0-9]*:/autora:x:1234:/' /etc/passwd
-    autora --interface tap-vm-1 2>/tmp/by-hand &
+    autora --interface tap-vm-1 --interface-regex '^tap' 2>/tmp/by-hand &
     pid=$!
     until_true 5 grep -q 'running as root without a capability, as there is no system user autora' /tmp/by-hand
     until_true 10 served

@@ -1,0 +1,121 @@
+# shellcheck shell=bash
+# Runs in a booted system that has the package: what guests cost the host through systemd, with the unit as it is
+# and with others. What is measured is printed as "note: UNIT KEY VALUE". GUESTS and UNITS come from the file
+# "settings" beside it; times are in microseconds, memory in KiB of the whole host.
+
+# shellcheck source=/dev/null
+. /autora-tests/cases/settings
+
+now() {
+    echo "${EPOCHREALTIME/./}"
+}
+
+# links COMMAND: the command for each guest, where N is its number, in one batch.
+links() {
+    local i
+    for ((i = 1; i <= GUESTS; i++)); do
+        echo "${1//N/$i}"
+    done
+}
+
+served_are() {
+    [ "$(ip -n guest -6 -o route show default proto ra | grep -o 'dev g[0-9]*' | sort -u | wc -l)" -ge "$1" ]
+}
+
+active_are() {
+    [ "$(systemctl list-units --plain --no-legend --state=active 'autora@*.service' | wc -l)" -ge "$1" ]
+}
+
+one_more_is_served() {
+    ip -n guest -6 route show default proto ra dev g60000 | grep -q default
+}
+
+no_routes() {
+    not served_are 1
+}
+
+kib() {
+    sed -n "s/^$1: *\([0-9]*\) kB$/\1/p" "$2"
+}
+
+# The memory of the host, after what can be given back is given back: KEY VALUE...
+memory() {
+    sync
+    echo 3 >/proc/sys/vm/drop_caches
+    sleep 2
+    local key
+    for key in MemAvailable Slab PageTables KernelStack Percpu; do
+        echo "$key $(kib $key /proc/meminfo)"
+    done
+    echo "manager $(kib VmRSS /proc/1/status)"
+    echo "journald $(kib VmRSS "/proc/$(systemctl show --value -p MainPID systemd-journald.service)/status")"
+}
+
+# more_memory UNIT BEFORE: by how much it has grown.
+more_memory() {
+    memory | while read -r key value; do
+        echo "note: $1 $key $((value - $(sed -n "s/^$key //p" "$2")))"
+    done
+}
+
+# timed UNIT KEY SECONDS COMMAND...: until the command is true.
+timed() {
+    local begin=$begin unit=$1 key=$2
+    shift 2
+    until_true "$@"
+    echo "note: $unit $key $(($(now) - begin))"
+}
+
+case_units() {
+    local unit begin pids
+    host_network
+    guest_namespace
+    # As on a host for hundreds of guests.
+    sysctl -qw net.ipv6.neigh.default.gc_thresh2=16384 net.ipv6.neigh.default.gc_thresh3=32768
+    dpkg --install /autora-debs/autora_*.deb
+    set_pattern '^tap-vm-[0-9]+$'
+    systemctl reload autora.service
+    mkdir -p /run/systemd/system/autora@.service.d
+    # The links are there before, so that their own memory is not counted.
+    systemctl stop autora.service
+    links 'link add tap-vm-N type veth peer name gN netns guest' | ip -batch -
+    for unit in $UNITS; do
+        cp "/autora-tests/cases/$unit.conf" /run/systemd/system/autora@.service.d/bench.conf
+        systemctl daemon-reload
+        links 'link set tap-vm-N down' | ip -batch -
+        # The guests forget their routes.
+        links 'link set gN down' | ip -n guest -batch -
+        links 'link set gN up' | ip -n guest -batch -
+        links 'link set tap-vm-N up' | ip -batch -
+        links 'addr replace 2001:db8:N::1/64 dev tap-vm-N nodad' | ip -batch -
+        memory >/tmp/before
+        begin=$(now)
+        systemctl --no-block start autora.service
+        if [ "$unit" = idle ]; then
+            timed "$unit" served 300 active_are "$GUESTS"
+        else
+            timed "$unit" served 300 served_are "$GUESTS"
+        fi
+        until_true 300 active_are "$GUESTS"
+        more_memory "$unit" /tmp/before
+        if [ "$unit" != idle ]; then
+            pids=$(pgrep -d , -x autora)
+            echo "note: $unit charged $(cat /sys/fs/cgroup/system.slice/system-autora.slice/memory.current)"
+            begin=$(now)
+            systemctl restart autora.service
+            autora apply --wait
+            timed "$unit" restarted 300 active_are "$GUESTS"
+            [ "$(pgrep -d , -x autora)" != "$pids" ]
+            printf '%s\n' 'link add tap-vm-60000 type veth peer name g60000 netns guest' \
+                'addr add 2001:db8:ea60::1/64 dev tap-vm-60000 nodad' 'link set tap-vm-60000 up' | ip -batch -
+            begin=$(now)
+            ip -n guest link set g60000 up
+            timed "$unit" one_more 60 one_more_is_served
+            ip link del tap-vm-60000
+        fi
+        begin=$(now)
+        systemctl stop autora.service
+        [ "$unit" = idle ] || timed "$unit" stopped 300 no_routes
+        systemctl stop 'autora@*.service'
+    done
+}

@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""What guests cost a host through systemd: time and memory, with the unit as it is and with others.
+
+    tests/bench/unit.py [GUESTS [UNIT]...]
+
+boots Debian 13 in a container, as tests/system does, and prints a table: 200 guests and all units, if not told otherwise.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from bench import build
+
+SYSTEM = os.path.join(build.TREE, "tests", "system")
+# No option of the sandbox; what it runs as, and its limits, stay.
+BARE = """[Service]
+RestrictAddressFamilies=~
+RestrictNamespaces=no
+RestrictRealtime=no
+RestrictSUIDSGID=no
+LockPersonality=no
+MemoryDenyWriteExecute=no
+SystemCallArchitectures=
+SystemCallFilter=
+SystemCallFilter=
+"""
+IDLE = "[Service]\nExecStart=\nExecStart=/autora-tests/idle\n"
+UNITS = {"shipped": "", "belts": None, "bare": BARE, "idle": IDLE}
+TIMES = ("served", "restarted", "one_more", "stopped")
+# Of the host, in KiB; what is available shrinks.
+MEMORY = ("MemAvailable", "Slab", "PageTables", "KernelStack", "Percpu", "manager", "journald")
+
+
+def main():
+    guests = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    units = sys.argv[2:] or list(UNITS)
+    build.packaged()
+    build.tools()
+    with tempfile.TemporaryDirectory(prefix="autora-bench-") as work:
+        tests = f"{work}/tests"
+        shutil.copytree(SYSTEM, tests, ignore=shutil.ignore_patterns("cases"))
+        os.mkdir(f"{tests}/cases")
+        shutil.copy(os.path.join(build.HERE, "inside", "unit.sh"), f"{tests}/cases")
+        shutil.copy(build.tool("idle"), tests)
+        for unit, text in UNITS.items():
+            if text is None:
+                with open(f"{build.TREE}/contrib/examples/systemd/belts.conf", encoding="utf-8") as file:
+                    text = file.read()
+            with open(f"{tests}/cases/{unit}.conf", "w", encoding="utf-8") as file:
+                file.write(text)
+        with open(f"{tests}/cases/settings", "w", encoding="ascii") as file:
+            file.write(f"GUESTS={guests} UNITS='{' '.join(units)}'\n")
+        root = subprocess.run([f"{SYSTEM}/root.sh", "trixie"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+        done = subprocess.run([f"{tests}/boot.sh", root, build.DEBS, "unit.sh"], stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit(done.stdout)
+    found = {unit: {} for unit in units}
+    for unit, key, value in re.findall(r"note: (\w+) (\w+) (-?\d+)", done.stdout):
+        found[unit][key] = int(value)
+    print(f"{guests} guests; seconds, and KiB of the host for each guest")
+    print("| unit |", " | ".join((*TIMES, "charged", *MEMORY)), "|")
+    print("|---" * (2 + len(TIMES) + len(MEMORY)) + "|")
+    for unit, values in found.items():
+        seconds = [f"{values[key] / 1e6:.1f}" if key in values else "" for key in TIMES]
+        charged = f"{values['charged'] / 1024 / guests:.0f}" if "charged" in values else ""
+        kib = [f"{values[key] * (-1 if key == 'MemAvailable' else 1) / guests:.0f}" for key in MEMORY]
+        print("|", " | ".join((unit, *seconds, charged, *kib)), "|")
+
+
+if __name__ == "__main__":
+    main()
