@@ -1,0 +1,48 @@
+#!/bin/bash
+# Gets the guests and puts them behind autora: run.sh [--all | --write] [-v] [NAME...]
+#
+#   tests/guests/run.sh            the quick rows, in about 50 s; ends with 'N passed, N failed'
+#   tests/guests/run.sh --all      all rows, with the clients of Debian 12 and of Debian's testing
+#   tests/guests/run.sh --write    all rows, and docs/guests.md from them
+#
+# The clients of Debian run in roots that are made once, below AUTORA_TEST_CACHE (/var/cache/autora-tests). AUTORA names
+# another program than target/release/autora. Needs root or sudo.
+set -eu -o pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/setup.sh
+. "$here/../setup.sh"
+CLIENTS=(network-manager dhcpcd-base connman ifupdown netplan.io)
+# What smoltcp's crate needs; the daemon itself builds with less.
+SMOLTCP_RUST_MINOR=91
+
+suites=(trixie)
+for argument; do
+    case $argument in
+    --all | --write | *bookworm | *forky) suites=(trixie bookworm forky) ;;
+    esac
+done
+
+install_tools ip=iproute2 unshare=util-linux ping=iputils-ping tcpdump=tcpdump python3=python3 mmdebstrap=mmdebstrap \
+    pkg-config=pkg-config cc=gcc
+[ -e /usr/include/lwip/lwip/init.h ] || install_packages liblwip-dev
+need_rust cargo
+
+built=${CARGO_TARGET_DIR:-$here/../../target}/guests
+mkdir -p "$built"
+read -ra lwip < <(pkg-config --cflags --libs-only-L lwip)
+cc -O1 -Wall -Wextra -Werror "${lwip[@]}" "$here/lwip.c" -o "$built/lwip" -llwip
+if [ "$(rust_minor)" -ge "$SMOLTCP_RUST_MINOR" ]; then
+    cd "$here/smoltcp"
+    CARGO_TARGET_DIR=$built/one cargo build --quiet --release --locked
+    CARGO_TARGET_DIR=$built/four cargo build --quiet --release --locked --features four-prefixes
+    cd "$here"
+fi
+
+roots=
+for suite in "${suites[@]}"; do
+    root=$(as_root "$here/../system/root.sh" "$suite" "${CLIENTS[@]}") || fail "there is no root of $suite"
+    roots="$roots $suite=$root"
+done
+as_root env AUTORA_GUESTS_ROOTS="$roots" AUTORA_GUESTS_BUILT="$(cd "$built" && pwd)" \
+    ${AUTORA:+AUTORA="$AUTORA"} python3 "$here/run.py" "$@"
