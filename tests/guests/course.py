@@ -90,7 +90,8 @@ class Guest:
         """The moment from which seconds are counted."""
 
     def version(self):
-        return os.uname().release
+        """The kernel's, without what its builder added."""
+        return os.uname().release.split("-")[0]
 
 
 class Daemon:

@@ -1,9 +1,8 @@
 """docs/guests.md, made of what the rows measured."""
 
 import os
-import platform
 
-from guests.course import KEPT
+from guests.course import KEPT, Guest
 
 HEAD = """# Guests
 
@@ -64,7 +63,7 @@ def line(row):
 def write(path, rows, titles):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
-        file.write(HEAD.format(kernel=platform.release().split("-")[0], kept=KEPT))
+        file.write(HEAD.format(kernel=Guest("").version(), kept=KEPT))
         file.writelines(line(row) + "\n" for row in rows)
         file.write(NOTES)
         file.writelines(f"- {title}\n" for title in titles)

@@ -97,8 +97,8 @@ def renumber_rude():
     host.ip(
         # The address takes its route with it; what the guest still uses needs one.
         f"route add {PREFIX}/64 dev tap-vm-1 metric 2048",
-        f"addr del {PREFIX}1/64 dev tap-vm-1",
         f"addr add {OTHER_PREFIX}1/64 dev tap-vm-1",
+        f"addr del {PREFIX}1/64 dev tap-vm-1",
     )
     fresh = guest_follows(guest, connection, old, changed)
     wait("the old address's valid lifetime has ended in the guest", lambda: not guest.slaac("eth0", PREFIX), 35)
