@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 
 from guests.state import Watch
@@ -71,6 +72,11 @@ class Wire:
 
     def pull(self):
         self.node.ip(*(f"link set {port} down" for port in self.ports))
+
+
+def debian_version(root, package):
+    argv = ["dpkg-query", f"--admindir={root}/var/lib/dpkg", "-W", "-f", "${Version}", package]
+    return subprocess.run(argv, capture_output=True, text=True).stdout
 
 
 class Guest:

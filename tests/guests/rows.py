@@ -2,12 +2,11 @@
 
 import json
 import os
-import subprocess
 
-from guests import course, state
-from guests.course import NEVER, Guest
+from guests import course, firmware, state
+from guests.course import NEVER, Guest, debian_version
 from lab.process import TREE
-from scenarios.stage import NotHere, scenario, wait
+from scenarios.stage import NotHere, scenario
 
 BUILT = os.environ.get("AUTORA_GUESTS_BUILT") or os.path.join(TREE, "target", "guests")
 # Where run.sh has found or made the root of each Debian: trixie=/path bookworm=/path.
@@ -118,11 +117,6 @@ class InRoot(Guest):
         return debian_version(self.root, self.package)
 
 
-def debian_version(root, package):
-    argv = ["dpkg-query", f"--admindir={root}/var/lib/dpkg", "-W", "-f", "${Version}", package]
-    return subprocess.run(argv, capture_output=True, text=True).stdout
-
-
 NETWORKD_RUN = "mkdir -p /run/systemd/netif; chown -R systemd-network: /run/systemd/netif\nexport SYSTEMD_LOG_LEVEL=debug\n"
 DBUS = "dbus-daemon --system --fork\n"
 NM_CONF = "[main]\nplugins=keyfile\nauth-polkit=false\ndns=none\n[logging]\nlevel=INFO\n"
@@ -213,3 +207,8 @@ row("connman", Connman("trixie"), regular=False)
 row("ifupdown", Ifupdown("trixie"), regular=False)
 row("netplan-networkd", NetplanNetworkd("trixie"), regular=False)
 row("netplan-networkmanager", NetplanNetworkManager("trixie", TENTATIVE_AGAIN), regular=False)
+# Neither tells of deprecated addresses.
+SILENT = {"add_old": NEVER, "del_old": NEVER}
+row("uefi", firmware.Uefi("UEFI shell (OVMF)", {**SILENT, "behind": "yes"}), regular=False)
+# GRUB never takes a route back.
+row("grub", firmware.Grub("GRUB", {**SILENT, "forwarding_0": NEVER, "stop": NEVER}), regular=False)

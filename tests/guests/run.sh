@@ -2,7 +2,7 @@
 # Gets the guests and puts them behind autora: run.sh [--all | --write] [-v] [NAME...]
 #
 #   tests/guests/run.sh            the quick rows, in about 50 s; ends with 'N passed, N failed'
-#   tests/guests/run.sh --all      all rows, with the clients of Debian 12 and of Debian's testing
+#   tests/guests/run.sh --all      all rows, with the clients of Debian 12 and of Debian's testing, UEFI and GRUB
 #   tests/guests/run.sh --write    all rows, and docs/guests.md from them
 #
 # The clients of Debian run in roots that are made once, below AUTORA_TEST_CACHE (/var/cache/autora-tests). AUTORA names
@@ -17,14 +17,21 @@ CLIENTS=(network-manager dhcpcd-base connman ifupdown netplan.io)
 SMOLTCP_RUST_MINOR=91
 
 suites=(trixie)
+all=
 for argument; do
     case $argument in
-    --all | --write | *bookworm | *forky) suites=(trixie bookworm forky) ;;
+    --all | --write | *bookworm | *forky | uefi | grub) all=1 ;;
     esac
 done
 
 install_tools ip=iproute2 unshare=util-linux ping=iputils-ping tcpdump=tcpdump python3=python3 mmdebstrap=mmdebstrap \
     pkg-config=pkg-config cc=gcc
+if [ -n "$all" ]; then
+    suites+=(bookworm forky)
+    install_tools qemu-system-x86_64=qemu-system-x86 grub-mkstandalone=grub-common
+    [ -e /usr/share/OVMF/OVMF_CODE_4M.fd ] || install_packages ovmf
+    [ -e /usr/lib/grub/x86_64-efi/efinet.mod ] || install_packages grub-efi-amd64-bin
+fi
 [ -e /usr/include/lwip/lwip/init.h ] || install_packages liblwip-dev
 need_rust cargo
 
