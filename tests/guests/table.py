@@ -32,7 +32,8 @@ beyond its router at every step.
 """
 
 NOTES = """
-smoltcp knows no deprecated addresses, and has room for one prefix unless it is built for more: then it keeps the first
+UEFI's shell and GRUB run in an emulated QEMU, tell their state once or twice in two seconds, and say nothing of
+deprecated addresses; GRUB never takes a route back. smoltcp knows no deprecated addresses, and has room for one prefix unless it is built for more: then it keeps the first
 one for its whole valid lifetime. NetworkManager takes its addresses away and adds them again when another one joins
 them, so that it has none that has passed duplicate address detection for a second or two.
 

@@ -2,7 +2,7 @@
 
 import time
 
-from guests import state
+from guests import rows, state
 from lab.links import PREFIX
 from scenarios.stage import NotHere, check, configured, host_and_guest, inside, say, scenario, wait
 
@@ -105,6 +105,27 @@ def lease():
     case.two_more()
     check(not case.addresses(), f"the guest has {case.state()}")
     case.host.ip(f"addr change {PREFIX}1/64 dev tap-vm-1 valid_lft 600 preferred_lft 600")
+    configured(case.guest, "eth0", PREFIX)
+
+
+@trouble("trouble-ifup", "`ifup` that hangs with `inet6 dhcp`, which nobody answers: `inet6 auto`")
+def ifup():
+    case = Case()
+    case.host.autora("tap-vm-1")
+    asking = rows.Ifupdown("trixie")
+    asking.node, asking.files = case.guest, {"/etc/network/interfaces": "iface eth0 inet6 dhcp\n"}
+    asking.prepare()
+    asking.start()
+    configured(case.guest, "eth0", PREFIX)
+    case.two_more()
+    check(asking.started.alive(), f"ifup has ended: {asking.started.text()}")
+    asking.started.kill()
+    case.guest.ip("link set eth0 down")
+    auto = rows.Ifupdown("trixie")
+    auto.node = case.guest
+    auto.prepare()
+    auto.start()
+    check(auto.started.wait(12) == 0, f"ifup with inet6 auto: {auto.started.text()}")
     configured(case.guest, "eth0", PREFIX)
 
 
