@@ -1,4 +1,4 @@
-"""What each guest goes through, and what is measured."""
+"""What each guest goes through, and what is measured: the cells of its row, which docs/guests.md explains."""
 
 import os
 import signal
@@ -21,27 +21,6 @@ PATIENCE = 20
 SETTLE = 3
 KEPT = "kept"
 NEVER = "never"
-# The cells of a row and what they tell, in seconds unless the row expects a word.
-CELLS = {
-    "address": "address",
-    "route": "default route",
-    "behind": "/64 on-link",
-    "add_new": "`add`, `del`: new address",
-    "add_old": "old deprecated",
-    "add_only": "only a deprecated one for",
-    "add_none": "no address or no route for",
-    "del_new": "`del`, `add`: new address",
-    "del_old": "old deprecated",
-    "del_only": "only a deprecated one for",
-    "del_none": "no address or no route for",
-    "forwarding_0": "forwarding 0: route gone",
-    "forwarding_1": "1: back",
-    "stop": "stop: route gone",
-    "start": "start: back",
-    "restart": "restart",
-    "crash": "crash, restart",
-    "carrier": "carrier back: all back",
-}
 # What is expected of each guest that does not say otherwise: a word, or at most so many seconds.
 EXPECTED = {"behind": "no", "restart": KEPT, "crash": KEPT, "add_none": 0.1, "del_none": 0.1}
 
@@ -165,13 +144,15 @@ class Course:
 
     def await_ra(self, since, what, wanted=lambda ra: True):
         """The first such advertisement after then."""
-        found = self.wire.capture.wait(
-            lambda: self.watch.look() and next((r for r in self.wire.capture.ras if r.time > since and wanted(r)), None),
-            PATIENCE,
-        )
-        if not found:
+        capture = self.wire.capture
+
+        def arrived(_):
+            capture.drain()
+            return any(ra.time > since and wanted(ra) for ra in capture.ras)
+
+        if not self.watch.until(arrived, PATIENCE):
             raise Fail(f"no advertisement within {PATIENCE} s: {what}")
-        return found
+        return next(ra for ra in capture.ras if ra.time > since and wanted(ra))
 
     def follow(self, since, wanted, ra):
         """Watch the guest until each cell of `wanted` (conditions) is met, and fill it with the seconds from then.

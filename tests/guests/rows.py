@@ -194,7 +194,11 @@ row(
 FOUR_PREFIXES = {"add_old": NEVER, "del_old": NEVER, "behind": "yes"}
 row("smoltcp-four", Program("smoltcp, built for four", "four/release/smoltcp-guest", smoltcp_version, FOUR_PREFIXES))
 row("lwip", Program("lwIP as Debian builds it", "lwip", lambda: debian_version("", "liblwip0")))
-row("netstack", Program("gVisor's netstack", "netstack", lambda: debian_version("", "golang-gvisor-gvisor-dev")), regular=False)
+row(
+    "netstack",
+    Program("gVisor's netstack", "netstack", lambda: debian_version("", "golang-gvisor-gvisor-dev")),
+    regular=False,
+)
 row("networkd", Networkd("trixie"))
 # It takes its addresses away and adds them again when another one joins them, so all are tentative once more.
 TENTATIVE_AGAIN = {"add_none": 4.0, "del_none": 4.0}

@@ -5,7 +5,7 @@ import json
 import time
 from dataclasses import dataclass
 
-from scenarios.stage import Fail, inside, say
+from scenarios.stage import inside, say
 
 # include/uapi/linux/if_addr.h
 DADFAILED, DEPRECATED, TENTATIVE = 0x08, 0x20, 0x40
@@ -109,7 +109,3 @@ class Watch:
         ends = [when for when, _ in self.changes[1:]] + [until]
         spans = [(max(when, since), min(end, until)) for (when, state), end in zip(self.changes, ends) if wanted(state)]
         return sum((end - begin for begin, end in spans if end > begin), 0.0)
-
-    def must(self, what, wanted, timeout):
-        if not self.until(wanted, timeout):
-            raise Fail(f"not within {timeout:g} s: {what}; the guest has {self.changes[-1][1]}")
