@@ -13,7 +13,8 @@ Each guest is behind a cable that can be pulled, with duplicate address detectio
 beyond its router at every step.
 
 - **address**, **route**: from the moment when the guest starts and the cable is plugged in, until it can use an
-  address in the /64, and has a default route through the host's link-local address.
+  address in the /64, and has a default route through the host's link-local address. A guest that does not listen yet
+  when the first advertisement goes out gets the next one 3 s later.
 - **on-link**: whether it takes the /64 for on-link, although the advertisement says that it is not. Then it does not
   reach an address of it that lies behind the host.
 - **add, del**: another /64 is added to the host's tap, and the old one deleted: until the guest can use an address in
@@ -33,9 +34,10 @@ beyond its router at every step.
 
 NOTES = """
 UEFI's shell and GRUB run in an emulated QEMU, tell their state once or twice in two seconds, and say nothing of
-deprecated addresses; GRUB never takes a route back. smoltcp knows no deprecated addresses, and has room for one prefix unless it is built for more: then it keeps the first
-one for its whole valid lifetime. NetworkManager takes its addresses away and adds them again when another one joins
-them, so that it has none that has passed duplicate address detection for a second or two.
+deprecated addresses; GRUB never takes a route back. smoltcp knows no deprecated addresses, and has room for one prefix
+unless it is built for more: it keeps the first one for its whole valid lifetime. NetworkManager takes its addresses
+away and adds them again when another one joins them, so that it has none that has passed duplicate address detection
+for a second or two.
 
 ## What no host can change
 

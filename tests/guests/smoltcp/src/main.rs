@@ -21,7 +21,9 @@ fn main() {
     config.slaac = true;
     let mut interface = Interface::new(config, &mut device, Instant::now());
     interface.update_ip_addrs(|addresses| {
-        addresses.push(IpCidr::new(IpAddress::Ipv6(LINK_LOCAL), 64)).expect("the first address has room");
+        addresses
+            .push(IpCidr::new(IpAddress::Ipv6(LINK_LOCAL), 64))
+            .expect("the first address has room");
     });
     let mut sockets = SocketSet::new(Vec::new());
     let mut shown = String::new();
@@ -34,15 +36,20 @@ fn main() {
             shown = state;
         }
         let longest = Duration::from_millis(100);
-        let delay = interface.poll_delay(now, &sockets).map_or(longest, |delay| delay.min(longest));
+        let delay = interface
+            .poll_delay(now, &sockets)
+            .map_or(longest, |delay| delay.min(longest));
         wait(fd, Some(delay)).expect("the tap can be waited for");
     }
 }
 
 /// smoltcp has no deprecated addresses: those that it has are all in use.
 fn state(interface: &mut Interface) -> String {
-    let addresses: BTreeMap<_, _> =
-        interface.ip_addrs().iter().map(|cidr| (cidr.address().to_string(), "preferred")).collect();
+    let addresses: BTreeMap<_, _> = interface
+        .ip_addrs()
+        .iter()
+        .map(|cidr| (cidr.address().to_string(), "preferred"))
+        .collect();
     let mut routers = Vec::new();
     interface.routes_mut().update(|routes| {
         let default = routes.iter().filter(|route| route.cidr.prefix_len() == 0);
