@@ -84,6 +84,7 @@ stage "the demonstration (demo.sh)" tests/demo.sh
 stage "release build" cargo build --release --locked
 stage "conformance" as_root tests/conformance/run.py
 stage "scenarios with real software" as_root tests/scenarios/run.py
+stage "guests of many kinds" tests/guests/run.sh
 stage "examples (contrib)" as_root tests/contrib/run.sh
 stage "a virtual machine" as_root tests/vm/run.sh
 stage "endurance" as_root tests/soak/run.sh

@@ -71,7 +71,7 @@ def renumber_graceful():
     check(connected_from(connection) == old["local"], f"it comes from {connected_from(connection)}")
     changed = time.time()
     host.ip(
-        f"addr add {OTHER_PREFIX}1/64 dev tap-vm-1",
+        f"addr add {OTHER_PREFIX}1/64 dev tap-vm-1 nodad",
         f"addr change {PREFIX}1/64 dev tap-vm-1 valid_lft 25 preferred_lft 0",
         # Linux (6.18 for one) loses an address's own route when a finite lifetime is given to it later:
         # modify_prefix_route() takes the time left for a point in time, long past.
@@ -97,8 +97,8 @@ def renumber_rude():
     host.ip(
         # The address takes its route with it; what the guest still uses needs one.
         f"route add {PREFIX}/64 dev tap-vm-1 metric 2048",
+        f"addr add {OTHER_PREFIX}1/64 dev tap-vm-1 nodad",
         f"addr del {PREFIX}1/64 dev tap-vm-1",
-        f"addr add {OTHER_PREFIX}1/64 dev tap-vm-1",
     )
     fresh = guest_follows(guest, connection, old, changed)
     wait("the old address's valid lifetime has ended in the guest", lambda: not guest.slaac("eth0", PREFIX), 35)
@@ -113,7 +113,7 @@ def renumber_unhurried():
     old = configured(guest, "eth0", PREFIX)
     connection = talk(guest, f"{PREFIX}1", "old")
     changed = time.time()
-    host.ip(f"addr add {OTHER_PREFIX}1/64 dev tap-vm-1", f"addr change {PREFIX}1/64 dev tap-vm-1 preferred_lft 0")
+    host.ip(f"addr add {OTHER_PREFIX}1/64 dev tap-vm-1 nodad", f"addr change {PREFIX}1/64 dev tap-vm-1 preferred_lft 0")
     fresh = guest_follows(guest, connection, old, changed)
     # Past the valid lifetime of what was advertised before the change: only renewals can have kept it.
     wait("the first valid lifetime is long over", lambda: time.time() > changed + 20, 25)
