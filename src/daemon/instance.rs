@@ -62,7 +62,8 @@ pub enum End {
     Done,
     /// SIGHUP: a new process goes on.
     Hangup,
-    /// The interface was replaced by a new one of the same name.
+    /// The interface was replaced by a new one of the same name, or has its name
+    /// again: a new process serves it.
     Replaced,
 }
 
@@ -358,21 +359,17 @@ impl<O: Outside> Instance<O> {
     /// notified first: it starts the unit again if a new interface of this name
     /// appears after that; one that appeared before is found here.
     fn exit_without_interface(mut self, lost: &Lost) -> End {
-        let (what, renamed, index) = match lost {
-            Lost::Gone => ("the interface is gone".to_owned(), None, None),
-            Lost::Renamed(name) => (
-                format!("the interface is called {name} now"),
-                Some(name),
-                Some(self.origin.link.ifindex),
-            ),
+        let (what, renamed) = match lost {
+            Lost::Gone => ("the interface is gone".to_owned(), None),
+            Lost::Renamed(name) => (format!("the interface is called {name} now"), Some(name)),
         };
         if renamed.is_none() {
             self.outside.unpublish();
         }
         self.outside.notify(Notification::Stopping(&what));
         self.outside.release();
-        let found = self.outside.index_of_name();
-        let replaced = found.is_some() && found != index;
+        // Another one, or the same that has its name again.
+        let replaced = self.outside.name_exists();
         self.outside.log(&Event::Lost { renamed, replaced });
         if replaced { End::Replaced } else { End::Done }
     }

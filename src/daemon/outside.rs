@@ -87,8 +87,9 @@ pub trait Outside {
     /// process to exit.
     fn release(&mut self);
 
-    /// The index of the interface that has the instance's name now, if there is one.
-    fn index_of_name(&mut self) -> Option<u32>;
+    /// Whether an interface has the instance's name now. As an alternative name
+    /// it is not one to be served.
+    fn name_exists(&mut self) -> bool;
 
     /// Logs an event.
     fn log(&mut self, event: &Event<'_>);

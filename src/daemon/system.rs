@@ -17,8 +17,8 @@ use super::journal;
 use super::outside::{Event, Notification, Outside, Wake};
 use super::transport::Transport;
 use super::wait::Waiter;
-use crate::kernel::clock;
 use crate::kernel::rtnetlink::{Events, ReadError, Reader};
+use crate::kernel::{clock, interfaces};
 use crate::state_file::{Record, StateFile};
 use crate::systemd::notify;
 
@@ -132,8 +132,9 @@ impl Outside for System {
         notify::barrier();
     }
 
-    fn index_of_name(&mut self) -> Option<u32> {
-        if_nametoindex(self.name.as_bytes()).ok()
+    fn name_exists(&mut self) -> bool {
+        // The kernel finds an interface by its alternative names, too.
+        if_nametoindex(self.name.as_bytes()).is_ok_and(|index| interfaces::name_of(index) == Some(self.name))
     }
 
     fn log(&mut self, event: &Event<'_>) {

@@ -171,9 +171,9 @@ impl Outside for Fake {
         world.pass(slow);
     }
 
-    fn index_of_name(&mut self) -> Option<u32> {
+    fn name_exists(&mut self) -> bool {
         self.call();
-        self.world.borrow().index_of_name()
+        self.world.borrow().name_exists()
     }
 
     fn log(&mut self, event: &Event<'_>) {

@@ -548,7 +548,7 @@ impl World {
         self.file = None;
     }
 
-    pub fn index_of_name(&self) -> Option<u32> {
-        self.truth.is_ours().then_some(self.truth.ifindex)
+    pub fn name_exists(&self) -> bool {
+        self.truth.is_ours()
     }
 }
