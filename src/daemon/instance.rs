@@ -265,11 +265,10 @@ impl<O: Outside> Instance<O> {
         self.outside.publish(&record);
     }
 
-    /// Reads the packets that wait, up to the rate limit. What is beyond it may
-    /// hold a solicitation, so it counts as one: the minimum delay bounds what
-    /// that costs.
+    /// Reads the packets that wait, up to the rate limit. What is beyond it, or
+    /// was lost, may hold a solicitation, so it counts as one: the minimum delay
+    /// bounds what that costs.
     fn receive(&mut self, now: Instant) {
-        let mut has_rejected = false;
         while self.router.wants_solicitations() {
             if self.packets.blocked_until(now).is_some() {
                 self.router.solicited(now);
@@ -281,7 +280,6 @@ impl<O: Outside> Instance<O> {
                     self.report.other_router(&mut self.outside, source);
                 }
                 Ok(Some(Err(rejection))) => {
-                    has_rejected = true;
                     self.report.counters.drop_for(rejection);
                 }
                 // An error is news of the interface, which an event brings too.
@@ -289,7 +287,8 @@ impl<O: Outside> Instance<O> {
             }
             self.packets.take(now);
         }
-        if has_rejected && self.router.wants_solicitations() && self.outside.has_lost_packets() {
+        // Not asked for after a solicitation, so a good one costs no further call.
+        if self.router.wants_solicitations() && self.outside.has_lost_packets() {
             self.router.solicited(now);
         }
     }

@@ -195,21 +195,15 @@ impl World {
                     if let Some(slot) = self.guests.get_mut(2) {
                         *slot = (new_guest(3), Hearing::SinceStart(now));
                     }
+                    let others =
+                        Packet::Advertisement(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0xbad, number.into()));
                     if half {
                         // Too much waits already.
-                        (0..QUEUE).for_each(|_| self.arrive(Packet::Bad));
+                        let waits = if other & 1 == 0 { Packet::Bad } else { others };
+                        (0..QUEUE).for_each(|_| self.arrive(waits));
                     }
                     self.arrive(Packet::Solicitation);
-                    self.arrive(Packet::Advertisement(Ipv6Addr::new(
-                        0xfe80,
-                        0,
-                        0,
-                        0,
-                        0,
-                        0,
-                        0xbad,
-                        number.into(),
-                    )));
+                    self.arrive(others);
                 }
                 events = false;
             }
