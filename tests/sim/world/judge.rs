@@ -334,12 +334,14 @@ impl World {
         let now = self.now;
         self.judge.may_succeed();
         self.judge.stopped.get_or_insert(now);
+        self.told.stop_delivered();
         self.note(format_args!("{:?}", Request::Stop));
     }
 
     /// Only a withdrawal that is under way is ended first.
     pub fn restart_delivered(&mut self) {
         self.judge.restarting = self.judge.stopped.is_none();
+        self.told.restart_delivered();
         self.note(format_args!("{:?}", Request::Restart));
     }
 

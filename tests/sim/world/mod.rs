@@ -2,6 +2,7 @@
 
 mod judge;
 mod setting;
+mod told;
 mod trouble;
 mod truth;
 
@@ -25,6 +26,7 @@ use super::life::Options;
 use super::script::Script;
 use judge::Judge;
 use setting::{Finale, Setting};
+use told::Told;
 use truth::{Own, Truth};
 
 pub const SECOND: u64 = 1_000_000_000;
@@ -50,6 +52,7 @@ pub enum Packet {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ending {
     Done,
+    Restart,
     Replaced,
     Killed,
 }
@@ -59,6 +62,14 @@ pub enum Ending {
 struct Failing {
     until: u64,
     errno: i32,
+}
+
+/// A carrier that comes and goes.
+#[derive(Clone, Copy, Default, Debug)]
+struct Flaps {
+    left: u8,
+    next: u64,
+    period: u64,
 }
 
 /// How a guest listens.
@@ -99,6 +110,7 @@ pub struct World {
     reads: Failing,
     sends: Failing,
     slow_sends_until: u64,
+    flaps: Flaps,
     writes_fail_until: u64,
     file: Option<Record<'static>>,
     /// Something was not written that a successor has to know.
@@ -118,6 +130,7 @@ pub struct World {
 
     guests: Vec<(Guest, Hearing)>,
     judge: Judge,
+    told: Told,
     broken: Option<String>,
     diary: Option<Vec<String>>,
 }
@@ -172,6 +185,7 @@ impl World {
             reads: Failing::default(),
             sends: Failing::default(),
             slow_sends_until: 0,
+            flaps: Flaps::default(),
             writes_fail_until: 0,
             file: None,
             file_is_stale: false,
@@ -185,6 +199,7 @@ impl World {
             slept: 0,
             guests: Vec::new(),
             judge: Judge::new(begun),
+            told: Told::new(begun),
             broken: None,
             diary: options.diary.then(Vec::new),
         };
@@ -295,6 +310,7 @@ impl World {
         self.packets.clear();
         self.lost_packets = false;
         self.stale_error = false;
+        self.told = Told::new(self.now);
         self.judge_begin();
         true
     }
@@ -302,6 +318,7 @@ impl World {
     pub fn process_ended(&mut self, ending: Ending) {
         self.note(format_args!("the process ended: {ending:?}"));
         self.judge_end(ending);
+        self.judge_told_end(ending);
         self.opened = None;
         if self.finale_at.is_some() {
             self.over = true;
@@ -329,6 +346,7 @@ impl World {
             .filter(|&end| end > self.now)
             .chain(finale)
             .chain(self.renewal)
+            .chain((self.flaps.left > 0).then_some(self.flaps.next))
             .fold(self.next_trouble.max(self.now), u64::min)
     }
 
@@ -348,6 +366,14 @@ impl World {
                 }
                 self.renewal = Some(now + lease.period);
             }
+        }
+        if self.flaps.left > 0 && self.flaps.next <= now {
+            self.flaps.left -= 1;
+            self.flaps.next = now + self.flaps.period;
+            self.truth.carrier ^= true;
+            self.truth.carrier_ups += u32::from(self.truth.carrier);
+            self.events = true;
+            self.judge.may_succeed();
         }
         if self.finale_at.is_some_and(|at| at + FINALE <= now) {
             self.judge_finale();
@@ -380,6 +406,7 @@ impl World {
             failing.until = failing.until.min(self.now);
         }
         self.slow_sends_until = 0;
+        self.flaps.left = 0;
         self.writes_fail_until = 0;
         self.kill_at = None;
         self.suspend_at = None;
@@ -442,12 +469,14 @@ impl World {
         }
         self.next_trouble = self.next_trouble.max(self.now);
         self.judge.disturbed(self.now, span, self.setting.short_lease());
+        self.told.disturbed(self.now);
     }
 
     pub fn begin_wait(&mut self) {
         self.calls_without_wait = 0;
         self.judge.begin_wait();
         self.judge_wait();
+        self.judge_told();
     }
 
     pub fn take_signal(&mut self) -> Option<Request> {
@@ -489,7 +518,11 @@ impl World {
     }
 
     pub fn take_packet(&mut self) -> Option<Packet> {
-        self.packets.pop_front()
+        let packet = self.packets.pop_front();
+        if matches!(packet, Some(Packet::Bad)) {
+            self.told.rejected();
+        }
+        packet
     }
 
     pub fn take_lost(&mut self) -> bool {
@@ -531,6 +564,7 @@ impl World {
             let span = self.noise() % (2 * SECOND);
             self.now += span;
             self.judge.disturbed(self.now, 0, self.setting.short_lease());
+            self.told.disturbed(self.now);
         }
         Ok(())
     }
@@ -542,6 +576,7 @@ impl World {
             self.file = Some(owned(record));
         }
         self.judge.published(record);
+        self.told.published(record);
     }
 
     pub fn unpublish(&mut self) {

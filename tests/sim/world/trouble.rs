@@ -7,7 +7,7 @@ use autora_core::link::{IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE};
 use nix::libc;
 
 use super::truth::{Obstacle, Own};
-use super::{Failing, Hearing, Packet, QUEUE, SECOND, World, new_guest};
+use super::{Failing, Flaps, Hearing, Packet, QUEUE, SECOND, World, new_guest};
 
 /// The one that a byte chooses.
 fn one_of<T: Copy>([a, b, c, d]: [T; 4], byte: u8) -> T {
@@ -183,6 +183,14 @@ impl World {
             }
             37 => {
                 self.writes_fail_until = now + span;
+                events = false;
+            }
+            38 => {
+                self.flaps = Flaps {
+                    left: fine,
+                    next: now,
+                    period: (u64::from(coarse) + 20) * 1_000_000,
+                };
                 events = false;
             }
             39 => {
