@@ -186,6 +186,6 @@ impl Outside for Fake {
         if !matches!(event, Event::Sent(_)) {
             world.note(format_args!("log: {event:?}"));
         }
-        world.logged(event);
+        world.logged(event, self.link.as_ref());
     }
 }

@@ -812,7 +812,7 @@ impl World {
 }
 
 /// The interface's address in this /64.
-fn address_in(link: &Link, prefix: Ipv6Addr) -> Option<&Address> {
+pub fn address_in(link: &Link, prefix: Ipv6Addr) -> Option<&Address> {
     let mut addresses = link.addresses.iter();
     addresses.find(|address| Prefix64::of(address.prefix_address) == Prefix64::of(prefix))
 }

@@ -502,6 +502,9 @@ impl World {
         if !self.truth.exists || !self.truth.here || !same_index {
             return Err(ReadError::Gone);
         }
+        if let Some(late) = self.told.read(self.now, failed) {
+            self.breaks(format!("a reading is repeated {} ms late", late / 1_000_000));
+        }
         // Other daemons of the host slept too.
         self.judge.read(self.now - self.slept, (!failed).then_some(&link));
         if failed {
@@ -526,6 +529,9 @@ impl World {
     }
 
     pub fn take_lost(&mut self) -> bool {
+        if self.lost_packets {
+            self.told.asked();
+        }
         std::mem::take(&mut self.lost_packets)
     }
 
@@ -536,6 +542,9 @@ impl World {
     fn arrive(&mut self, packet: Packet) {
         if self.opened.is_none() || !self.truth.has_carrier() {
             return;
+        }
+        if matches!(packet, Packet::Solicitation) {
+            self.told.asked();
         }
         if self.packets.len() < QUEUE {
             self.packets.push_back(packet);

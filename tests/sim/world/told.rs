@@ -4,10 +4,13 @@ use std::collections::VecDeque;
 
 use autora::daemon::{Event, Notification};
 use autora::state_file::{Record, State};
+use autora_core::lifetime::Lifetime;
+use autora_core::link::{AddressState, Link};
 use autora_core::prefix::Prefix64;
 use autora_core::router::{Purpose, Transmission};
 use nix::libc;
 
+use super::judge::address_in;
 use super::{Ending, SECOND, World};
 
 /// So many changes are logged in this time; further ones are, when it is over.
@@ -39,6 +42,10 @@ pub struct Told {
     answers: u64,
     failed: u64,
     rejected: u64,
+    /// There may be a solicitation that is not answered.
+    asked: bool,
+    failed_reads: u32,
+    last_read: u64,
     /// The error of the last send, and the one logged last.
     send_error: Option<i32>,
     /// What looked like a stale error is sent again at once.
@@ -99,6 +106,22 @@ impl Told {
 
     pub fn restart_delivered(&mut self) {
         self.restart |= !self.stop;
+    }
+
+    pub fn asked(&mut self) {
+        self.asked = true;
+    }
+
+    /// A reading, and whether it failed. After the first that fails there are
+    /// 50 ms until the next one, then twice as long, up to a second. Returns how
+    /// late it is.
+    pub fn read(&mut self, now: u64, failed: bool) -> Option<u64> {
+        let pause = (SECOND / 20) << self.failed_reads.saturating_sub(1).min(16);
+        let by = self.last_read.max(self.disturbed) + pause.min(SECOND) + SECOND / 100;
+        let is_late = self.failed_reads > 0 && now > by;
+        self.failed_reads = if failed { self.failed_reads + 1 } else { 0 };
+        self.last_read = now;
+        is_late.then(|| now - by)
     }
 
     pub fn rejected(&mut self) {
@@ -229,8 +252,13 @@ impl World {
 
     pub fn send_ended(&mut self, transmission: &Transmission, result: &std::io::Result<()>) {
         let (told, now) = (&mut self.told, self.now);
+        let mut answers_nobody = false;
         match result {
             Ok(()) => {
+                if let Purpose::Serve { answers } = transmission.purpose {
+                    answers_nobody = answers && !told.asked;
+                    told.asked = false;
+                }
                 told.sent += 1;
                 told.answers += u64::from(transmission.purpose == Purpose::Serve { answers: true });
                 told.last_sent = now;
@@ -249,9 +277,12 @@ impl World {
             }
         }
         told.sends_again = false;
+        if answers_nobody {
+            self.breaks("it answers nobody".to_owned());
+        }
     }
 
-    pub fn logged(&mut self, event: &Event<'_>) {
+    pub fn logged(&mut self, event: &Event<'_>, seen: Option<&Link>) {
         let now = self.now;
         let told = &mut self.told;
         let is_wrong = match event {
@@ -304,7 +335,20 @@ impl World {
                 false
             }
         };
-        if is_wrong {
+        let is_wrong_state = match event {
+            Event::Advertising {
+                prefix,
+                is_deprecated,
+                ..
+            } => seen
+                .and_then(|link| address_in(link, prefix.network()))
+                .is_none_or(|own| {
+                    let is_preferred = own.state() == AddressState::Preferred;
+                    *is_deprecated == (is_preferred && own.preferred.lower_bound() > Lifetime::ZERO)
+                }),
+            _ => false,
+        };
+        if is_wrong || is_wrong_state {
             self.breaks(format!("logged: {event:?}"));
         }
     }
