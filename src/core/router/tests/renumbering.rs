@@ -242,6 +242,16 @@ fn a_lengthened_lifetime_is_announced_before_the_old_one_ends() {
     }
 }
 
+/// Nothing announces that an address was renewed, so it is looked at in time.
+#[test]
+fn a_lengthened_lifetime_is_noticed_without_an_event() {
+    let mut link = Link::new(1);
+    link.becomes(advertise(on_link(1, 10, 10)));
+    link.pass(secs(200));
+    let longest = link.gaps().into_iter().max();
+    assert_eq!(longest, Some(secs(6)), "4 s before the end");
+}
+
 #[test]
 fn a_short_lifetime_that_was_configured_changes_no_interval() {
     let policy = RaPolicy::new(&RaParameters {
