@@ -121,6 +121,8 @@ pub struct World {
     // Troubles that strike at a call.
     calls: u64,
     calls_without_wait: u32,
+    /// The second in which it waited last, and how often.
+    waits: (u64, u32),
     kill_at: Option<u64>,
     /// The call that the caller of the life asked for.
     asked_kill: Option<u64>,
@@ -193,6 +195,7 @@ impl World {
             setting,
             calls: 0,
             calls_without_wait: 0,
+            waits: (0, 0),
             kill_at: None,
             asked_kill: options.kill_at,
             suspend_at: None,
@@ -474,6 +477,13 @@ impl World {
 
     pub fn begin_wait(&mut self) {
         self.calls_without_wait = 0;
+        let second = self.now / SECOND;
+        let before = self.waits.1;
+        let count = if self.waits.0 == second { before + 1 } else { 1 };
+        self.waits = (second, count);
+        if count > 2000 {
+            self.breaks("it waits for what is there".to_owned());
+        }
         self.judge.begin_wait();
         self.judge_wait();
         self.judge_told();
