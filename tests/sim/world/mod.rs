@@ -127,6 +127,8 @@ pub struct World {
     /// The call that the caller of the life asked for.
     asked_kill: Option<u64>,
     suspend_at: Option<(u64, u64)>,
+    /// It is replaced between the next reading and the send.
+    replaced_at_send: bool,
     /// How long the host slept in this call.
     slept: u64,
 
@@ -199,6 +201,7 @@ impl World {
             kill_at: None,
             asked_kill: options.kill_at,
             suspend_at: None,
+            replaced_at_send: false,
             slept: 0,
             guests: Vec::new(),
             judge: Judge::new(begun),
@@ -413,6 +416,7 @@ impl World {
         self.writes_fail_until = 0;
         self.kill_at = None;
         self.suspend_at = None;
+        self.replaced_at_send = false;
         self.peace_since = Some(self.now);
         self.next_trouble = self.now + self.setting.peace();
     }
@@ -566,6 +570,13 @@ impl World {
 
     pub fn send(&mut self, frame: &[u8], seen: Option<&Link>) -> std::io::Result<()> {
         use nix::libc;
+        if std::mem::take(&mut self.replaced_at_send) && self.truth.exists && self.truth.here {
+            self.note(format_args!("another interface of the same index"));
+            self.truth.replace(true);
+            self.gone = true;
+            self.new_link();
+            self.judge.may_succeed();
+        }
         if self.opened != Some(self.truth.link_id) || !self.truth.exists || !self.truth.here {
             return Err(std::io::Error::from_raw_os_error(libc::ENXIO));
         }

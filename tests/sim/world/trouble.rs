@@ -143,6 +143,10 @@ impl World {
                 events = false;
             }
             28 | 29 => truth.foreign += 1 + u64::from(more % 3),
+            30 if other & 2 == 2 => {
+                self.replaced_at_send = true;
+                events = false;
+            }
             30 => {
                 // The interface is made anew, with the same index or another.
                 truth.exists = false;
