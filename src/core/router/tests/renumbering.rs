@@ -254,17 +254,43 @@ fn a_lengthened_lifetime_is_noticed_without_an_event() {
 
 #[test]
 fn a_short_lifetime_that_was_configured_changes_no_interval() {
-    let policy = RaPolicy::new(&RaParameters {
-        preferred_lifetime: secs(5),
-        ..parameters()
-    })
-    .unwrap();
-    let mut link = Link::new(1);
-    link.router = Router::new(policy, SmallRng::seed_from_u64(1), &SentState::default());
-    link.becomes(advertise(permanent(1)));
-    link.pass(secs(3600));
-    let sent = link.take().len();
-    assert!((60..=180).contains(&sent), "{sent}");
+    for (valid_lifetime, preferred_lifetime) in [(86_400, 15), (86_400, 5), (15, 15), (40, 0)] {
+        let policy = RaPolicy::new(&RaParameters {
+            valid_lifetime: secs(valid_lifetime),
+            preferred_lifetime: secs(preferred_lifetime),
+            ..parameters()
+        })
+        .unwrap();
+        let mut link = Link::new(1);
+        link.router = Router::new(policy, SmallRng::seed_from_u64(1), &SentState::default());
+        link.becomes(advertise(permanent(1)));
+        link.pass(secs(3600));
+        let sent = link.take().len();
+        assert!(
+            (60..=180).contains(&sent),
+            "{valid_lifetime} {preferred_lifetime}: {sent}"
+        );
+    }
+}
+
+#[test]
+fn a_lifetime_of_one_interval_does_not_end() {
+    for preferred_lifetime in [30, 60] {
+        let policy = RaPolicy::new(&RaParameters {
+            min_interval: secs(3),
+            max_interval: secs(preferred_lifetime),
+            valid_lifetime: secs(preferred_lifetime),
+            preferred_lifetime: secs(preferred_lifetime),
+            ..parameters()
+        })
+        .unwrap();
+        let mut link = Link::new(1);
+        link.router = Router::new(policy, SmallRng::seed_from_u64(1), &SentState::default());
+        link.becomes(advertise(permanent(1)));
+        link.pass(DAY);
+        let longest = link.gaps().into_iter().max();
+        assert_eq!(longest, Some(secs(preferred_lifetime - 4)));
+    }
 }
 
 #[test]
