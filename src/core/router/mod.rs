@@ -240,7 +240,6 @@ impl<R: Rng> Router<R> {
             }
             Stage::Withdrawing(w) => {
                 w.sent = w.sent.saturating_add(1);
-                w.due = now + MIN_DELAY_BETWEEN_RAS;
                 if w.sent >= MAX_FINAL_RTR_ADVERTISEMENTS && !has_news {
                     self.stage = Stage::Silent;
                 }
