@@ -19,6 +19,7 @@ fn what_is_being_sent_is_handed_over_as_sent() {
     let tx = link.router.advance(link.now, &advertise(permanent(1))).unwrap();
     let state = link.router.sent_state_during(link.now, &tx);
     assert!(state.is_sending && state.advertised.is_router(link.now + secs(179)));
+    assert!(!state.advertised.is_router(link.now + secs(180)));
     assert_eq!(state.last_ra, Some(link.now));
     assert!(state.advertised.knows(prefix(1)));
     assert_eq!(link.router.sent_state(), SentState::default());
