@@ -111,6 +111,7 @@ mod tests {
     #[test]
     fn display_escapes_control_characters_and_invalid_utf8() {
         assert_eq!(IfName::new(b"a\x1b\xff").unwrap().to_string(), r"a\u{1b}\xff");
-        assert_eq!(IfName::new(b"tap-vm-1").unwrap().to_string(), "tap-vm-1");
+        let name = IfName::new(b"tap-vm-1").unwrap();
+        assert_eq!([format!("{name}"), format!("{name:?}")], ["tap-vm-1", "tap-vm-1"]);
     }
 }

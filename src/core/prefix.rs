@@ -29,3 +29,15 @@ impl fmt::Display for Prefix64 {
         write!(f, "{}/64", self.network())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_the_first_half_of_an_address() {
+        let prefix = Prefix64::of("2001:db8:1:2:3:4:5:6".parse().unwrap());
+        assert_eq!(format!("{prefix}"), "2001:db8:1:2::/64");
+        assert_eq!(prefix.network(), "2001:db8:1:2::".parse::<Ipv6Addr>().unwrap());
+    }
+}

@@ -62,7 +62,8 @@ pub enum End {
     Done,
     /// SIGHUP: a new process goes on.
     Hangup,
-    /// The interface was replaced by a new one of the same name.
+    /// The interface was replaced by a new one of the same name, or has its name
+    /// again: a new process serves it.
     Replaced,
     /// IPv6 was restarted on the interface: a new process goes on.
     Ipv6Restarted,
@@ -271,11 +272,10 @@ impl<O: Outside> Instance<O> {
         self.outside.publish(&record);
     }
 
-    /// Reads the packets that wait, up to the rate limit. What is beyond it may
-    /// hold a solicitation, so it counts as one: the minimum delay bounds what
-    /// that costs.
+    /// Reads the packets that wait, up to the rate limit. What is beyond it, or
+    /// was lost, may hold a solicitation, so it counts as one: the minimum delay
+    /// bounds what that costs.
     fn receive(&mut self, now: Instant) {
-        let mut has_rejected = false;
         while self.router.wants_solicitations() {
             if self.packets.blocked_until(now).is_some() {
                 self.router.solicited(now);
@@ -287,7 +287,6 @@ impl<O: Outside> Instance<O> {
                     self.report.other_router(&mut self.outside, source);
                 }
                 Ok(Some(Err(rejection))) => {
-                    has_rejected = true;
                     self.report.counters.drop_for(rejection);
                 }
                 // An error is news of the interface, which an event brings too.
@@ -295,7 +294,8 @@ impl<O: Outside> Instance<O> {
             }
             self.packets.take(now);
         }
-        if has_rejected && self.router.wants_solicitations() && self.outside.has_lost_packets() {
+        // Not asked for after a solicitation, so a good one costs no further call.
+        if self.router.wants_solicitations() && self.outside.has_lost_packets() {
             self.router.solicited(now);
         }
     }
@@ -392,7 +392,7 @@ impl<O: Outside> Instance<O> {
         };
         self.outside.notify(Notification::Stopping(&what));
         self.outside.release();
-        // Whichever interface has the name now, its request for a start found this process.
+        // Another one, or the same that has its name again.
         let replaced = self.outside.name_exists();
         self.outside.log(&Event::Lost { renamed, replaced });
         if replaced { End::Replaced } else { End::Done }

@@ -97,7 +97,7 @@ pub(super) fn write(name: &IfName, event: &Event<'_>) {
                 None => "the interface is gone".to_owned(),
             };
             let then = if replaced {
-                ", and there is a new one of the old name: exiting, to be started again for that"
+                ", and there is one of the old name: exiting, to be started again for that"
             } else {
                 ": nothing left to serve"
             };

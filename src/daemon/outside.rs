@@ -84,7 +84,8 @@ pub trait Outside {
     /// process to exit.
     fn release(&mut self);
 
-    /// Whether an interface has the instance's name now.
+    /// Whether an interface has the instance's name now. As an alternative name
+    /// it is not one to be served.
     fn name_exists(&mut self) -> bool;
 
     /// Logs an event.

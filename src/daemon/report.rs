@@ -95,9 +95,8 @@ impl Report {
 
     /// When a change that was not logged may be logged.
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
-        self.changes
-            .blocked_until(now)
-            .filter(|_| self.state != self.logged_state)
+        // The limit may have ended since the last attempt: then it is due at once.
+        (self.state != self.logged_state).then(|| self.changes.blocked_until(now).unwrap_or(now))
     }
 
     /// Logs a change that was held back by the rate limit, if the limit allows it now.

@@ -58,7 +58,8 @@ pub fn live(script: &Script, options: Options) -> Ended {
         let ended = catch_unwind(AssertUnwindSafe(|| instance.run()));
         let mut world = world.borrow_mut();
         match ended {
-            Ok(Ok(End::Done | End::Hangup)) => world.process_ended(Ending::Done),
+            Ok(Ok(End::Done)) => world.process_ended(Ending::Done),
+            Ok(Ok(End::Hangup)) => world.process_ended(Ending::Restart),
             Ok(Ok(End::Ipv6Restarted)) => world.process_ended(Ending::Ipv6Restarted),
             Ok(Ok(End::Replaced)) => world.process_ended(Ending::Replaced),
             Ok(Err(error)) => world.breaks(format!("the process failed: {error}")),

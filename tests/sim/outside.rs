@@ -132,9 +132,11 @@ impl Outside for Fake {
 
     fn send(&mut self, transmission: &Transmission) -> io::Result<()> {
         self.call();
-        self.world
-            .borrow_mut()
-            .send(&transmission.ra.to_bytes(), self.link.as_ref())?;
+        let mut world = self.world.borrow_mut();
+        let result = world.send(&transmission.ra.to_bytes(), self.link.as_ref());
+        world.send_ended(transmission, &result);
+        drop(world);
+        result?;
         // A kill may come right behind the packet.
         self.call();
         Ok(())
@@ -148,9 +150,11 @@ impl Outside for Fake {
 
     fn notify(&mut self, notification: Notification<'_>) {
         self.call();
+        let mut world = self.world.borrow_mut();
         if matches!(notification, Notification::Watchdog(_)) {
-            self.world.borrow_mut().watchdog_fed();
+            world.watchdog_fed();
         }
+        world.notified(notification);
     }
 
     fn watchdog_interval(&self) -> Option<Duration> {
@@ -173,8 +177,10 @@ impl Outside for Fake {
 
     fn log(&mut self, event: &Event<'_>) {
         self.call();
+        let mut world = self.world.borrow_mut();
         if !matches!(event, Event::Sent(_)) {
-            self.world.borrow_mut().note(format_args!("log: {event:?}"));
+            world.note(format_args!("log: {event:?}"));
         }
+        world.logged(event, self.link.as_ref());
     }
 }

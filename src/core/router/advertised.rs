@@ -290,7 +290,7 @@ fn is_later(a: Option<Instant>, b: Option<Instant>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::router::tests::{on_link, prefix, secs};
+    use crate::router::tests::{basis, on_link, prefix, secs};
 
     const NOW: Duration = Duration::from_secs(1000);
 
@@ -330,11 +330,45 @@ mod tests {
     }
 
     #[test]
+    fn who_is_no_default_router_is_none_until_no_time() {
+        let now = Instant::from_boot(NOW);
+        let mut held = AdvertisedState::default();
+        held.record(now, &ra(180, 1, 100, 50));
+        held.record(now, &ra(0, 1, 100, 50));
+        assert_eq!(held.router_until, None);
+    }
+
+    #[test]
+    fn a_current_prefix_is_forgotten_after_all_that_are_gone() {
+        let now = Instant::from_boot(NOW);
+        let mut held = AdvertisedState::default();
+        for number in 1..=8 {
+            held.record(now, &ra(180, number, 1000 * u32::from(number), 50));
+        }
+        let preferred = Some(on_link(1, 1000, 50));
+        assert!(held.compare(now, &AdvertisingBasis { preferred, ..basis() }));
+        held.record(now, &ra(180, 9, 100, 50));
+        assert!(held.knows(prefix(1)) && held.knows(prefix(9)) && !held.knows(prefix(2)));
+    }
+
+    #[test]
+    fn a_prefix_that_is_gone_is_no_longer_advertised_in_its_last_second() {
+        let now = Instant::from_boot(NOW);
+        let mut held = AdvertisedState::default();
+        held.record(now, &ra(180, 1, 100, 50));
+        assert!(held.compare(now, &basis()));
+        assert_eq!(held.gone(now + secs(99)).count(), 1);
+        assert_eq!(held.gone(now + Duration::from_millis(99_001)).count(), 0);
+    }
+
+    #[test]
     fn hosts_hold_more_if_either_lifetime_is_longer() {
         let now = Instant::from_boot(NOW);
         let mut held = AdvertisedState::default();
         held.record(now, &ra(180, 1, 100, 50));
         assert!(!held.exceeds(now, &on_link(1, 100, 50)) && !held.exceeds(now, &on_link(2, 10, 5)));
         assert!(held.exceeds(now, &on_link(1, 100, 5)) && held.exceeds(now, &on_link(1, 10, 50)));
+        // By more than rounding explains.
+        assert!(!held.exceeds(now, &on_link(1, 98, 48)) && held.exceeds(now, &on_link(1, 97, 48)));
     }
 }

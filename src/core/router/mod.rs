@@ -240,7 +240,6 @@ impl<R: Rng> Router<R> {
             }
             Stage::Withdrawing(w) => {
                 w.sent = w.sent.saturating_add(1);
-                w.due = now + MIN_DELAY_BETWEEN_RAS;
                 if w.sent >= MAX_FINAL_RTR_ADVERTISEMENTS && !has_news {
                     self.stage = Stage::Silent;
                 }
@@ -428,10 +427,8 @@ impl<R: Rng> Router<R> {
 
     /// Ends the back-off, because something changed that may let a send succeed.
     fn retry_soon(&mut self, now: Instant) {
-        if self.failures > 0 {
-            self.failures = 0;
-            self.retry_at = self.retry_at.map(|at| at.min(now + RETRY_INTERVAL));
-        }
+        self.failures = 0;
+        self.retry_at = self.retry_at.map(|at| at.min(now + RETRY_INTERVAL));
     }
 
     /// When the minimum delay after the last advertisement is over.

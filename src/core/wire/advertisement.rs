@@ -120,6 +120,18 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn it_is_shown_with_its_bytes() {
+        let shown = format!("{}", advertisement());
+        let fields = "fe80::5054:ff:fe12:3456 → ff02::1, router lifetime 180s, \
+                      prefix 2001:db8:1:2::/64 (valid 86400s, preferred 14400s), IPv6 packet 60000000";
+        assert!(shown.starts_with(fields), "{shown}");
+        assert_eq!(
+            shown.split_once("packet ").unwrap().1.len(),
+            2 * advertisement().to_bytes().len()
+        );
+    }
+
     fn advertisement() -> RouterAdvertisement {
         RouterAdvertisement {
             source: "fe80::5054:ff:fe12:3456".parse().unwrap(),

@@ -59,6 +59,8 @@ pub struct Judge {
     stopped: Option<u64>,
     /// It was told to exit for a restart.
     restarting: bool,
+    /// It exits because it found no interface to serve.
+    released: bool,
     /// Since when the link is fit with this prefix.
     fit: Option<(u64, u16)>,
     /// What the link offers, and since when.
@@ -135,6 +137,7 @@ impl Judge {
             last_watchdog: begun,
             stopped: None,
             restarting: false,
+            released: false,
             fit: None,
             offered: (begun, None),
             offered_before: (begun, None),
@@ -288,6 +291,7 @@ impl World {
         judge.last_watchdog = now;
         judge.stopped = None;
         judge.restarting = false;
+        judge.released = false;
         judge.others = 0;
         judge.steady = None;
         judge.published = None;
@@ -335,12 +339,14 @@ impl World {
         let now = self.now;
         self.judge.may_succeed();
         self.judge.stopped.get_or_insert(now);
+        self.told.stop_delivered();
         self.note(format_args!("{:?}", Request::Stop));
     }
 
     /// Only a withdrawal that is under way is ended first.
     pub fn restart_delivered(&mut self) {
         self.judge.restarting = self.judge.stopped.is_none();
+        self.told.restart_delivered();
         self.note(format_args!("{:?}", Request::Restart));
     }
 
@@ -348,6 +354,7 @@ impl World {
     /// take its time.
     pub fn released(&mut self) {
         self.judge.stopped = None;
+        self.judge.released = true;
     }
 
     pub fn watchdog_fed(&mut self) {
@@ -791,6 +798,10 @@ impl World {
     pub(super) fn judge_end(&mut self, ending: Ending) {
         let now = self.now;
         self.judge.was_killed = ending == Ending::Killed;
+        if self.judge.released && ending == Ending::Done && self.truth.is_ours() {
+            // The manager saw it come while this process still ran.
+            self.breaks("nothing starts it again for an interface that is there".to_owned());
+        }
         if let Some(at) = self.judge.stopped {
             if now > at + STOP && ending != Ending::Killed {
                 self.breaks(format!("a stop took {} ms", (now - at) / 1_000_000));
@@ -808,7 +819,7 @@ impl World {
 }
 
 /// The interface's address in this /64.
-fn address_in(link: &Link, prefix: Ipv6Addr) -> Option<&Address> {
+pub fn address_in(link: &Link, prefix: Ipv6Addr) -> Option<&Address> {
     let mut addresses = link.addresses.iter();
     addresses.find(|address| Prefix64::of(address.prefix_address) == Prefix64::of(prefix))
 }

@@ -2,6 +2,7 @@
 
 mod judge;
 mod setting;
+mod told;
 mod trouble;
 mod truth;
 
@@ -25,6 +26,7 @@ use super::life::Options;
 use super::script::Script;
 use judge::Judge;
 use setting::{Finale, Setting};
+use told::Told;
 use truth::{Own, Truth};
 
 pub const SECOND: u64 = 1_000_000_000;
@@ -50,6 +52,7 @@ pub enum Packet {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ending {
     Done,
+    Restart,
     Replaced,
     Ipv6Restarted,
     Killed,
@@ -60,6 +63,14 @@ pub enum Ending {
 struct Failing {
     until: u64,
     errno: i32,
+}
+
+/// A carrier that comes and goes.
+#[derive(Clone, Copy, Default, Debug)]
+struct Flaps {
+    left: u8,
+    next: u64,
+    period: u64,
 }
 
 /// How a guest listens.
@@ -102,6 +113,7 @@ pub struct World {
     reads: Failing,
     sends: Failing,
     slow_sends_until: u64,
+    flaps: Flaps,
     writes_fail_until: u64,
     file: Option<Record<'static>>,
     /// Something was not written that a successor has to know.
@@ -112,15 +124,20 @@ pub struct World {
     // Troubles that strike at a call.
     calls: u64,
     calls_without_wait: u32,
+    /// The second in which it waited last, and how often.
+    waits: (u64, u32),
     kill_at: Option<u64>,
     /// The call that the caller of the life asked for.
     asked_kill: Option<u64>,
     suspend_at: Option<(u64, u64)>,
+    /// It is replaced between the next reading and the send.
+    replaced_at_send: bool,
     /// How long the host slept in this call.
     slept: u64,
 
     guests: Vec<(Guest, Hearing)>,
     judge: Judge,
+    told: Told,
     broken: Option<String>,
     diary: Option<Vec<String>>,
 }
@@ -176,6 +193,7 @@ impl World {
             reads: Failing::default(),
             sends: Failing::default(),
             slow_sends_until: 0,
+            flaps: Flaps::default(),
             writes_fail_until: 0,
             file: None,
             file_is_stale: false,
@@ -183,12 +201,15 @@ impl World {
             setting,
             calls: 0,
             calls_without_wait: 0,
+            waits: (0, 0),
             kill_at: None,
             asked_kill: options.kill_at,
             suspend_at: None,
+            replaced_at_send: false,
             slept: 0,
             guests: Vec::new(),
             judge: Judge::new(begun),
+            told: Told::new(begun),
             broken: None,
             diary: options.diary.then(Vec::new),
         };
@@ -300,6 +321,7 @@ impl World {
         self.packets.clear();
         self.lost_packets = false;
         self.stale_error = false;
+        self.told = Told::new(self.now);
         self.judge_begin();
         true
     }
@@ -307,6 +329,7 @@ impl World {
     pub fn process_ended(&mut self, ending: Ending) {
         self.note(format_args!("the process ended: {ending:?}"));
         self.judge_end(ending);
+        self.judge_told_end(ending);
         self.opened = None;
         if self.finale_at.is_some() && ending != Ending::Ipv6Restarted {
             self.over = true;
@@ -334,6 +357,7 @@ impl World {
             .filter(|&end| end > self.now)
             .chain(finale)
             .chain(self.renewal)
+            .chain((self.flaps.left > 0).then_some(self.flaps.next))
             .fold(self.next_trouble.max(self.now), u64::min)
     }
 
@@ -353,6 +377,14 @@ impl World {
                 }
                 self.renewal = Some(now + lease.period);
             }
+        }
+        if self.flaps.left > 0 && self.flaps.next <= now {
+            self.flaps.left -= 1;
+            self.flaps.next = now + self.flaps.period;
+            self.truth.carrier ^= true;
+            self.truth.carrier_ups += u32::from(self.truth.carrier);
+            self.events = true;
+            self.judge.may_succeed();
         }
         if self.finale_at.is_some_and(|at| at + FINALE <= now) {
             self.judge_finale();
@@ -385,9 +417,11 @@ impl World {
             failing.until = failing.until.min(self.now);
         }
         self.slow_sends_until = 0;
+        self.flaps.left = 0;
         self.writes_fail_until = 0;
         self.kill_at = None;
         self.suspend_at = None;
+        self.replaced_at_send = false;
         self.peace_since = Some(self.now);
         self.next_trouble = self.now + self.setting.peace();
     }
@@ -447,12 +481,21 @@ impl World {
         }
         self.next_trouble = self.next_trouble.max(self.now);
         self.judge.disturbed(self.now, span, self.setting.short_lease());
+        self.told.disturbed(self.now);
     }
 
     pub fn begin_wait(&mut self) {
         self.calls_without_wait = 0;
+        let second = self.now / SECOND;
+        let before = self.waits.1;
+        let count = if self.waits.0 == second { before + 1 } else { 1 };
+        self.waits = (second, count);
+        if count > 2000 {
+            self.breaks("it waits for what is there".to_owned());
+        }
         self.judge.begin_wait();
         self.judge_wait();
+        self.judge_told();
     }
 
     pub fn take_signal(&mut self) -> Option<Request> {
@@ -478,6 +521,9 @@ impl World {
         if !self.truth.exists || !self.truth.here || !same_index {
             return Err(ReadError::Gone);
         }
+        if let Some(late) = self.told.read(self.now, failed) {
+            self.breaks(format!("a reading is repeated {} ms late", late / 1_000_000));
+        }
         if self.has_other_counters() && self.truth.has_our_name && !failed {
             self.judge.counters_began_anew();
             return Err(ReadError::Ipv6Restarted);
@@ -498,10 +544,17 @@ impl World {
     }
 
     pub fn take_packet(&mut self) -> Option<Packet> {
-        self.packets.pop_front()
+        let packet = self.packets.pop_front();
+        if matches!(packet, Some(Packet::Bad)) {
+            self.told.rejected();
+        }
+        packet
     }
 
     pub fn take_lost(&mut self) -> bool {
+        if self.lost_packets {
+            self.told.asked();
+        }
         std::mem::take(&mut self.lost_packets)
     }
 
@@ -513,6 +566,9 @@ impl World {
         if self.opened.is_none() || !self.truth.has_carrier() {
             return;
         }
+        if matches!(packet, Packet::Solicitation) {
+            self.told.asked();
+        }
         if self.packets.len() < QUEUE {
             self.packets.push_back(packet);
             self.judge.arrived(packet);
@@ -523,6 +579,13 @@ impl World {
 
     pub fn send(&mut self, frame: &[u8], seen: Option<&Link>) -> std::io::Result<()> {
         use nix::libc;
+        if std::mem::take(&mut self.replaced_at_send) && self.truth.exists && self.truth.here {
+            self.note(format_args!("another interface of the same index"));
+            self.truth.replace(true);
+            self.gone = true;
+            self.new_link();
+            self.judge.may_succeed();
+        }
         if self.opened != Some(self.truth.link_id) || !self.truth.exists || !self.truth.here {
             return Err(std::io::Error::from_raw_os_error(libc::ENXIO));
         }
@@ -540,6 +603,7 @@ impl World {
             let span = self.noise() % (2 * SECOND);
             self.now += span;
             self.judge.disturbed(self.now, 0, self.setting.short_lease());
+            self.told.disturbed(self.now);
         }
         Ok(())
     }
@@ -551,6 +615,7 @@ impl World {
             self.file = Some(owned(record));
         }
         self.judge.published(record);
+        self.told.published(record);
     }
 
     pub fn name_exists(&self) -> bool {

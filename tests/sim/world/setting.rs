@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use autora::config::{Config, Durations, Settings};
 
-use super::SECOND;
+use super::{SECOND, World};
 
 /// What happens at the end, and is judged then.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -92,7 +92,7 @@ impl Setting {
                 pio_valid_lifetime: secs(self.valid.into()),
                 pio_preferred_lifetime: secs(self.preferred.into()),
                 forwarding_resync_interval: secs(self.resync),
-                heartbeat_interval: secs(3600),
+                heartbeat_interval: Duration::from_nanos(World::HEARTBEAT),
             },
         })
         .unwrap()

@@ -7,7 +7,7 @@ use autora_core::link::{IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE};
 use nix::libc;
 
 use super::truth::{Obstacle, Own};
-use super::{Failing, Hearing, Packet, QUEUE, SECOND, World, new_guest};
+use super::{Failing, Flaps, Hearing, Packet, QUEUE, SECOND, World, new_guest};
 
 /// The one that a byte chooses.
 fn one_of<T: Copy>([a, b, c, d]: [T; 4], byte: u8) -> T {
@@ -144,6 +144,10 @@ impl World {
                 events = false;
             }
             28 | 29 => truth.foreign += 1 + u64::from(more % 3),
+            30 if other & 2 == 2 => {
+                self.replaced_at_send = true;
+                events = false;
+            }
             30 => {
                 // The interface is made anew, with the same index or another.
                 truth.exists = false;
@@ -186,6 +190,14 @@ impl World {
                 self.writes_fail_until = now + span;
                 events = false;
             }
+            38 => {
+                self.flaps = Flaps {
+                    left: fine,
+                    next: now,
+                    period: (u64::from(coarse) + 20) * 1_000_000,
+                };
+                events = false;
+            }
             39 => {
                 self.arrive_many(fine, number);
                 events = false;
@@ -196,21 +208,15 @@ impl World {
                     if let Some(slot) = self.guests.get_mut(2) {
                         *slot = (new_guest(3), Hearing::SinceStart(now));
                     }
+                    let others =
+                        Packet::Advertisement(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0xbad, number.into()));
                     if half {
                         // Too much waits already.
-                        (0..QUEUE).for_each(|_| self.arrive(Packet::Bad));
+                        let waits = if other & 1 == 0 { Packet::Bad } else { others };
+                        (0..QUEUE).for_each(|_| self.arrive(waits));
                     }
                     self.arrive(Packet::Solicitation);
-                    self.arrive(Packet::Advertisement(Ipv6Addr::new(
-                        0xfe80,
-                        0,
-                        0,
-                        0,
-                        0,
-                        0,
-                        0xbad,
-                        number.into(),
-                    )));
+                    self.arrive(others);
                 }
                 events = false;
             }

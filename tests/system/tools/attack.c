@@ -347,7 +347,7 @@ int main(int count, char **words)
     other_file = words[5];
 
     look_at_descriptors();
-    if (ptrace(PTRACE_SEIZE, victim, 0, PTRACE_O_EXITKILL) || ptrace(PTRACE_INTERRUPT, victim, 0, 0))
+    if (ptrace(PTRACE_SEIZE, victim, 0, PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD) || ptrace(PTRACE_INTERRUPT, victim, 0, 0))
         die("ptrace");
     if (waitpid(victim, &status, 0) != victim || !WIFSTOPPED(status))
         die("waitpid");
@@ -385,8 +385,8 @@ int main(int count, char **words)
     }
     if (ptrace(PTRACE_SETREGS, victim, 0, &regs))
         die("registers");
-    /* To the entry of the call, then to its end; one of both may be the victim's. */
-    for (i = 0; i < 2; i++) {
+    /* To the entry of the call, then to its end; other stops do not count. */
+    for (i = 0; i < 2; i += WSTOPSIG(status) == (SIGTRAP | 0x80)) {
         if (ptrace(PTRACE_SYSCALL, victim, 0, 0) && errno != ESRCH)
             die("continue");
         if (waitpid(victim, &status, 0) != victim)

@@ -146,7 +146,7 @@ fn permanent(number: u16) -> PrefixInformation {
     on_link(number, u32::MAX, u32::MAX)
 }
 
-fn basis() -> AdvertisingBasis {
+pub(crate) fn basis() -> AdvertisingBasis {
     AdvertisingBasis {
         source: source("fe80::1"),
         hardware: Hardware::Bare,

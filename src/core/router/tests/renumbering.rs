@@ -32,6 +32,31 @@ fn a_replaced_prefix_is_deprecated_alternating_with_the_new_one() {
 }
 
 #[test]
+fn several_prefixes_that_are_gone_take_turns() {
+    let mut link = Link::new(1);
+    for number in 1..=3 {
+        link.becomes(advertise(permanent(number)));
+        link.pass(secs(200));
+    }
+    link.take();
+    link.pass(secs(1200));
+    let sent: Vec<_> = link.take().iter().map(|ra| ra.prefix.prefix).collect();
+    for (number, least) in [(1, 5), (2, 5), (3, 10)] {
+        let times = sent.iter().filter(|&&sent| sent == prefix(number)).count();
+        assert!(times >= least, "{number}: {times}");
+    }
+    // The final ones, too.
+    let preferred = Some(permanent(3));
+    link.becomes(Verdict::WithdrawOnly(
+        AdvertisingBasis { preferred, ..basis() },
+        Reason::NotForwarding(0),
+    ));
+    link.pass(DAY);
+    let sent: Vec<_> = link.take().iter().map(|ra| ra.prefix.prefix).collect();
+    assert_eq!(sent, [prefix(1), prefix(2), prefix(1)]);
+}
+
+#[test]
 fn a_stale_prefix_lives_no_longer_than_guests_were_told() {
     let mut link = Link::new(1);
     link.becomes(advertise(on_link(1, 600, 300)));
@@ -242,16 +267,60 @@ fn a_lengthened_lifetime_is_announced_before_the_old_one_ends() {
     }
 }
 
+/// Nothing announces that an address was renewed, so it is looked at in time.
+#[test]
+fn a_lengthened_lifetime_is_noticed_without_an_event() {
+    let mut link = Link::new(1);
+    link.becomes(advertise(on_link(1, 10, 10)));
+    link.pass(secs(200));
+    let longest = link.gaps().into_iter().max();
+    assert_eq!(longest, Some(secs(6)), "4 s before the end");
+}
+
 #[test]
 fn a_short_lifetime_that_was_configured_changes_no_interval() {
-    let policy = RaPolicy::new(&RaParameters {
-        preferred_lifetime: secs(5),
-        ..parameters()
-    })
-    .unwrap();
+    for (valid_lifetime, preferred_lifetime) in [(86_400, 15), (86_400, 5), (15, 15), (40, 0)] {
+        let policy = RaPolicy::new(&RaParameters {
+            valid_lifetime: secs(valid_lifetime),
+            preferred_lifetime: secs(preferred_lifetime),
+            ..parameters()
+        })
+        .unwrap();
+        let mut link = Link::new(1);
+        link.router = Router::new(policy, SmallRng::seed_from_u64(1), &SentState::default());
+        link.becomes(advertise(permanent(1)));
+        link.pass(secs(3600));
+        let sent = link.take().len();
+        assert!(
+            (60..=180).contains(&sent),
+            "{valid_lifetime} {preferred_lifetime}: {sent}"
+        );
+    }
+}
+
+#[test]
+fn a_lifetime_of_one_interval_does_not_end() {
+    for (valid_lifetime, preferred_lifetime) in [(60, 0), (60, 60), (86_400, 60)] {
+        let policy = RaPolicy::new(&RaParameters {
+            valid_lifetime: secs(valid_lifetime),
+            preferred_lifetime: secs(preferred_lifetime),
+            ..parameters()
+        })
+        .unwrap();
+        let mut link = Link::new(1);
+        link.router = Router::new(policy, SmallRng::seed_from_u64(1), &SentState::default());
+        link.becomes(advertise(permanent(1)));
+        link.pass(DAY);
+        // The margin before the end.
+        let longest = link.gaps().into_iter().max();
+        assert_eq!(longest, Some(secs(56)), "{valid_lifetime} {preferred_lifetime}");
+    }
+}
+
+#[test]
+fn a_prefix_in_its_last_second_speeds_nothing_up() {
     let mut link = Link::new(1);
-    link.router = Router::new(policy, SmallRng::seed_from_u64(1), &SentState::default());
-    link.becomes(advertise(permanent(1)));
+    link.becomes(advertise(on_link(1, 0, 0)));
     link.pass(secs(3600));
     let sent = link.take().len();
     assert!((60..=180).contains(&sent), "{sent}");

@@ -233,5 +233,7 @@ fn a_new_source_is_announced_at_once() {
         permanent(1),
     ));
     assert_eq!(link.last().source, other);
+    // It is kept from then on.
+    assert_eq!(link.router.source(), Some(other));
     assert_eq!(link.wire.last().unwrap().0, link.now);
 }

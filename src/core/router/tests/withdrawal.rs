@@ -14,6 +14,18 @@ fn a_restart_keeps_the_distance() {
 }
 
 #[test]
+fn what_is_being_sent_is_handed_over_as_sent() {
+    let mut link = Link::new(1);
+    let tx = link.router.advance(link.now, &advertise(permanent(1))).unwrap();
+    let state = link.router.sent_state_during(link.now, &tx);
+    assert!(state.is_sending && state.advertised.is_router(link.now + secs(179)));
+    assert!(!state.advertised.is_router(link.now + secs(180)));
+    assert_eq!(state.last_ra, Some(link.now));
+    assert!(state.advertised.knows(prefix(1)));
+    assert_eq!(link.router.sent_state(), SentState::default());
+}
+
+#[test]
 fn a_stop_right_after_a_restart_withdraws_what_the_service_advertised() {
     let start = Instant::from_boot(secs(1000));
     let mut link = Link::with(1, Some(start));

@@ -262,3 +262,14 @@ fn an_independent_decoder_agrees_on_every_single_byte_change() {
         }
     }
 }
+
+#[test]
+fn each_rejection_has_a_name_and_words_of_its_own() {
+    let keys = Rejection::ALL.map(Rejection::key);
+    let words = Rejection::ALL.map(|rejection| rejection.to_string());
+    assert_eq!((keys[4], &words[4][..]), ("checksum", "bad checksum"));
+    for (index, key) in keys.iter().enumerate() {
+        assert_eq!(keys.iter().position(|other| other == key), Some(index));
+        assert_eq!(words.iter().position(|other| *other == words[index]), Some(index));
+    }
+}
