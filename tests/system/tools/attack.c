@@ -394,12 +394,21 @@ int main(int count, char **words)
         if (!WIFSTOPPED(status))
             break;
     }
+    if (WIFSTOPPED(status)) {
+        ptrace(PTRACE_GETREGS, victim, 0, &regs);
+        if (regs.rax != before.rax && regs.rax == regs.orig_rax) {
+            /* Registers as before the call are those of one that the kernel ends the process for. */
+            alarm(10);
+            ptrace(PTRACE_CONT, victim, 0, 0);
+            if (waitpid(victim, &status, 0) != victim)
+                die("waitpid");
+        }
+    }
     if (WIFSIGNALED(status)) {
         puts(WTERMSIG(status) == SIGSYS ? "SIGSYS" : strsignal(WTERMSIG(status)));
         return WTERMSIG(status) != SIGSYS;
     }
     if (WIFSTOPPED(status)) {
-        ptrace(PTRACE_GETREGS, victim, 0, &regs);
         printf("returned %lld\n", (long long)regs.rax);
     } else {
         printf("ended with %d\n", WEXITSTATUS(status));
