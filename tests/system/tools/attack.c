@@ -396,7 +396,7 @@ int main(int count, char **words)
     }
     if (WIFSTOPPED(status)) {
         ptrace(PTRACE_GETREGS, victim, 0, &regs);
-        if (regs.rax != before.rax && regs.rax == regs.orig_rax) {
+        if (regs.rax == regs.orig_rax) {
             /* Registers as before the call are those of one that the kernel ends the process for. */
             alarm(10);
             ptrace(PTRACE_CONT, victim, 0, 0);
