@@ -494,6 +494,9 @@ impl World {
     }
 
     pub fn take_signal(&mut self) -> Option<Request> {
+        if self.signal.is_some() {
+            self.told.called();
+        }
         self.signal.take()
     }
 
@@ -503,6 +506,9 @@ impl World {
 
     /// Whether the interface that was opened is gone.
     pub fn drain_events(&mut self) -> bool {
+        if self.has_events() {
+            self.told.called();
+        }
         self.events = false;
         std::mem::take(&mut self.gone)
     }
@@ -516,8 +522,8 @@ impl World {
         if !self.truth.exists || !self.truth.here || !same_index {
             return Err(ReadError::Gone);
         }
-        if let Some(late) = self.told.read(self.now, failed) {
-            self.breaks(format!("a reading is repeated {} ms late", late / 1_000_000));
+        if let Some(wrong) = self.told.read(self.now, failed) {
+            self.breaks(format!("a reading is repeated too {wrong}"));
         }
         // Other daemons of the host slept too.
         self.judge.read(self.now - self.slept, (!failed).then_some(&link));
