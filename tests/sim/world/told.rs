@@ -332,7 +332,7 @@ impl World {
             Event::OtherRouter { .. } => false,
             Event::Heartbeat { counters, .. } => {
                 let before = std::mem::replace(&mut told.heartbeat, now);
-                let is_early = now + LATE < before + World::HEARTBEAT && told.disturbed < before;
+                let is_early = now + LATE < before + World::HEARTBEAT && told.disturbed + LATE < before;
                 is_early || counters.ras_sent != told.sent
             }
             Event::Stopping => {
