@@ -499,6 +499,9 @@ impl World {
     }
 
     pub fn take_signal(&mut self) -> Option<Request> {
+        if self.signal.is_some() {
+            self.told.called();
+        }
         self.signal.take()
     }
 
@@ -508,6 +511,9 @@ impl World {
 
     /// Whether the interface that was opened is gone.
     pub fn drain_events(&mut self) -> bool {
+        if self.has_events() {
+            self.told.called();
+        }
         self.events = false;
         std::mem::take(&mut self.gone)
     }
@@ -521,8 +527,8 @@ impl World {
         if !self.truth.exists || !self.truth.here || !same_index {
             return Err(ReadError::Gone);
         }
-        if let Some(late) = self.told.read(self.now, failed) {
-            self.breaks(format!("a reading is repeated {} ms late", late / 1_000_000));
+        if let Some(wrong) = self.told.read(self.now, failed) {
+            self.breaks(format!("a reading is repeated too {wrong}"));
         }
         if self.has_other_counters() && self.truth.has_our_name && !failed {
             self.judge.counters_began_anew();

@@ -46,6 +46,7 @@ pub struct Told {
     /// There may be a solicitation that is not answered.
     asked: bool,
     failed_reads: u32,
+    is_called: bool,
     last_read: u64,
     /// The error of the last send, and the one logged last.
     send_error: Option<i32>,
@@ -113,16 +114,28 @@ impl Told {
         self.asked = true;
     }
 
+    /// An event or a signal: it reads the state at once.
+    pub fn called(&mut self) {
+        self.is_called = true;
+    }
+
     /// A reading, and whether it failed. After the first that fails there are
-    /// 50 ms until the next one, then twice as long, up to a second. Returns how
-    /// late it is.
-    pub fn read(&mut self, now: u64, failed: bool) -> Option<u64> {
-        let pause = (SECOND / 20) << self.failed_reads.saturating_sub(1).min(16);
-        let by = self.last_read.max(self.disturbed) + pause.min(SECOND) + SECOND / 100;
-        let is_late = self.failed_reads > 0 && now > by;
+    /// 50 ms until the next one, then twice as long, up to a second. Returns what
+    /// is wrong.
+    pub fn read(&mut self, now: u64, failed: bool) -> Option<&'static str> {
+        let doublings = self.failed_reads.saturating_sub(1).min(16);
+        let pause = ((SECOND / 20) << doublings).min(SECOND);
+        let was_called = std::mem::take(&mut self.is_called);
+        let (last, slack) = (self.last_read, SECOND / 100);
+        let wrong = match self.failed_reads {
+            0 => None,
+            _ if now > last.max(self.disturbed) + pause + slack => Some("late"),
+            _ if now + slack < last + pause && !was_called && self.disturbed < last => Some("early"),
+            _ => None,
+        };
         self.failed_reads = if failed { self.failed_reads + 1 } else { 0 };
         self.last_read = now;
-        is_late.then(|| now - by)
+        wrong
     }
 
     pub fn rejected(&mut self) {
@@ -320,7 +333,7 @@ impl World {
             Event::OtherRouter { .. } => false,
             Event::Heartbeat { counters, .. } => {
                 let before = std::mem::replace(&mut told.heartbeat, now);
-                let is_early = now + LATE < before + World::HEARTBEAT && told.disturbed < before;
+                let is_early = now + LATE < before + World::HEARTBEAT && told.disturbed + LATE < before;
                 is_early || counters.ras_sent != told.sent
             }
             Event::Stopping => {
