@@ -4,6 +4,8 @@
     tests/bench/unit.py [GUESTS [UNIT]...]
 
 boots Debian 13 in a container, as tests/system does, and prints a table: 200 guests and all units, if not told otherwise.
+A UNIT is shipped, belts (the example), bare (no sandbox option), idle (a program that only says that it is ready), or a
+drop-in file FILE.conf.
 """
 
 import os
@@ -31,7 +33,8 @@ SystemCallFilter=
 SystemCallFilter=
 """
 IDLE = "[Service]\nExecStart=\nExecStart=/autora-tests/idle\n"
-UNITS = {"shipped": "", "belts": None, "bare": BARE, "idle": IDLE}
+BELTS = os.path.join(build.TREE, "contrib", "examples", "systemd", "belts.conf")
+UNITS = {"shipped": "", "bare": BARE, "idle": IDLE}
 TIMES = ("served", "restarted", "one_more", "stopped")
 # Of the host, in KiB; what is available shrinks.
 MEMORY = ("MemAvailable", "Slab", "PageTables", "KernelStack", "Percpu", "manager", "journald")
@@ -39,7 +42,8 @@ MEMORY = ("MemAvailable", "Slab", "PageTables", "KernelStack", "Percpu", "manage
 
 def main():
     guests = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    units = sys.argv[2:] or list(UNITS)
+    texts = {unit: _text(unit) for unit in sys.argv[2:] or ("shipped", "belts", "bare", "idle")}
+    units = {os.path.basename(unit).removesuffix(".conf"): text for unit, text in texts.items()}
     build.packaged()
     build.tools()
     with tempfile.TemporaryDirectory(prefix="autora-bench-") as work:
@@ -48,10 +52,7 @@ def main():
         os.mkdir(f"{tests}/cases")
         shutil.copy(os.path.join(build.HERE, "inside", "unit.sh"), f"{tests}/cases")
         shutil.copy(build.tool("idle"), tests)
-        for unit, text in UNITS.items():
-            if text is None:
-                with open(f"{build.TREE}/contrib/examples/systemd/belts.conf", encoding="utf-8") as file:
-                    text = file.read()
+        for unit, text in units.items():
             with open(f"{tests}/cases/{unit}.conf", "w", encoding="utf-8") as file:
                 file.write(text)
         with open(f"{tests}/cases/settings", "w", encoding="ascii") as file:
@@ -64,13 +65,19 @@ def main():
     for unit, key, value in re.findall(r"note: (\w+) (\w+) (-?\d+)", done.stdout):
         found[unit][key] = int(value)
     print(f"{guests} guests; seconds, and KiB of the host for each guest")
-    print("| unit |", " | ".join((*TIMES, "charged", *MEMORY)), "|")
-    print("|---" * (2 + len(TIMES) + len(MEMORY)) + "|")
+    print("| unit |", " | ".join((*TIMES, *MEMORY)), "|")
+    print("|---" * (1 + len(TIMES) + len(MEMORY)) + "|")
     for unit, values in found.items():
         seconds = [f"{values[key] / 1e6:.1f}" if key in values else "" for key in TIMES]
-        charged = f"{values['charged'] / 1024 / guests:.0f}" if "charged" in values else ""
         kib = [f"{values[key] * (-1 if key == 'MemAvailable' else 1) / guests:.0f}" for key in MEMORY]
-        print("|", " | ".join((unit, *seconds, charged, *kib)), "|")
+        print("|", " | ".join((unit, *seconds, *kib)), "|")
+
+
+def _text(unit):
+    if unit in UNITS:
+        return UNITS[unit]
+    with open(BELTS if unit == "belts" else unit, encoding="utf-8") as file:
+        return file.read()
 
 
 if __name__ == "__main__":

@@ -35,14 +35,12 @@ no_routes() {
 }
 
 kib() {
-    sed -n "s/^$1: *\([0-9]*\) kB$/\1/p" "$2"
+    sed -n "s/^$1:[[:space:]]*\([0-9]*\) kB$/\1/p" "$2"
 }
 
-# The memory of the host, after what can be given back is given back: KEY VALUE...
+# The memory of the host, when what has just happened has settled: KEY VALUE...
 memory() {
-    sync
-    echo 3 >/proc/sys/vm/drop_caches
-    sleep 2
+    sleep 3
     local key
     for key in MemAvailable Slab PageTables KernelStack Percpu; do
         echo "$key $(kib $key /proc/meminfo)"
@@ -70,8 +68,6 @@ case_units() {
     local unit begin pids
     host_network
     guest_namespace
-    # As on a host for hundreds of guests.
-    sysctl -qw net.ipv6.neigh.default.gc_thresh2=16384 net.ipv6.neigh.default.gc_thresh3=32768
     dpkg --install /autora-debs/autora_*.deb
     set_pattern '^tap-vm-[0-9]+$'
     systemctl reload autora.service
@@ -100,7 +96,6 @@ case_units() {
         more_memory "$unit" /tmp/before
         if [ "$unit" != idle ]; then
             pids=$(pgrep -d , -x autora)
-            echo "note: $unit charged $(cat /sys/fs/cgroup/system.slice/system-autora.slice/memory.current)"
             begin=$(now)
             systemctl restart autora.service
             autora apply --wait
