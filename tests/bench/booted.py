@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -14,25 +15,39 @@ BATCH = 200
 TOOLS = 'install_tools systemd-nspawn=systemd-container mmdebstrap=mmdebstrap'
 
 
-def measure(results, say, quick):
-    subprocess.run(["bash", "-ec", f'. "$1"; {TOOLS}', "setup", f"{build.TREE}/tests/setup.sh"], check=True)
+def boot(suite, case, settings, files=()):
+    """Runs a case of `inside` in a booted system that tests/system makes: the finished process.
+
+    `settings` are the variables of its file of settings, `files` the names and texts of others beside it."""
     with tempfile.TemporaryDirectory(prefix="autora-bench-") as work:
         tests = f"{work}/tests"
         # The scripts that boot, with a case of our own instead of theirs.
         shutil.copytree(SYSTEM, tests, ignore=shutil.ignore_patterns("cases"))
         os.mkdir(f"{tests}/cases")
-        shutil.copy(os.path.join(build.HERE, "inside", "booted.sh"), f"{tests}/cases")
+        shutil.copy(os.path.join(build.HERE, "inside", case), f"{tests}/cases")
         shutil.copy(build.tool("idle"), tests)
-        others, samples, turns = (20, 5, 1) if quick else (1000, 20, 2)
-        with open(f"{tests}/cases/settings", "w", encoding="ascii") as file:
-            file.write(f"OTHERS={others} SAMPLES={samples} TURNS={turns} BATCH={BATCH}\n")
-        for suite, who in SUITES.items():
-            say(f"booted: {suite}")
-            root = subprocess.run([f"{SYSTEM}/root.sh", suite], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-            done = subprocess.run([f"{tests}/boot.sh", root, build.DEBS, "booted.sh"], stdout=subprocess.PIPE, text=True)
-            _take(results, who, done.stdout)
-            if done.returncode != 0:
-                results.note(f"{suite}: a booted case failed: {done.stdout[-600:]}")
+        lines = "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in settings.items())
+        for name, text in [("settings", lines), *files]:
+            with open(f"{tests}/cases/{name}", "w", encoding="utf-8") as file:
+                file.write(text)
+        root = subprocess.run([f"{SYSTEM}/root.sh", suite], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+        return subprocess.run([f"{tests}/boot.sh", root, build.DEBS, case], stdout=subprocess.PIPE, text=True)
+
+
+def set_up():
+    """Installs what it takes to boot."""
+    subprocess.run(["bash", "-ec", f'. "$1"; {TOOLS}', "setup", f"{build.TREE}/tests/setup.sh"], check=True)
+
+
+def measure(results, say, quick):
+    set_up()
+    others, samples, turns = (20, 5, 1) if quick else (1000, 20, 2)
+    for suite, who in SUITES.items():
+        say(f"booted: {suite}")
+        done = boot(suite, "booted.sh", {"OTHERS": others, "SAMPLES": samples, "TURNS": turns, "BATCH": BATCH})
+        _take(results, who, done.stdout)
+        if done.returncode != 0:
+            results.note(f"{suite}: a booted case failed: {done.stdout[-600:]}")
 
 
 def _take(results, who, text):

@@ -10,16 +10,12 @@ drop-in file FILE.conf.
 
 import os
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from bench import build
+from bench import booted, build
 
-SYSTEM = os.path.join(build.TREE, "tests", "system")
 # No option of the sandbox; what it runs as, and its limits, stay.
 BARE = """[Service]
 RestrictAddressFamilies=~
@@ -46,19 +42,9 @@ def main():
     units = {os.path.basename(unit).removesuffix(".conf"): text for unit, text in texts.items()}
     build.packaged()
     build.tools()
-    with tempfile.TemporaryDirectory(prefix="autora-bench-") as work:
-        tests = f"{work}/tests"
-        shutil.copytree(SYSTEM, tests, ignore=shutil.ignore_patterns("cases"))
-        os.mkdir(f"{tests}/cases")
-        shutil.copy(os.path.join(build.HERE, "inside", "unit.sh"), f"{tests}/cases")
-        shutil.copy(build.tool("idle"), tests)
-        for unit, text in units.items():
-            with open(f"{tests}/cases/{unit}.conf", "w", encoding="utf-8") as file:
-                file.write(text)
-        with open(f"{tests}/cases/settings", "w", encoding="ascii") as file:
-            file.write(f"GUESTS={guests} UNITS='{' '.join(units)}'\n")
-        root = subprocess.run([f"{SYSTEM}/root.sh", "trixie"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-        done = subprocess.run([f"{tests}/boot.sh", root, build.DEBS, "unit.sh"], stdout=subprocess.PIPE, text=True)
+    booted.set_up()
+    files = [(f"{unit}.conf", text) for unit, text in units.items()]
+    done = booted.boot("trixie", "unit.sh", {"GUESTS": guests, "UNITS": " ".join(units)}, files)
     if done.returncode != 0:
         sys.exit(done.stdout)
     found = {unit: {} for unit in units}

@@ -283,18 +283,24 @@ fn a_lengthened_lifetime_is_noticed_without_an_event() {
     assert_eq!(longest, Some(secs(6)), "4 s before the end");
 }
 
+/// A link that advertises, whose configured lifetimes are these, in seconds.
+fn with_lifetimes(valid_lifetime: u64, preferred_lifetime: u64) -> Link {
+    let policy = RaPolicy::new(&RaParameters {
+        valid_lifetime: secs(valid_lifetime),
+        preferred_lifetime: secs(preferred_lifetime),
+        ..parameters()
+    })
+    .unwrap();
+    let mut link = Link::new(1);
+    link.router = Router::new(policy, SmallRng::seed_from_u64(1), &SentState::default());
+    link.becomes(advertise(permanent(1)));
+    link
+}
+
 #[test]
 fn a_short_lifetime_that_was_configured_changes_no_interval() {
     for (valid_lifetime, preferred_lifetime) in [(86_400, 15), (86_400, 5), (15, 15), (40, 0)] {
-        let policy = RaPolicy::new(&RaParameters {
-            valid_lifetime: secs(valid_lifetime),
-            preferred_lifetime: secs(preferred_lifetime),
-            ..parameters()
-        })
-        .unwrap();
-        let mut link = Link::new(1);
-        link.router = Router::new(policy, SmallRng::seed_from_u64(1), &SentState::default());
-        link.becomes(advertise(permanent(1)));
+        let mut link = with_lifetimes(valid_lifetime, preferred_lifetime);
         link.pass(secs(3600));
         let sent = link.take().len();
         assert!(
@@ -307,15 +313,7 @@ fn a_short_lifetime_that_was_configured_changes_no_interval() {
 #[test]
 fn a_lifetime_of_one_interval_does_not_end() {
     for (valid_lifetime, preferred_lifetime) in [(60, 0), (60, 60), (86_400, 60)] {
-        let policy = RaPolicy::new(&RaParameters {
-            valid_lifetime: secs(valid_lifetime),
-            preferred_lifetime: secs(preferred_lifetime),
-            ..parameters()
-        })
-        .unwrap();
-        let mut link = Link::new(1);
-        link.router = Router::new(policy, SmallRng::seed_from_u64(1), &SentState::default());
-        link.becomes(advertise(permanent(1)));
+        let mut link = with_lifetimes(valid_lifetime, preferred_lifetime);
         link.pass(DAY);
         // The margin before the end.
         let longest = link.gaps().into_iter().max();
