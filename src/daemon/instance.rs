@@ -190,10 +190,18 @@ impl<O: Outside> Instance<O> {
                 let yields = self.other_senders.observe(now, link.foreign_ras).is_some();
                 judge(link, yields, self.router.source())
             }
-            // A stop cannot wait for a new process, and this one cannot tell whether
-            // another daemon advertises.
-            Err(ReadError::Ipv6Restarted) if !self.stopping => return Ok(Some(Lost::Ipv6Restarted)),
             Err(error) => {
+                if matches!(error, ReadError::Ipv6Restarted) {
+                    if let Some(seen) = &mut self.handover.foreign {
+                        // The kernel counts from zero again.
+                        seen.count = 0;
+                    }
+                    // A stop cannot wait for a new process, and this one cannot tell
+                    // whether another daemon advertises.
+                    if !self.stopping {
+                        return Ok(Some(Lost::Ipv6Restarted));
+                    }
+                }
                 // The state is unknown, so the state machine does not change.
                 self.failed_reads = self.failed_reads.saturating_add(1);
                 let verdict = Verdict::Silent(Reason::Unreadable(error.to_string()));
@@ -371,10 +379,6 @@ impl<O: Outside> Instance<O> {
     }
 
     fn exit_for_new_counters(mut self) -> End {
-        if let Some(seen) = &mut self.handover.foreign {
-            // The kernel counts from zero again.
-            seen.count = 0;
-        }
         self.publish();
         self.outside.log(&Event::Ipv6Restarted);
         self.outside
