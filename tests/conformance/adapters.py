@@ -51,5 +51,9 @@ class Autora(Adapter):
     def restart_signal(self):
         return signal.SIGHUP
 
+    def comes_back(self, daemon):
+        # Its unit starts it again after this status. It ends with it as soon as IPv6 is there.
+        return daemon.wait(1) == 75
+
 
 ALL = {adapter.name: adapter for adapter in (Autora(), *PEERS)}

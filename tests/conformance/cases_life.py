@@ -240,6 +240,8 @@ def outage(name, title, begin, end):
         cpu = bench.daemon.cpu()
         end(bench)
         bench.link.await_link_local()
+        if bench.adapter.comes_back(bench.daemon):
+            bench.daemon.start()
         # The address is gone with IPv6; whoever manages the interface puts it back.
         bench.expect_after(bench.link.address, 4.5, "after IPv6 came back")
         if cpu > 0.5:

@@ -66,6 +66,10 @@ class Adapter:
         """What its service manager sends for a restart."""
         return signal.SIGTERM
 
+    def comes_back(self, daemon):
+        """Whether it has ended, to be started again by its service manager."""
+        return False
+
 
 class Running(Program):
     """One started daemon, in the router's namespace; killed with the process of its case."""
