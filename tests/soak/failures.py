@@ -27,7 +27,8 @@ def serving_socket(namespace):
 def refuse(pid, inode, error):
     """strace, attached: from now on each send on that socket fails."""
     command = ["strace", "--quiet=all", "--attach", str(pid), "--output=/dev/null", "--trace-path", f"socket:[{inode}]"]
-    command += [f"--inject=sendto,sendmsg:error={error}"]
+    # The call in its place has to be one that the process may make.
+    command += [f"--inject=sendto,sendmsg:error={error}:syscall=getpid"]
     tracer = subprocess.Popen(command, preexec_fn=die_with_parent)
     while not is_traced(pid) and tracer.poll() is None:
         time.sleep(0.01)
