@@ -93,6 +93,7 @@ impl Outside for Fake {
             if change > self.deadline {
                 let late = world.noise() % 2_000_000;
                 world.now = world.now.max(self.deadline) + late;
+                world.deadline_came();
                 return Ok(wake);
             }
             world.now = world.now.max(change);

@@ -6,6 +6,8 @@
 #[allow(dead_code)]
 #[path = "../../sim/guest/mod.rs"]
 mod guest;
+// The tests read the rest of what a life ends with.
+#[allow(dead_code)]
 #[path = "../../sim/life.rs"]
 mod life;
 #[path = "../../sim/outside.rs"]

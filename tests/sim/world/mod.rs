@@ -40,6 +40,25 @@ const QUEUE: usize = 5;
 /// What the state file holds at most, whatever it lived through.
 const PAGE: usize = 4096;
 
+/// How often something happened in the second in which it happened last.
+#[derive(Clone, Copy, Default, Debug)]
+struct PerSecond {
+    second: u64,
+    times: u32,
+}
+
+impl PerSecond {
+    fn count(&mut self, now: u64) -> u32 {
+        let second = now / SECOND;
+        let before = if self.second == second { self.times } else { 0 };
+        *self = Self {
+            second,
+            times: before + 1,
+        };
+        self.times
+    }
+}
+
 /// What waits in the packet socket.
 #[derive(Clone, Copy, Debug)]
 pub enum Packet {
@@ -124,8 +143,9 @@ pub struct World {
     // Troubles that strike at a call.
     calls: u64,
     calls_without_wait: u32,
-    /// The second in which it waited last, and how often.
-    waits: (u64, u32),
+    /// How often it waited in a second, and how often until its own deadline.
+    waits: PerSecond,
+    deadlines: PerSecond,
     kill_at: Option<u64>,
     /// The call that the caller of the life asked for.
     asked_kill: Option<u64>,
@@ -201,7 +221,8 @@ impl World {
             setting,
             calls: 0,
             calls_without_wait: 0,
-            waits: (0, 0),
+            waits: PerSecond::default(),
+            deadlines: PerSecond::default(),
             kill_at: None,
             asked_kill: options.kill_at,
             suspend_at: None,
@@ -486,16 +507,19 @@ impl World {
 
     pub fn begin_wait(&mut self) {
         self.calls_without_wait = 0;
-        let second = self.now / SECOND;
-        let before = self.waits.1;
-        let count = if self.waits.0 == second { before + 1 } else { 1 };
-        self.waits = (second, count);
-        if count > 2000 {
+        if self.waits.count(self.now) > 2000 {
             self.breaks("it waits for what is there".to_owned());
         }
         self.judge.begin_wait();
         self.judge_wait();
         self.judge_told();
+    }
+
+    /// It wakes up because its deadline has come.
+    pub fn deadline_came(&mut self) {
+        if self.deadlines.count(self.now) > 100 {
+            self.breaks("it does not rest".to_owned());
+        }
     }
 
     pub fn take_signal(&mut self) -> Option<Request> {
