@@ -26,12 +26,26 @@ case_200_made_in_one_batch_are_all_served() {
     nothing_failed
 }
 
-case_200_deleted_in_one_batch_leave_nothing() {
+case_200_deleted_in_one_batch_leave_nothing_but_their_files() {
     local i
     for i in {1..200}; do
         echo "link del tap-vm-$i"
     done | ip -batch -
     until_true 30 no_instance_left
     until_true 10 nothing_failed
-    [ -z "$(ls -A /run/autora/)" ]
+    [ "$(find /run/autora -type f | wc -l)" -eq 200 ]
+}
+
+# Each start deletes up to 32 that it meets.
+case_later_starts_delete_these_files() {
+    local i
+    for i in {301..312}; do
+        plug "tap-vm-$i" "$i"
+        until_true 10 served "$i"
+    done
+    [ "$(find /run/autora -type f | wc -l)" -eq 12 ]
+    for i in {301..312}; do
+        unplug "tap-vm-$i"
+    done
+    until_true 10 no_instance_left
 }
