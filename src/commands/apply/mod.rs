@@ -141,13 +141,14 @@ fn batched(verb: &str, names: &[IfName]) -> Result<(), NoAnswer> {
 fn wait(wanted: &BTreeSet<IfName>, masked: &BTreeSet<IfName>) -> Result<Answer, CommandError> {
     let deadline = Instant::now() + WAIT_LIMIT;
     loop {
-        let instances = units::instances()?;
+        // In this order: a job that ends between both shows in what is read afterwards.
         let no_jobs = ask_within(
             units::BUSY_LIMIT,
             "systemctl",
             &["list-jobs", "--plain", "--no-legend", units::INSTANCES],
         )?
         .is_empty();
+        let instances = units::instances()?;
         let moves = |condition: &Condition| matches!(condition, Condition::Starting | Condition::Stopping);
         if no_jobs && !instances.values().any(moves) {
             let runs = |name: &IfName| instances.get(name) == Some(&Condition::Running);
