@@ -9,7 +9,7 @@ use crate::harness::notify::Notify;
 use crate::harness::{Autora, Lab, MIN_DELAY_BETWEEN_RAS, NOISE, SOON, TAP, ms, secs};
 use crate::timing::assert_rate_limit;
 
-fn notifying(autora: Autora, notify: &Notify) -> Autora {
+pub fn notifying(autora: Autora, notify: &Notify) -> Autora {
     autora.env("NOTIFY_SOCKET", notify.path.to_str().unwrap())
 }
 

@@ -13,6 +13,7 @@ use nix::unistd::pipe2;
 use crate::harness::feed::Feed;
 use crate::harness::notify::Notify;
 use crate::harness::{Agent, Autora, Capture, Lab, MIN_DELAY_BETWEEN_RAS, NOISE, Rs, SOON, ms};
+use crate::service::notifying;
 use crate::timing::assert_rate_limit;
 
 fn assert_answers(agent: &mut Agent, capture: &mut Capture) {
@@ -27,9 +28,7 @@ fn assert_answers(agent: &mut Agent, capture: &mut Capture) {
 fn ready_arrives_when_the_manager_reads_again() {
     let lab = Lab::new();
     let (mut notify, read) = Notify::with_a_full_queue("full-queue");
-    let autora = Autora::slow()
-        .env("NOTIFY_SOCKET", notify.path.to_str().unwrap())
-        .env("WATCHDOG_USEC", "1000000");
+    let autora = notifying(Autora::slow(), &notify).env("WATCHDOG_USEC", "1000000");
     let (mut daemon, mut capture) = lab.serve(&autora);
     assert_answers(&mut lab.agent(), &mut capture);
     read.send(()).unwrap();
@@ -48,7 +47,7 @@ fn ready_arrives_when_the_manager_reads_again() {
 fn stop_does_not_wait_for_the_manager() {
     let lab = Lab::new();
     let (notify, _unread) = Notify::with_a_full_queue("full-at-stop");
-    let autora = Autora::slow().env("NOTIFY_SOCKET", notify.path.to_str().unwrap());
+    let autora = notifying(Autora::slow(), &notify);
     let (mut daemon, mut capture) = lab.serve(&autora);
     daemon.signal(Signal::SIGTERM);
     let ra = capture.ra_within(MIN_DELAY_BETWEEN_RAS + NOISE);

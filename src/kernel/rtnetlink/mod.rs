@@ -120,19 +120,11 @@ impl Reader {
     /// # Errors
     /// When the kernel cannot be asked.
     pub fn exists(&mut self, name: &IfName) -> io::Result<bool> {
-        let mut request = Request::link_called(name);
-        let mut found = None;
-        let answer = retry_interrupted(|| {
-            self.socket.ask(&mut request, |message| {
-                if message.kind == libc::RTM_NEWLINK {
-                    found = LinkRecord::parse(message.body).map(|record| record.name);
-                }
-            })
-        });
-        match answer {
-            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(false),
+        match ask_link(&mut self.socket, &mut Request::link_called(name)) {
             // An alternative name is another interface's.
-            answer => answer.map(|()| found == Some(*name)),
+            Ok(record) => Ok(record.name == *name),
+            Err(ReadError::Gone) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -177,20 +169,7 @@ impl Reader {
     /// # Errors
     /// If the interface does not exist, or its record cannot be read.
     pub fn record(&mut self) -> Result<LinkRecord, ReadError> {
-        let mut record = None;
-        let answer = retry_interrupted(|| {
-            self.socket.ask(&mut self.link, |message| {
-                if message.kind == libc::RTM_NEWLINK {
-                    record = LinkRecord::parse(message.body);
-                }
-            })
-        });
-        match (answer, record) {
-            (Err(error), _) if error.raw_os_error() == Some(libc::ENODEV) => Err(ReadError::Gone),
-            (Err(error), _) => Err(failed("its link")(error)),
-            (Ok(()), Some(record)) => Ok(record),
-            (Ok(()), None) => Err(failed("its link")(io::ErrorKind::InvalidData.into())),
-        }
+        ask_link(&mut self.socket, &mut self.link)
     }
 
     /// Whether the host forwards IPv6 packets.
@@ -242,6 +221,24 @@ impl Reader {
         })?;
         self.has_no_uplink_route = found.is_none();
         Ok(found)
+    }
+}
+
+/// The answer to a request for one link record.
+fn ask_link(socket: &mut Socket, request: &mut Request) -> Result<LinkRecord, ReadError> {
+    let mut record = None;
+    let answer = retry_interrupted(|| {
+        socket.ask(request, |message| {
+            if message.kind == libc::RTM_NEWLINK {
+                record = LinkRecord::parse(message.body);
+            }
+        })
+    });
+    match (answer, record) {
+        (Err(error), _) if error.raw_os_error() == Some(libc::ENODEV) => Err(ReadError::Gone),
+        (Err(error), _) => Err(failed("its link")(error)),
+        (Ok(()), Some(record)) => Ok(record),
+        (Ok(()), None) => Err(failed("its link")(io::ErrorKind::InvalidData.into())),
     }
 }
 
