@@ -1,5 +1,6 @@
 //! The data of all formats: the instances, and the interfaces without one.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,7 +16,7 @@ use super::wanted::Wanted;
 use crate::advice::{explain, shell};
 use crate::commands::{CommandError, all_interfaces, real_name};
 use crate::config::SERVES_NOTHING;
-use crate::config::instance::{self, Given};
+use crate::config::instance::{ForAll, Given, InstanceSettings};
 use crate::kernel::rtnetlink::Reader;
 use crate::kernel::{clock, interfaces, namespace};
 use crate::state_file::{self, Record, State};
@@ -129,6 +130,7 @@ impl Overview {
         names: &[IfName],
     ) -> Result<Self, CommandError> {
         let clock = Clock::read();
+        let settings = LazyCell::new(|| ForAll::read(Given::pattern(SERVES_NOTHING)));
         let here = namespace::inode().map_err(CommandError::os("cannot read /proc/self/ns/net"))?;
         let interfaces = all_interfaces()?;
         let selected = |name: &IfName| names.is_empty() || names.contains(name);
@@ -137,7 +139,7 @@ impl Overview {
             .filter(|record| selected(&record.interface))
             .map(|record| Instance {
                 in_other_namespace: record.namespace != here,
-                yields_until: yields_until(&record, clock.now),
+                yields_until: yields_until(&record, || settings.of(&record.interface).ok(), clock.now),
                 overdue: record.next_ra.is_some_and(|due| due + GRACE < clock.now),
                 record,
             })
@@ -237,13 +239,16 @@ pub(super) fn once_started(blocked: &str) -> String {
 
 /// When the instance stops to yield. Its own interval is not in the record: that of
 /// the files is taken.
-fn yields_until(record: &Record, now: Instant) -> Option<Instant> {
+fn yields_until(
+    record: &Record,
+    settings: impl FnOnce() -> Option<InstanceSettings>,
+    now: Instant,
+) -> Option<Instant> {
     let foreign = record
         .handover
         .foreign
         .filter(|_| record.state == State::Yielding)?;
-    let settings = instance::of(&record.interface, Given::pattern(SERVES_NOTHING)).ok()?;
-    OtherSenders::new(settings.config.ra.max_interval(), Some(foreign)).yields_until(now)
+    OtherSenders::new(settings()?.config.ra.max_interval(), Some(foreign)).yields_until(now)
 }
 
 /// No interface has this name, but perhaps as an alternative one.
