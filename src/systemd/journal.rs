@@ -193,7 +193,8 @@ fn journal(interface: Option<IfName>) -> io::Result<(JournalLog, RawFd)> {
 /// one that was sent is received as a descriptor.
 fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
     let (ours, theirs) = UnixDatagram::pair()?;
-    let rights = [ControlMessage::ScmRights(&[number])];
+    let numbers = [number];
+    let rights = [ControlMessage::ScmRights(&numbers)];
     sendmsg::<()>(
         ours.as_raw_fd(),
         &[IoSlice::new(&[0])],
