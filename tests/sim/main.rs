@@ -32,7 +32,7 @@ const LIVES: u64 = 2000;
 /// Lives of few troubles that are lived once for each call that they make.
 const KILLED_AT_EACH_CALL: Range<u64> = 0..3;
 /// Findings of the past.
-const ONCE_BROKEN: [&str; 4] = [
+const ONCE_BROKEN: [&str; 5] = [
     // A restart moved the default route to an older link-local address.
     "000000000000000000001f00000000000000ad0000000000000042e70000000000009b0000000000",
     // A suspend between the state file and the packet, and a kill right behind that.
@@ -40,6 +40,8 @@ const ONCE_BROKEN: [&str; 4] = [
      0000002b007e00000000065600750000000031000000000000",
     // A prefix that hosts first heard of as deprecated was announced again.
     "00002f00c2000000000000000000000000001e0000004500000095d0000000000000963d000000000030c24d00000000",
+    // A wait for another prefix that did not rest.
+    "00005800000000000000e9f40000000000003cb61e000000f1b40c9a00000000008f790000c20000002c000000000000",
     // A final advertisement from the wrong one of two link-local addresses.
     "000000000000000000009b00000000000000700000000000002516cb000000000000f200000000000074000000000000",
 ];

@@ -55,7 +55,15 @@ pub struct AdvertisingBasis {
     /// Prefixes whose addresses are all deprecated, with the remaining lifetimes.
     pub deprecated: Vec<PrefixInformation>,
     /// Prefixes whose addresses are all tentative or duplicates.
-    pub pending: Vec<Prefix64>,
+    pub pending: Vec<(Prefix64, AddressState)>,
+}
+
+impl AdvertisingBasis {
+    /// Whether all addresses in `prefix` are tentative or duplicates.
+    #[must_use]
+    pub fn is_pending(&self, prefix: Prefix64) -> bool {
+        self.pending.iter().any(|&(pending, _)| pending == prefix)
+    }
 }
 
 /// Evaluates the requirements on `link`, all but the one on its name. Those
@@ -69,7 +77,7 @@ pub struct AdvertisingBasis {
 pub fn judge(link: &Link, yields_to_other_daemon: bool, source: Option<Ipv6Addr>) -> Verdict {
     match basis(link, yields_to_other_daemon, source) {
         Err(reason) => Verdict::Silent(reason),
-        Ok((basis, pending)) => conclude(link, basis, &pending),
+        Ok(basis) => conclude(link, basis),
     }
 }
 
@@ -77,7 +85,7 @@ fn basis(
     link: &Link,
     yields_to_other_daemon: bool,
     source: Option<Ipv6Addr>,
-) -> Result<(AdvertisingBasis, Vec<(Prefix64, AddressState)>), Reason> {
+) -> Result<AdvertisingBasis, Reason> {
     let has = |flag| link.flags & flag != 0;
     if has(IFF_LOOPBACK) {
         return Err(Reason::Loopback);
@@ -129,19 +137,18 @@ fn basis(
             iter::once(first.prefix).chain(more).collect(),
         ));
     }
-    let basis = AdvertisingBasis {
+    Ok(AdvertisingBasis {
         source,
         hardware: link.hardware,
         host_forwards: link.host_forwards,
         carrier_ups: link.carrier_ups,
         preferred: prefixes.preferred,
-        pending: prefixes.pending.iter().map(|&(prefix, _)| prefix).collect(),
         deprecated: prefixes.deprecated,
-    };
-    Ok((basis, prefixes.pending))
+        pending: prefixes.pending,
+    })
 }
 
-fn conclude(link: &Link, basis: AdvertisingBasis, pending: &[(Prefix64, AddressState)]) -> Verdict {
+fn conclude(link: &Link, basis: AdvertisingBasis) -> Verdict {
     let forwarding = link.ipv6.map_or(0, |ipv6| ipv6.forwarding);
     if forwarding != 1 {
         return Verdict::WithdrawOnly(basis, Reason::NotForwarding(forwarding));
@@ -157,9 +164,9 @@ fn conclude(link: &Link, basis: AdvertisingBasis, pending: &[(Prefix64, AddressS
     if let Some(prefix) = basis.preferred.or_else(deprecated) {
         return Verdict::Advertise(basis, prefix);
     }
-    let reason = match pending {
-        [(prefix, AddressState::Tentative), ..] => Reason::PrefixTentative(*prefix),
-        [(prefix, _), ..] => Reason::PrefixDuplicate(*prefix),
+    let reason = match basis.pending[..] {
+        [(prefix, AddressState::Tentative), ..] => Reason::PrefixTentative(prefix),
+        [(prefix, _), ..] => Reason::PrefixDuplicate(prefix),
         [] => Reason::NoPrefix,
     };
     Verdict::WithdrawOnly(basis, reason)

@@ -192,7 +192,7 @@ fn a_prefix_is_pending_only_if_no_address_in_it_is_usable() {
             l.addresses.push(tentative);
         }
     });
-    assert_eq!(basis.pending, [prefix("2001:db8:2::")]);
+    assert_eq!(basis.pending, [(prefix("2001:db8:2::"), AddressState::Tentative)]);
 }
 
 #[test]

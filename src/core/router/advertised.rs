@@ -153,7 +153,7 @@ impl AdvertisedState {
                 State::Current
             } else if basis.deprecated.iter().any(|d| d.prefix == known.prefix) {
                 State::Deprecated
-            } else if basis.pending.contains(&known.prefix) {
+            } else if basis.is_pending(known.prefix) {
                 // Undecided: Duplicate Address Detection runs again.
                 continue;
             } else {
@@ -171,6 +171,17 @@ impl AdvertisedState {
             }
         }
         changed
+    }
+
+    /// Whether hosts prefer a prefix of which the interface has no address that
+    /// is preferred, or may become so again.
+    pub(super) fn is_preferred_in_vain(&self, now: Instant, basis: &AdvertisingBasis) -> bool {
+        let lives = |end: Option<Instant>| end.is_none_or(|end| end > now);
+        basis.preferred.is_none_or(|own| own.preferred == Lifetime::ZERO)
+            && self
+                .all()
+                .filter(|known| lives(known.valid_until) && lives(known.preferred_until))
+                .any(|known| !basis.is_pending(known.prefix))
     }
 
     /// The prefixes that are gone from the interface, as they are to be

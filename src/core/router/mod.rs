@@ -14,6 +14,7 @@ use rand::{Rng, RngExt};
 
 use crate::eligibility::{AdvertisingBasis, Reason, Verdict};
 use crate::lifetime::Lifetime;
+use crate::link::AddressState;
 use crate::policy::RaPolicy;
 use crate::time::Instant;
 use crate::wire::{PrefixInformation, RouterAdvertisement};
@@ -39,6 +40,11 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// again, if the lifetime of the interface's address was lengthened: the minimum
 /// delay, plus one second for the transmission.
 const REFRESH_MARGIN: Duration = Duration::from_secs(4);
+/// How long the deprecation of the only prefix waits for another one to be added.
+const REPLACEMENT_WAIT: Duration = Duration::from_millis(300);
+/// How long it waits in all while another one is tentative: Linux needs up to 2 s
+/// for Duplicate Address Detection.
+const TENTATIVE_WAIT: Duration = Duration::from_millis(2500);
 /// How long after [`Router::stop`] there is an attempt to withdraw the default
 /// route: the minimum delay, and a second for sends that fail.
 const STOP_LIMIT: Duration = Duration::from_secs(4);
@@ -76,6 +82,11 @@ pub struct Router<R> {
     /// No attempt to send before this, after a send that failed.
     retry_at: Option<Instant>,
     advertised: AdvertisedState,
+    /// Since when hosts prefer a prefix that the interface does not any more,
+    /// and none that it does.
+    missing_since: Option<Instant>,
+    /// Until then nothing changes, as another prefix may be on its way.
+    hold: Option<Instant>,
     /// After [`Router::stop`]: when it is given up.
     stop_by: Option<Instant>,
 }
@@ -126,6 +137,8 @@ impl<R: Rng> Router<R> {
             failures: 0,
             retry_at: None,
             advertised: sent.advertised,
+            missing_since: None,
+            hold: None,
             stop_by: None,
         }
     }
@@ -155,7 +168,9 @@ impl<R: Rng> Router<R> {
             Stage::Advertising(a) => a.recheck,
             _ => None,
         };
-        [self.send_at(), recheck].into_iter().flatten().min()
+        // While it holds, nothing else is looked at.
+        self.hold
+            .or_else(|| [self.send_at(), recheck].into_iter().flatten().min())
     }
 
     /// When the next packet is due, as far as is known now.
@@ -171,9 +186,10 @@ impl<R: Rng> Router<R> {
             Stage::Final(_) => Instant::from_boot(Duration::ZERO),
         };
         Some(
-            self.retry_at
-                .map_or(due, |retry| due.max(retry))
-                .max(self.earliest()),
+            [self.retry_at, self.hold]
+                .into_iter()
+                .flatten()
+                .fold(due.max(self.earliest()), Instant::max),
         )
     }
 
@@ -296,6 +312,10 @@ impl<R: Rng> Router<R> {
     }
 
     fn observe(&mut self, now: Instant, verdict: &Verdict) {
+        self.await_replacement(now, verdict);
+        if self.hold.is_some() {
+            return;
+        }
         let news = match verdict {
             Verdict::Advertise(basis, _) | Verdict::WithdrawOnly(basis, _) => {
                 self.advertised.compare(now, basis)
@@ -317,6 +337,28 @@ impl<R: Rng> Router<R> {
         if !matches!(self.stage, Stage::Advertising(_)) {
             self.answer = None;
         }
+    }
+
+    /// The only prefix is not deprecated while another may be on its way: hosts
+    /// would have none to prefer for the 3 s that the next advertisement takes.
+    fn await_replacement(&mut self, now: Instant, verdict: &Verdict) {
+        let basis = match verdict {
+            Verdict::WithdrawOnly(_, Reason::NotForwarding(_)) | Verdict::Silent(_) => None,
+            Verdict::Advertise(basis, _) | Verdict::WithdrawOnly(basis, _) => Some(basis),
+        };
+        let missing = basis
+            .filter(|_| self.stop_by.is_none())
+            .filter(|basis| self.advertised.is_preferred_in_vain(now, basis));
+        self.missing_since = missing.map(|_| self.missing_since.unwrap_or(now));
+        self.hold = missing.zip(self.missing_since).and_then(|(basis, since)| {
+            let is_tentative = |&(_, state): &_| state == AddressState::Tentative;
+            let wait = if basis.pending.iter().any(is_tentative) {
+                TENTATIVE_WAIT
+            } else {
+                REPLACEMENT_WAIT
+            };
+            Some(since + wait).filter(|&until| now < until)
+        });
     }
 
     fn advertise(&mut self, now: Instant, basis: &AdvertisingBasis, prefix: &PrefixInformation, news: bool) {

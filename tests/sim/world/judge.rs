@@ -5,6 +5,7 @@ use std::net::Ipv6Addr;
 
 use autora::daemon::Request;
 use autora::state_file::{Record, State};
+use autora_core::lifetime::Lifetime;
 use autora_core::link::{Address, AddressState, IFF_MULTICAST, IFF_RUNNING, IFF_UP, Ipv6Settings, Link};
 use autora_core::prefix::Prefix64;
 
@@ -63,6 +64,8 @@ pub struct Judge {
     released: bool,
     /// Since when the link is fit with this prefix.
     fit: Option<(u64, u16)>,
+    /// Since when no reading showed a preferred prefix.
+    without_prefix: Option<u64>,
     /// What the link offers, and since when.
     offered: (u64, Offer),
     offered_before: (u64, Offer),
@@ -139,6 +142,7 @@ impl Judge {
             restarting: false,
             released: false,
             fit: None,
+            without_prefix: None,
             offered: (begun, None),
             offered_before: (begun, None),
             routeless: None,
@@ -213,6 +217,11 @@ impl Judge {
             return;
         };
         self.read_since_wake = true;
+        let mut own = link.addresses.iter().filter(|a| !a.local.is_unicast_link_local());
+        let has_preferred =
+            own.any(|a| a.state() == AddressState::Preferred && a.preferred.lower_bound() > Lifetime::ZERO);
+        let without_prefix = self.without_prefix.unwrap_or(now);
+        self.without_prefix = (!has_preferred).then_some(without_prefix);
         let knows_less = self.knows_less || self.was_killed;
         if std::mem::take(&mut self.first_read) && knows_less && link.foreign_ras > 0 {
             self.perhaps_foreign = Some(now);
@@ -396,6 +405,7 @@ impl World {
         if self.yields_until().is_some_and(|until| now < until) {
             self.breaks("sent beside another daemon".to_owned());
         }
+        let had_address = self.prefers_one();
         let mut heard = None;
         for index in 0..self.guests.len() {
             let misses = self.noise() % 3 == 0 && self.peace_since.is_none();
@@ -458,6 +468,9 @@ impl World {
             // On its way in or out: nothing new is said of it.
             _ => {}
         }
+        if had_address && !self.prefers_one() && forwards && self.judge.stopped.is_none() {
+            self.judge_haste(seen, option.prefix);
+        }
         if self
             .guests
             .iter()
@@ -467,6 +480,37 @@ impl World {
         }
         let is_current = option.preferred > 0;
         self.judge_schedule(is_current);
+    }
+
+    /// Whether a guest that hears everything has an address for new connections.
+    fn prefers_one(&self) -> bool {
+        let mut guests = self.guests.iter();
+        guests
+            .find(|(_, hearing)| *hearing == Hearing::All)
+            .is_some_and(|(guest, _)| !guest.preferred_prefixes(self.now).is_empty())
+    }
+
+    /// Before hosts are left without a prefix for new connections, another one
+    /// had the time to come.
+    fn judge_haste(&mut self, seen: &Link, old: Ipv6Addr) {
+        let is_new = |address: &Address| {
+            address.state() == AddressState::Tentative
+                && address.prefix_len == 64
+                && !address.local.is_unicast_link_local()
+                && Prefix64::of(address.prefix_address) != Prefix64::of(old)
+        };
+        let wait = if seen.addresses.iter().any(is_new) {
+            SECOND * 5 / 2
+        } else {
+            SECOND * 3 / 10
+        };
+        let Some(since) = self.judge.without_prefix else {
+            return;
+        };
+        if self.now < since + wait {
+            let waited = (self.now - since) / 1_000_000;
+            self.breaks(format!("hosts lose their only prefix after {waited} ms"));
+        }
     }
 
     /// In peace, what is sent settles to the configured intervals.

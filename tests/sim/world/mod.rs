@@ -551,10 +551,11 @@ impl World {
         if !self.truth.exists || !self.truth.here || !same_index {
             return Err(ReadError::Gone);
         }
-        if let Some(wrong) = self.told.read(self.now, failed) {
+        let restarted = self.has_other_counters() && self.truth.has_our_name && !failed;
+        if let Some(wrong) = self.told.read(self.now, failed || restarted) {
             self.breaks(format!("a reading is repeated too {wrong}"));
         }
-        if self.has_other_counters() && self.truth.has_our_name && !failed {
+        if restarted {
             self.judge.counters_began_anew();
             return Err(ReadError::Ipv6Restarted);
         }

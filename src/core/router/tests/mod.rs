@@ -13,7 +13,7 @@ use rand::rngs::SmallRng;
 
 use super::*;
 use crate::lifetime::Lifetime;
-use crate::link::Hardware;
+use crate::link::{AddressState, Hardware};
 use crate::policy::RaParameters;
 use crate::policy::tests::parameters;
 use crate::prefix::Prefix64;
@@ -191,7 +191,7 @@ fn deprecated_only(prefix: PrefixInformation) -> Verdict {
 }
 
 fn tentative() -> Verdict {
-    let pending = vec![prefix(1)];
+    let pending = vec![(prefix(1), AddressState::Tentative)];
     Verdict::WithdrawOnly(
         AdvertisingBasis { pending, ..basis() },
         Reason::PrefixTentative(prefix(1)),

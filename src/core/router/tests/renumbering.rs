@@ -80,7 +80,7 @@ fn a_removed_prefix_is_deprecated_then_the_route_withdrawn() {
     let (last, _) = *link.wire.last().unwrap();
     link.take();
     // The route is left alone, and not prolonged.
-    let left = 180 - link.now.saturating_since(last).as_secs();
+    let left = 180 - (link.now + REPLACEMENT_WAIT).saturating_since(last).as_secs();
     link.becomes(no_prefix());
     link.pass(DAY);
     let sent = link.take();
@@ -91,6 +91,68 @@ fn a_removed_prefix_is_deprecated_then_the_route_withdrawn() {
         |ra: &RouterAdvertisement| ra.prefix.prefix == prefix(1) && ra.prefix.preferred == Lifetime::ZERO;
     assert!(sent.iter().all(stale));
     assert_eq!(sent[0].prefix.valid.to_bits(), 7200);
+}
+
+fn tentative_new() -> Verdict {
+    let pending = vec![(prefix(2), AddressState::Tentative)];
+    Verdict::WithdrawOnly(
+        AdvertisingBasis { pending, ..basis() },
+        Reason::PrefixTentative(prefix(2)),
+    )
+}
+
+/// Whether the old /64 goes before the new one comes, or after, or is
+/// deprecated first: hosts have the new one before they lose the old one.
+#[test]
+fn a_prefix_is_deprecated_after_its_replacement_has_come() {
+    let orders = [
+        vec![(no_prefix(), 200), (tentative_new(), 2000)],
+        vec![(no_prefix(), 299)],
+        vec![(tentative_new(), 2000)],
+        vec![(deprecated_only(on_link(1, u32::MAX, 0)), 250)],
+    ];
+    for order in orders {
+        let mut link = Link::settled();
+        for (verdict, milliseconds) in &order {
+            link.becomes(verdict.clone());
+            link.solicit();
+            link.pass(Duration::from_millis(*milliseconds));
+        }
+        assert_eq!(link.take(), []);
+        link.becomes(advertise(permanent(2)));
+        link.pass(secs(4));
+        let sent: Vec<_> = link
+            .take()
+            .iter()
+            .map(|ra| (ra.prefix.prefix, ra.prefix.preferred > Lifetime::ZERO))
+            .collect();
+        assert_eq!(sent, [(prefix(2), true), (prefix(1), false)], "{order:?}");
+    }
+}
+
+#[test]
+fn a_replacement_that_does_not_come_is_not_waited_for_long() {
+    let duplicate = || {
+        let pending = vec![(prefix(2), AddressState::Duplicate)];
+        Verdict::WithdrawOnly(
+            AdvertisingBasis { pending, ..basis() },
+            Reason::PrefixDuplicate(prefix(2)),
+        )
+    };
+    let cases = [
+        (no_prefix(), REPLACEMENT_WAIT),
+        (deprecated_only(on_link(1, u32::MAX, 0)), REPLACEMENT_WAIT),
+        (duplicate(), REPLACEMENT_WAIT),
+        (tentative_new(), TENTATIVE_WAIT),
+        (not_forwarding(), Duration::ZERO),
+    ];
+    for (verdict, wait) in cases {
+        let mut link = Link::settled();
+        let due = (link.now + wait).max(link.router.earliest());
+        link.becomes(verdict.clone());
+        link.pass(secs(4));
+        assert_eq!(link.wire[0].0, due, "{verdict:?}");
+    }
 }
 
 /// RFC 4862, 5.5.4: what is deprecated still serves the connections that run.
@@ -241,7 +303,7 @@ fn what_cannot_be_announced_speeds_nothing_up() {
         },
         permanent(2),
     ));
-    let pending = vec![prefix(1)];
+    let pending = vec![(prefix(1), AddressState::Tentative)];
     link.becomes(advertise_on(
         AdvertisingBasis { pending, ..basis() },
         permanent(2),
