@@ -22,7 +22,7 @@ SETTLE = 3
 KEPT = "kept"
 NEVER = "never"
 # What is expected of each guest that does not say otherwise: a word, or at most so many seconds.
-EXPECTED = {"behind": "no", "restart": KEPT, "crash": KEPT, "add_none": 0.1, "del_none": 0.1}
+EXPECTED = {"behind": "no", "restart": KEPT, "crash": KEPT, "add_only": 0.3, "del_only": 0.3, "add_none": 0.1, "del_none": 0.1}
 
 
 class Wire:

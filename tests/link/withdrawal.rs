@@ -131,6 +131,27 @@ fn removed_prefix_is_deprecated_and_then_nothing_is_sent() {
     });
 }
 
+/// In both orders, and with Duplicate Address Detection for the new prefix.
+#[test]
+fn the_old_prefix_is_deprecated_after_the_new_one_was_advertised() {
+    let add = "ip address add 2001:db8:2:2::1/64";
+    let del = "ip address del 2001:db8:1:1::1/64";
+    for [first, second] in [[add, del], [del, add]] {
+        let lab = Lab::new();
+        lab.router.run(&format!(
+            "cd /proc/sys/net/ipv6/conf; echo 1 | tee all/accept_dad {TAP}/accept_dad"
+        ));
+        let (_daemon, mut capture) = lab.serve(&Autora::slow());
+        // From now on the first one may leave at once.
+        capture.assert_silent_for(MIN_DELAY_BETWEEN_RAS);
+        lab.router.run(&format!("{first} dev {TAP}; {second} dev {TAP}"));
+        let [new, old] = [capture.ra_within(SOON), capture.ra_within(SOON)];
+        assert_eq!(new.prefix, OTHER_PREFIX, "{first}: {new:?}");
+        assert!(new.preferred > 0, "{first}: {new:?}");
+        assert_eq!((old.prefix, old.preferred), (PREFIX, 0), "{first}: {old:?}");
+    }
+}
+
 /// RFC 4192: both prefixes together, the old one deprecated.
 #[test]
 fn graceful_renumbering_loses_nothing() {
