@@ -74,7 +74,8 @@ case_advertisements_go_on_in_time_while_it_hangs() {
         / router advertisement/ {
             seen++
             if ($2 in last && $1 - last[$2] < 2.95) { print $2 ": only", $1 - last[$2], "s"; bad = 1 }
-            if ($2 in asked && $1 - asked[$2] > 4) { print $2 ": answered after", $1 - asked[$2], "s"; bad = 1 }
+            # Due after 3.5 s at most. A busy machine may be late; who waits for the journal is so by a minute.
+            if ($2 in asked && $1 - asked[$2] > 6) { print $2 ": answered after", $1 - asked[$2], "s"; bad = 1 }
             last[$2] = $1
             delete asked[$2]
         }
