@@ -47,6 +47,7 @@ complete -c autora -n "__fish_autora_needs_command" -f -a "match" -d 'Exit with 
 complete -c autora -n "__fish_autora_needs_command" -f -a "status" -d 'Show the state of every instance, and the interfaces without one'
 complete -c autora -n "__fish_autora_needs_command" -f -a "check" -d 'Show whether each requirement is met, and the command that fixes it; exit with 0 only if it would advertise'
 complete -c autora -n "__fish_autora_needs_command" -f -a "apply" -d 'Start, stop and restart instances until they are as /etc/default/autora says'
+complete -c autora -n "__fish_autora_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c autora -n "__fish_autora_using_subcommand match" -l interface-regex -d 'Serve only interfaces whose name matches this regular expression' -r -f
 complete -c autora -n "__fish_autora_using_subcommand match" -l log-level -d 'How much to log; debug shows each advertisement' -r -f -a "off\t''
 error\t''
@@ -91,6 +92,11 @@ complete -c autora -n "__fish_autora_using_subcommand apply" -l restart -d 'Rest
 complete -c autora -n "__fish_autora_using_subcommand apply" -l allow-none -d 'Stop everything that runs if the pattern matches no interface, which is refused otherwise'
 complete -c autora -n "__fish_autora_using_subcommand apply" -l stop -d 'Stop every instance if autora.service stops; for autora-instances.service'
 complete -c autora -n "__fish_autora_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c autora -n "__fish_autora_using_subcommand help; and not __fish_seen_subcommand_from match status check apply help" -f -a "match" -d 'Exit with 0 if NAME matches the pattern, with 1 if not'
+complete -c autora -n "__fish_autora_using_subcommand help; and not __fish_seen_subcommand_from match status check apply help" -f -a "status" -d 'Show the state of every instance, and the interfaces without one'
+complete -c autora -n "__fish_autora_using_subcommand help; and not __fish_seen_subcommand_from match status check apply help" -f -a "check" -d 'Show whether each requirement is met, and the command that fixes it; exit with 0 only if it would advertise'
+complete -c autora -n "__fish_autora_using_subcommand help; and not __fish_seen_subcommand_from match status check apply help" -f -a "apply" -d 'Start, stop and restart instances until they are as /etc/default/autora says'
+complete -c autora -n "__fish_autora_using_subcommand help; and not __fish_seen_subcommand_from match status check apply help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c autora -n "__fish_autora_using_subcommand match" -f -a "(command ls /sys/class/net)"
 complete -c autora -n "__fish_autora_using_subcommand status" -f -a "(command ls /sys/class/net)"
 complete -c autora -n "__fish_autora_using_subcommand check" -f -a "(command ls /sys/class/net)"

@@ -18,7 +18,7 @@ pub use command::{Apply, Check, Command, Format, Match, Status};
 /// Advertises the /64 of one interface to the guest behind it (RFC 4861 router
 /// discovery) while the interface meets the requirements, and else sends nothing.
 #[derive(Debug, Parser)]
-#[command(name = "autora", version = VERSION, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "autora", version = VERSION, max_term_width = 100)]
 pub struct Cli {
     /// The command to run instead of serving an interface.
     #[command(subcommand)]

@@ -149,7 +149,7 @@ def nftables_bridge():
         veth(host, port, guest, "eth0", None, mac)
         host.ip(f"link set {port} master br0")
     load(host, "guests.nft")
-    # What the README says of the hooks.
+    # What docs/security.md says of the hooks.
     host.run("nft", "add table bridge seen")
     host.run("nft", "add chain bridge seen output { type filter hook output priority 0; }")
     host.run("nft", "add rule bridge seen output icmpv6 type nd-router-advert counter")

@@ -38,13 +38,40 @@ fn path(file: &str) -> String {
 
 #[test]
 fn the_manual_pages_are_clean() {
-    for page in ["autora.8", "autora.5"] {
-        let page = path(page);
-        said("man", &["-l", "--warnings", "-E", "UTF-8", &page]);
+    for name in ["autora.8", "autora.5"] {
+        let page = path(name);
+        let rendered = said("man", &["-l", "--warnings", "-E", "UTF-8", &page]);
+        // For who wants to read it.
+        fs::write(
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.txt")),
+            &rendered,
+        )
+        .unwrap();
+        in_order(&rendered);
         said("groff", &["-ww", "-z", "-k", "-man", "-T", "utf8", &page]);
         let lint = said("mandoc", &["-T", "lint", "-W", "warning", &page]);
         assert_eq!(lint, "");
     }
+}
+
+/// The order of man-pages(7). Sections that it does not know stand where they fit.
+fn in_order(page: &str) {
+    const KNOWN: [&str; 9] = [
+        "NAME",
+        "SYNOPSIS",
+        "DESCRIPTION",
+        "OPTIONS",
+        "EXIT STATUS",
+        "ENVIRONMENT",
+        "FILES",
+        "EXAMPLES",
+        "SEE ALSO",
+    ];
+    let places: Vec<_> = page
+        .lines()
+        .filter_map(|line| KNOWN.iter().position(|known| *known == line))
+        .collect();
+    assert!(places.is_sorted() && places.len() > 4, "{places:?}");
 }
 
 #[test]

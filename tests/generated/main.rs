@@ -63,10 +63,10 @@ fn what_is_generated_is_current() {
     );
 }
 
-/// README.md has a row for each option, and `debian/autora.default` a line for each setting, with the default.
+/// docs/operations.md has a row for each option, and `debian/autora.default` a line for each setting, with the default.
 #[test]
 fn the_defaults_are_the_same_everywhere() {
-    let readme = read("../README.md");
+    let page = read("../docs/operations.md");
     let settings = read("../debian/autora.default");
     for arg in command().get_arguments().filter(|arg| arg.get_env().is_some()) {
         let long = arg.get_long().unwrap();
@@ -75,13 +75,13 @@ fn the_defaults_are_the_same_everywhere() {
             [value] if arg.get_action().takes_values() => value.to_str().unwrap(),
             _ => "",
         };
-        let row = readme.lines().find(|line| {
+        let row = page.lines().find(|line| {
             let start = line.strip_prefix(&format!("| `--{long}"));
             start.is_some_and(|rest| rest.starts_with([' ', '`']))
         });
         assert!(
             row.is_some_and(|row| row.contains(default)),
-            "README.md: --{long} {default}"
+            "docs/operations.md: --{long} {default}"
         );
         // The unit names the interface.
         let set = variable == "AUTORA_INTERFACE"

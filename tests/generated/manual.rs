@@ -37,9 +37,14 @@ fn with_ids(line: &str) -> String {
     })
 }
 
+/// The commands but for help, of which the page's own text tells.
+fn subcommands(command: &Command) -> impl Iterator<Item = &Command> {
+    command.get_subcommands().filter(|sub| sub.get_name() != "help")
+}
+
 fn synopsis() -> String {
     let mut text = ".B autora\n.RI [ OPTION ]...\n".to_owned();
-    for sub in command().get_subcommands() {
+    for sub in subcommands(&command()) {
         writeln!(
             text,
             ".br\n.B autora {}\n{}",
@@ -70,7 +75,7 @@ fn arguments(sub: &Command) -> String {
 
 fn commands() -> String {
     let mut text = String::new();
-    for sub in command().get_subcommands() {
+    for sub in subcommands(&command()) {
         writeln!(text, ".SS autora {} {}", escaped(sub.get_name()), arguments(sub)).unwrap();
         let about = sub.get_long_about().or(sub.get_about()).unwrap_or_default();
         // An indented paragraph would begin an entry here.

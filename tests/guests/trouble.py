@@ -1,4 +1,4 @@
-"""What a guest does that no host can change: rows of "when a guest has no IPv6" in README.md, each with its fix."""
+"""What a guest does that no host can change: rows of "when a guest has no IPv6" in docs/operations.md, each with its fix."""
 
 import time
 

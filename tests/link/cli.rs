@@ -229,4 +229,8 @@ fn help_and_version() {
             "{variable}: {text}"
         );
     }
+    let of_a_command = run(&Autora::bare().arg("help").arg("status"));
+    assert_eq!(of_a_command.status.code(), Some(0));
+    let text = text_of(&of_a_command);
+    assert!(text.contains("autora status [OPTIONS] [NAME]"), "{text}");
 }
