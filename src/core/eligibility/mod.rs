@@ -29,6 +29,15 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// What an RA would be sent with; `None` for [`Verdict::Silent`].
+    #[must_use]
+    pub fn basis(&self) -> Option<&AdvertisingBasis> {
+        match self {
+            Self::Advertise(basis, _) | Self::WithdrawOnly(basis, _) => Some(basis),
+            Self::Silent(_) => None,
+        }
+    }
+
     /// Why nothing is advertised; `None` for [`Verdict::Advertise`].
     #[must_use]
     pub fn reason(&self) -> Option<&Reason> {

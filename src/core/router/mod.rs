@@ -316,12 +316,8 @@ impl<R: Rng> Router<R> {
         if self.hold.is_some() {
             return;
         }
-        let news = match verdict {
-            Verdict::Advertise(basis, _) | Verdict::WithdrawOnly(basis, _) => {
-                self.advertised.compare(now, basis)
-            }
-            Verdict::Silent(_) => false,
-        };
+        let basis = verdict.basis();
+        let news = basis.is_some_and(|basis| self.advertised.compare(now, basis));
         if news {
             self.retry_soon(now);
         }
@@ -342,12 +338,10 @@ impl<R: Rng> Router<R> {
     /// The only prefix is not deprecated while another may be on its way: hosts
     /// would have none to prefer for the 3 s that the next advertisement takes.
     fn await_replacement(&mut self, now: Instant, verdict: &Verdict) {
-        let basis = match verdict {
-            Verdict::WithdrawOnly(_, Reason::NotForwarding(_)) | Verdict::Silent(_) => None,
-            Verdict::Advertise(basis, _) | Verdict::WithdrawOnly(basis, _) => Some(basis),
-        };
-        let missing = basis
-            .filter(|_| self.stop_by.is_none())
+        let withdraws_route = matches!(verdict.reason(), Some(Reason::NotForwarding(_)));
+        let missing = verdict
+            .basis()
+            .filter(|_| !withdraws_route && self.stop_by.is_none())
             .filter(|basis| self.advertised.is_preferred_in_vain(now, basis));
         self.missing_since = missing.map(|_| self.missing_since.unwrap_or(now));
         self.hold = missing.zip(self.missing_since).and_then(|(basis, since)| {
@@ -456,14 +450,10 @@ impl<R: Rng> Router<R> {
 
     fn prepare_final(&mut self, now: Instant, verdict: &Verdict) {
         self.answer = None;
-        let ra = match verdict {
-            Verdict::Advertise(basis, _) | Verdict::WithdrawOnly(basis, _)
-                if self.advertised.is_router(now) =>
-            {
-                self.withdrawal(now, basis)
-            }
-            _ => None,
-        };
+        let ra = verdict
+            .basis()
+            .filter(|_| self.advertised.is_router(now))
+            .and_then(|basis| self.withdrawal(now, basis));
         self.stage = ra.map_or(Stage::Stopped, Stage::Final);
     }
 

@@ -190,10 +190,10 @@ fn deprecated_only(prefix: PrefixInformation) -> Verdict {
     )
 }
 
-fn tentative() -> Verdict {
-    let pending = vec![(prefix(1), AddressState::Tentative)];
+fn tentative(number: u16) -> Verdict {
+    let pending = vec![(prefix(number), AddressState::Tentative)];
     Verdict::WithdrawOnly(
         AdvertisingBasis { pending, ..basis() },
-        Reason::PrefixTentative(prefix(1)),
+        Reason::PrefixTentative(prefix(number)),
     )
 }

@@ -93,22 +93,14 @@ fn a_removed_prefix_is_deprecated_then_the_route_withdrawn() {
     assert_eq!(sent[0].prefix.valid.to_bits(), 7200);
 }
 
-fn tentative_new() -> Verdict {
-    let pending = vec![(prefix(2), AddressState::Tentative)];
-    Verdict::WithdrawOnly(
-        AdvertisingBasis { pending, ..basis() },
-        Reason::PrefixTentative(prefix(2)),
-    )
-}
-
 /// Whether the old /64 goes before the new one comes, or after, or is
 /// deprecated first: hosts have the new one before they lose the old one.
 #[test]
 fn a_prefix_is_deprecated_after_its_replacement_has_come() {
     let orders = [
-        vec![(no_prefix(), 200), (tentative_new(), 2000)],
+        vec![(no_prefix(), 200), (tentative(2), 2000)],
         vec![(no_prefix(), 299)],
-        vec![(tentative_new(), 2000)],
+        vec![(tentative(2), 2000)],
         vec![(deprecated_only(on_link(1, u32::MAX, 0)), 250)],
     ];
     for order in orders {
@@ -143,7 +135,7 @@ fn a_replacement_that_does_not_come_is_not_waited_for_long() {
         (no_prefix(), REPLACEMENT_WAIT),
         (deprecated_only(on_link(1, u32::MAX, 0)), REPLACEMENT_WAIT),
         (duplicate(), REPLACEMENT_WAIT),
-        (tentative_new(), TENTATIVE_WAIT),
+        (tentative(2), TENTATIVE_WAIT),
         (not_forwarding(), Duration::ZERO),
     ];
     for (verdict, wait) in cases {
@@ -216,7 +208,7 @@ fn a_prefix_under_duplicate_detection_is_not_withdrawn() {
     link.becomes(advertise(permanent(1)));
     link.pass(secs(100));
     link.take();
-    link.becomes(tentative());
+    link.becomes(tentative(1));
     link.pass(secs(10));
     assert!(link.wire.is_empty());
     link.becomes(advertise(permanent(1)));

@@ -42,7 +42,7 @@ const EVENTS: [Event; 10] = [
     }),
     ("forwarding is not 1", |link| link.becomes(not_forwarding())),
     ("no /64", |link| link.becomes(no_prefix())),
-    ("the /64 is tentative", |link| link.becomes(tentative())),
+    ("the /64 is tentative", |link| link.becomes(tentative(1))),
     ("anything else", |link| {
         link.becomes(Verdict::Silent(Reason::Down));
     }),
