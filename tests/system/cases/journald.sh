@@ -41,7 +41,8 @@ processes() {
 
 # What the guests sent and received, by lines "SECONDS INTERFACE Out|In ... router solicitation|advertisement".
 capture() {
-    ip netns exec guest tcpdump --immediate-mode -l -tt -n -i any \
+    # By default its buffer has room for a few packets only, which 20 guests fill while it waits for a processor.
+    ip netns exec guest tcpdump --immediate-mode --snapshot-length=256 -l -tt -n -i any \
         'icmp6 and (ip6[40] == 133 or ip6[40] == 134)' 2>/tmp/tcpdump >/tmp/packets &
     until_true 5 grep -q listening /tmp/tcpdump
 }
@@ -69,13 +70,13 @@ case_advertisements_go_on_in_time_while_it_hangs() {
     kill -CONT "$journald"
     kill %1
     wait %1 || true
+    grep '^0 packets dropped by kernel' /tmp/tcpdump
     [ "$(processes)" = "$before" ]
     awk '
         / router advertisement/ {
             seen++
             if ($2 in last && $1 - last[$2] < 2.95) { print $2 ": only", $1 - last[$2], "s"; bad = 1 }
-            # Due after 3.5 s at most. A busy machine may be late; who waits for the journal is so by a minute.
-            if ($2 in asked && $1 - asked[$2] > 6) { print $2 ": answered after", $1 - asked[$2], "s"; bad = 1 }
+            if ($2 in asked && $1 - asked[$2] > 4) { print $2 ": answered after", $1 - asked[$2], "s"; bad = 1 }
             last[$2] = $1
             delete asked[$2]
         }
