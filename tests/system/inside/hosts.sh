@@ -1,0 +1,49 @@
+# shellcheck shell=bash
+# What the cases with guests of a hypervisor share, after lib.sh: the page's commands, and guests that these start.
+
+# steps HEADING: the commands below a heading of docs/hypervisors.md, as the package has it.
+steps() {
+    zcat --force /usr/share/doc/autora/hypervisors.md* |
+        awk -v heading="## $1" '/^## / { on = $0 == heading } /^```/ { code = $0 == "```sh"; next } on && code'
+}
+
+# follow HEADING: somebody types them.
+follow() {
+    steps "$1" >/tmp/steps
+    [ -s /tmp/steps ] || fail "the page has no commands for $1"
+    bash -eux /tmp/steps
+}
+
+# guest_root DIRECTORY: a Debian with systemd-networkd, in a file system that guests can have their own user IDs in.
+guest_root() {
+    mkdir -p "$1"
+    mount -t tmpfs -o mode=755 tmpfs "$1"
+    tar -C /autora-guest --create --one-file-system --exclude=./usr/share/doc --exclude=./usr/share/locale . |
+        tar -C "$1" --extract
+    rm "$1/etc/systemd/system/systemd-networkd.service"
+    systemctl --root="$1" --quiet enable systemd-networkd.service
+}
+
+# unmask UNIT...: what the root keeps from starting by itself is wanted here.
+unmask() {
+    local unit
+    for unit; do
+        rm "/etc/systemd/system/$unit"
+    done
+    systemctl daemon-reload
+}
+
+# online PREFIX COMMAND...: the guest, in which COMMAND runs another one, has an address that begins with PREFIX and a
+# default route by an advertisement, and the host reaches it.
+online() {
+    local prefix=$1 address
+    shift
+    "$@" ip -6 route show default | grep -q '^default .*via fe80::.* proto ra' || return
+    address=$("$@" ip -6 -o address show scope global -tentative -deprecated | grep -o " ${prefix}[0-9a-f:]*") || return
+    ping -6 -q -c 1 -W 1 "${address# }"
+}
+
+# says NAME TEXT: it is in the status of the instance.
+says() {
+    systemctl show --value -p StatusText "autora@$1.service" | grep -q "$2"
+}
