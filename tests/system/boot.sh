@@ -1,7 +1,7 @@
 #!/bin/sh
 # Boots a root with systemd-nspawn, runs one file of cases in it and returns their status:
 # boot.sh ROOT DEB-DIRECTORY CASE [GUEST-ROOT]. Nothing is written to the root. With GUEST-ROOT, which it finds in
-# /autora-guest, the system may have guests of its own. Needs root.
+# /autora-guest, the system may have guests of its own; the tests in Python are in /autora-python. Needs root.
 set -eu
 
 root=$1 debs=$2 case=$3 guest=${4:-}
@@ -20,7 +20,8 @@ cgroup=
 if [ -n "$guest" ]; then
     # A guest mounts /proc and /sys, makes devices and reads keys as a container of the host would.
     export SYSTEMD_NSPAWN_API_VFS_WRITABLE=1
-    set -- --capability=all --system-call-filter='@keyring bpf' --bind=/dev/fuse --bind-ro="$guest:/autora-guest"
+    set -- --capability=all --system-call-filter='@keyring bpf' --bind-ro="$guest:/autora-guest" \
+        --bind-ro="$(dirname "$tests"):/autora-python"
 fi
 if [ ! -d /run/systemd/system ]; then
     # No systemd on the host which could make the cgroup.

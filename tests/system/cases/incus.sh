@@ -54,8 +54,7 @@ case_routed_has_no_prefix_and_autora_says_so() {
     incus config device add vm-1 eth0 nic nictype=routed host_name=tap-vm-1 ipv6.address=2001:db8:1::5
     incus start vm-1
     until_true 10 is tap-vm-1 active
-    systemctl show --value -p StatusText autora@tap-vm-1.service
-    until_true 10 says tap-vm-1 'no-prefix'
+    until_true 10 says tap-vm-1 'it has no global or unique-local .64'
     incus stop --force vm-1
     until_true 30 no_instance_left
     nothing_failed

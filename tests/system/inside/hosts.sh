@@ -4,7 +4,8 @@
 # steps HEADING: the commands below a heading of docs/hypervisors.md, as the package has it.
 steps() {
     zcat --force /usr/share/doc/autora/hypervisors.md* |
-        awk -v heading="## $1" '/^## / { on = $0 == heading } /^```/ { code = $0 == "```sh"; next } on && code'
+        awk -v heading="$1" '/^```/ { code = $0 == "```sh"; next } /^##+ / && !code { sub(/^#+ /, ""); on = $0 == heading }
+            on && code'
 }
 
 # follow HEADING: somebody types them.
