@@ -48,3 +48,40 @@ online() {
 says() {
     systemctl show --value -p StatusText "autora@$1.service" | grep -q "$2"
 }
+
+# guest_vm DIRECTORY: a kernel and an initramfs of a guest in a virtual machine, which says on its console every second
+# what it has configured by itself.
+guest_vm() {
+    local tree module
+    tree=$(mktemp -d)
+    mkdir -p "$1" "$tree/bin" "$tree/proc" "$tree/sys" "$tree/dev"
+    cp /boot/vmlinuz-* "$1/vmlinuz"
+    cp /usr/bin/busybox "$tree/bin/busybox"
+    for module in failover net_failover virtio_net; do
+        find /usr/lib/modules -name "$module.ko.xz" -exec busybox xzcat {} + >"$tree/$module.ko"
+    done
+    cat >"$tree/init" <<'END'
+#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+insmod /failover.ko
+insmod /net_failover.ko
+insmod /virtio_net.ko
+ip link set eth0 up
+while sleep 1; do
+    ip -6 address show dev eth0
+    ip -6 route show
+done
+END
+    chmod +x "$tree/init"
+    (cd "$tree" && find . | cpio --quiet --create --format=newc) >"$1/initramfs"
+}
+
+# vm_online PREFIX CONSOLE: as online, of a guest whose console is a file.
+vm_online() {
+    local address
+    grep -q '^default via fe80::' "$2" || return
+    address=$(grep -o " $1[0-9a-f:]*/64" "$2" | tail -n 1)
+    address=${address%/64}
+    ping -6 -q -c 1 -W 1 "${address# }"
+}
