@@ -1,4 +1,4 @@
-//! The tests that README.md's table of RFC requirements names as its proof are there.
+//! The tests that documents name as their proof are there.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -64,4 +64,26 @@ fn every_test_that_the_readme_names_exists() {
     }
     assert!(missing.is_empty(), "not there: {}", missing.join(", "));
     assert!(named > 30, "{named} names found");
+}
+
+/// `follow` in the cases types them.
+#[test]
+fn every_command_of_the_page_on_hypervisors_is_typed_by_a_case() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let cases = text_below(&root.join("tests/system/cases"), "sh");
+    let page = fs::read_to_string(root.join("docs/hypervisors.md")).unwrap();
+    let mut headings = Vec::new();
+    for section in page.split("\n##").skip(1) {
+        let (heading, commands) = section.split_once('\n').unwrap();
+        let heading = heading.trim_start_matches(['#', ' ']);
+        if commands.contains("```sh\n") {
+            let typed = [format!("follow {heading}"), format!("follow '{heading}'")];
+            let is_typed = cases
+                .lines()
+                .any(|line| typed.iter().any(|command| line.trim() == command));
+            assert!(is_typed, "no case follows {heading}");
+            headings.push(heading);
+        }
+    }
+    assert!(headings.len() > 5, "{headings:?}");
 }

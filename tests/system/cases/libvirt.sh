@@ -35,10 +35,9 @@ case_the_prefix_is_replaced() {
 
 case_it_is_destroyed_and_started() {
     virsh destroy vm-1
-    until_true 30 no_instance_left
+    until_true 30 ended
     virsh start vm-1
     until_true 120 vm_online 2001:db8:2: "$CONSOLE"
     virsh destroy vm-1
-    until_true 30 no_instance_left
-    nothing_failed
+    until_true 30 ended
 }

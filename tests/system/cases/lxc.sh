@@ -26,18 +26,17 @@ case_the_page() {
 
 case_the_guest_is_restarted_and_ends() {
     lxc-stop --name vm-1
-    until_true 30 no_instance_left
+    until_true 30 ended
     lxc-start vm-1
     until_true 30 online 2001:db8:1: in_guest
     lxc-stop --name vm-1
-    until_true 30 no_instance_left
-    nothing_failed
+    until_true 30 ended
 }
 
 case_a_container_with_a_prefix_that_is_none_does_not_start() {
     sed -i 's,2001:db8:1::/64,2001:db8:1::/56,' /var/lib/lxc/vm-1/config
     not lxc-start vm-1 --logfile /tmp/lxc.log --logpriority DEBUG
     grep 'vm-1: 2001:db8:1::/56 is not a /64' /tmp/lxc.log
-    until_true 30 no_instance_left
+    until_true 30 ended
     not ip link show dev tap-vm-1
 }

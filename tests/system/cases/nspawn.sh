@@ -25,7 +25,7 @@ case_without_the_file_networkd_advertises_and_autora_yields() {
     systemctl restart systemd-networkd.service
     until_true 20 not has_the_prefix ve-vm-1
     machinectl poweroff vm-1
-    until_true 30 no_instance_left
+    until_true 30 ended
     systemctl disable --now systemd-networkd.service systemd-networkd.socket
 }
 has_fe80() {
@@ -55,10 +55,9 @@ case_networkd_is_restarted_and_reloaded() {
 
 case_the_guest_is_restarted_and_ends() {
     machinectl poweroff vm-1
-    until_true 30 no_instance_left
+    until_true 30 ended
     until_true 10 machinectl start vm-1
     until_true 30 online 2001:db8:1: in_guest
     machinectl poweroff vm-1
-    until_true 30 no_instance_left
-    nothing_failed
+    until_true 30 ended
 }

@@ -44,6 +44,11 @@ online() {
     ping -6 -q -c 1 -W 1 "${address# }"
 }
 
+# ended: no instance is left, and no failure: that of one which started as its interface went is reset a moment later.
+ended() {
+    no_instance_left && [ -z "$(systemctl list-units --state=failed --plain --no-legend)" ]
+}
+
 # says NAME TEXT: it is in the status of the instance.
 says() {
     systemctl show --value -p StatusText "autora@$1.service" | grep -q "$2"
