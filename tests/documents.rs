@@ -257,3 +257,24 @@ fn no_sentence_stands_on_two_pages() {
     assert!(twice.is_empty(), "{}", twice.join("\n"));
     assert!(seen.len() > 200, "{} sentences found", seen.len());
 }
+
+/// `follow` in the cases types them.
+#[test]
+fn every_command_of_the_page_on_hypervisors_is_typed_by_a_case() {
+    let cases = text_below("tests/system/cases", "sh");
+    let page = read("docs/hypervisors.md");
+    let mut headings = Vec::new();
+    for section in page.split("\n##").skip(1) {
+        let (heading, commands) = section.split_once('\n').unwrap();
+        let heading = heading.trim_start_matches(['#', ' ']);
+        if commands.contains("```sh\n") {
+            let typed = [format!("follow {heading}"), format!("follow '{heading}'")];
+            let is_typed = cases
+                .lines()
+                .any(|line| typed.iter().any(|command| line.trim() == command));
+            assert!(is_typed, "no case follows {heading}");
+            headings.push(heading);
+        }
+    }
+    assert!(headings.len() > 5, "{headings:?}");
+}

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 
 from contrib.taps import plug
@@ -23,7 +24,9 @@ HOOK = os.path.join(EXAMPLES, "libvirt", "autora-prefix")
 SNIPPET = os.path.join(EXAMPLES, "proxmox", "autora-prefix.sh")
 MAP = "/etc/libvirt/autora-prefixes"
 WEB = "2001:db8:1:1::"
+OTHER = "2001:db8:1:9::"
 ROUTED = "<interface type='ethernet'><target dev='{}'/><model type='virtio'/></interface>"
+UNNAMED = "<interface type='ethernet'><model type='virtio'/></interface>"
 BRIDGED = "<interface type='bridge'><source bridge='br0'/><model type='virtio'/></interface>"
 # A sysfs shows the interfaces of the network namespace in which it is mounted.
 SYSFS = "mount -t sysfs sysfs /sys"
@@ -94,7 +97,7 @@ def hook(host, xml, guest, operation="started", expected=0):
     return done.stderr
 
 
-@scenario("libvirt-hook", "libvirt", "the hook with XML from libvirt, a real tap, and a Linux guest behind it", 12)
+@scenario("libvirt-hook", "libvirt", "the hook with XML from libvirt, a real tap, and a Linux guest behind it", 30)
 def libvirt_hook():
     private_libvirt()
     host, guest = a_host(), Node("guest")
@@ -116,6 +119,31 @@ def libvirt_hook():
     host.autora("tap-vm-1")
     configured(guest, "eth0", WEB, timeout=30)
     check(guest.pings(STABLE), "the guest does not reach the host")
+    # The map is edited, and libvirtd restarted.
+    (old,) = guest.slaac("eth0", WEB)
+    give(f"web {OTHER}/64\n")
+    hook(host, xml, "web", "reconnect")
+    configured(guest, "eth0", OTHER)
+    wait("the old address is deprecated", lambda: all(a.get("deprecated") for a in guest.slaac("eth0", WEB)), 8)
+    check(guest.pings(STABLE), "the guest does not reach the host from its new address")
+    check(host.pings(old["local"]), "the guest's old address does not work any more")
+    done = state(host)
+    hook(host, xml, "web", "reconnect")
+    check(state(host) == done, "a second call changes something")
+    # The old /64 is given to another guest: it must be there only.
+    give(f"web {OTHER}/64\ndb {WEB}/64\n")
+    hook(host, xml, "web", "reconnect")
+    check(not host.addresses("tap-vm-1", WEB), "two guests have one /64")
+    # And back, within the valid lifetime.
+    give(f"web {WEB}/64\n")
+    hook(host, xml, "web", "reconnect")
+    wait("the old /64 is the new one", lambda: not any(a.get("deprecated") for a in guest.slaac("eth0", WEB)), 8)
+
+
+def give(text):
+    """What the map says from now on."""
+    with open(MAP, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 @scenario("libvirt-map", "libvirt", "what the hook takes and refuses in its map", 5)
@@ -128,8 +156,7 @@ def libvirt_map():
     number = int(xml.split("id='")[1].split("'")[0])
 
     def with_map(text, expected=0, xml=xml, guest="web"):
-        with open(MAP, "w", encoding="utf-8") as file:
-            file.write(text)
+        give(text)
         host.ip("address flush dev tap-vm-1 scope global")
         return hook(host, xml, guest, expected=expected)
 
@@ -164,9 +191,14 @@ def libvirt_map():
         check(word in said and found() == [], f"{text!r} gives {said!r} and {found()}")
     said = with_map("gone 2001:db8:9::/64\n", 1, live_xml("gone", ROUTED.format("tap-vm-9")), "gone")
     check("tap-vm-9: there is no such interface" in said, said)
+    # A guest that runs stays as it is, whatever the map says.
+    with_map("web 2001:db8:2::/64\n")
+    give("web 2001:db8:2::/56\n")
+    check("is not a /64" in hook(host, xml, "web", "reconnect"), "it says nothing about the map")
+    check(found() == ["2001:db8:2::1"], f"a map that is wrong changes a guest that runs: {found()}")
 
 
-@scenario("libvirt-daemon", "libvirt", "libvirtd itself starts a guest in QEMU, calls the hook, and ends the guest", 20)
+@scenario("libvirt-daemon", "libvirt", "libvirtd itself: guests in QEMU that start, are saved, renumbered and end", 45)
 def libvirt_daemon():
     private_libvirt()
     host = a_host()
@@ -182,7 +214,8 @@ def libvirt_daemon():
     write("/etc/libvirt/libvirtd.conf", 'auth_unix_rw = "none"\nunix_sock_group = "root"\n')
     write(MAP, f"web {WEB}/64\nbroken 2001:db8:9::/48\n")
     # QEMU is nobody's child, and ends only when its zombie is collected: the shell does that as process 1.
-    shell = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", f"{SYSFS}; libvirtd & wait")
+    shell = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
+             f"{SYSFS}; while libvirtd; do :; done")  # fmt: skip
     daemon = host.start(*shell, log="libvirtd")
 
     def virsh(*argv, expected=0):
@@ -192,21 +225,81 @@ def libvirt_daemon():
             raise Fail(f"virsh {' '.join(argv)}: {done.stdout}{done.stderr}")
         return done.stdout + done.stderr
 
-    wait("libvirtd answers", lambda: daemon.alive() and os.path.exists("/run/libvirt/libvirt-sock"), 15)
-    for _ in range(2):
-        virsh("create", write("domain.xml", domain("web", ROUTED.format("tap-vm-1"))))
-        check([a["local"] for a in host.addresses("tap-vm-1", WEB)] == [f"{WEB}1"], "the hook has not been called")
-        check(conf(host, "tap-vm-1") == CONF, f"{conf(host, 'tap-vm-1')}")
-        settle(host, "tap-vm-1")
-        dump = host.tcpdump("tap-vm-1", "icmp6 and ip6[40] == 134")
-        autora = host.autora("tap-vm-1")
+    def answers():
+        with host.net:
+            return subprocess.run(["virsh", "-q", "-c", "qemu:///system", "uri"], capture_output=True).returncode == 0
+
+    def has(tap, *prefixes):
+        """Each /64 of the tap by its first address, which is deprecated in all but the last."""
+        found = [(a["local"], bool(a.get("deprecated"))) for a in host.addresses(tap) if a["scope"] == "global"]
+        return sorted(found) == sorted((f"{prefix}1", prefix != prefixes[-1]) for prefix in prefixes)
+
+    def restart():
+        (pid,) = (int(line) for line in host.run("pgrep", "-x", "libvirtd").split())
+        os.kill(pid, signal.SIGTERM)
+        wait("libvirtd has ended", lambda: not os.path.exists(f"/proc/{pid}"), 15)
+        wait("libvirtd answers", answers, 15)
+
+    def serve(tap, prefix):
+        """An instance, which has advertised the /64 there."""
+        check(has(tap, prefix), f"the hook has not been called: {host.addresses(tap)}")
+        check(conf(host, tap) == CONF, f"{conf(host, tap)}")
+        settle(host, tap)
+        dump = host.tcpdump(tap, "icmp6 and ip6[40] == 134")
+        autora = host.autora(tap, regex="^(tap|vnet)")
         ra = wait("autora advertises to the guest", lambda: advertisements(dump), 8)[0]
-        check([p["prefix"] for p in ra["prefixes"]] == [f"{WEB}/64"], f"{ra}")
-        virsh("destroy", "web")
+        check([p["prefix"] for p in ra["prefixes"]] == [f"{prefix}/64"], f"{ra}")
+        return autora
+
+    def ends(autora):
         check(autora.process.wait(5) == 0, "autora's exit status when the tap goes")
+
+    wait("libvirtd answers", lambda: daemon.alive() and answers(), 15)
+    virsh("define", write("domain.xml", domain("web", ROUTED.format("tap-vm-1"))))
+    for _ in range(2):
+        virsh("start", "web")
+        autora = serve("tap-vm-1", WEB)
+        router = host.link_local("tap-vm-1")
+        virsh("destroy", "web")
+        ends(autora)
+    # A guest that is saved goes on as if nothing had been: with the same router, on a tap that is another one.
+    virsh("start", "web")
+    autora = serve("tap-vm-1", WEB)
+    virsh("managedsave", "web")
+    ends(autora)
+    virsh("start", "web")
+    autora = serve("tap-vm-1", WEB)
+    check(host.link_local("tap-vm-1") == router, "the router of a restored guest has another address")
+    for command in ("suspend", "resume"):
+        virsh(command, "web")
+        check(has("tap-vm-1", WEB) and autora.alive(), f"{command} changes the tap")
+    # The map is edited: nothing happens until libvirtd is restarted.
+    give(f"web {OTHER}/64\n")
+    check(has("tap-vm-1", WEB), "the tap follows a file")
+    restart()
+    wait("the tap is renumbered", lambda: has("tap-vm-1", WEB, OTHER), 10)
+    check(autora.alive(), "the instance has ended")
+    # What is wrong does not end a guest that runs: libvirt attaches the next interface when the hook is done.
+    give("web 2001:db8:9::/48\n")
+    restart()
+    virsh("attach-device", "web", write("interface.xml", ROUTED.format("tap-vm-2")))
+    check(has("tap-vm-1", WEB, OTHER), "a map that is wrong changes a guest that runs")
+    # For that the hook is called by hand, as it explains.
+    give(f"web {OTHER}/64 2001:db8:3::/64\n")
+    check(has("tap-vm-2"), "libvirt calls the hook for an interface that is attached")
+    hook(host, virsh("dumpxml", "web"), "web", "reconnect")
+    second = serve("tap-vm-2", "2001:db8:3::")
+    virsh("destroy", "web")
+    ends(autora)
+    ends(second)
+    give("unnamed 2001:db8:4::/64\nbroken 2001:db8:9::/48\n")
+    virsh("create", write("domain.xml", domain("unnamed", UNNAMED)))
+    autora = serve("vnet0", "2001:db8:4::")
+    virsh("destroy", "unnamed")
+    ends(autora)
     said = virsh("create", write("domain.xml", domain("broken", ROUTED.format("tap-vm-2"))), expected=1)
     check("2001:db8:9::/48 is not a /64" in said, f"the operator reads: {said}")
-    check(virsh("list", "--all", "--name").strip() == "", "a guest runs though it was refused")
+    check(virsh("list", "--name").strip() == "", "a guest runs though it was refused")
 
 
 @scenario("proxmox-hook", "proxmox", "the hookscript in Proxmox's phases, a tap on a bridge, and a Linux guest", 12)

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Boots a root with systemd-nspawn, runs one file of cases in it and returns their status:
-# boot.sh ROOT DEB-DIRECTORY CASE. Nothing is written to the root. Needs root.
+# boot.sh ROOT DEB-DIRECTORY CASE [GUEST-ROOT]. Nothing is written to the root. With GUEST-ROOT, which it finds in
+# /autora-guest, the system may have guests of its own; the tests in Python are in /autora-python. Needs root.
 set -eu
 
-root=$1 debs=$2 case=$3
+root=$1 debs=$2 case=$3 guest=${4:-}
 tests=$(cd "$(dirname "$0")" && pwd)
 out=$(mktemp -d)
 mkfifo "$out/log"
@@ -16,9 +17,15 @@ exec 3>"$out/log"
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
 set --
 cgroup=
+if [ -n "$guest" ]; then
+    # A guest mounts /proc and /sys, makes devices and reads keys as a container of the host would.
+    export SYSTEMD_NSPAWN_API_VFS_WRITABLE=1
+    set -- --capability=all --system-call-filter='@keyring bpf' --bind-ro="$guest:/autora-guest" \
+        --bind-ro="$(dirname "$tests"):/autora-python"
+fi
 if [ ! -d /run/systemd/system ]; then
     # No systemd on the host which could make the cgroup.
-    set -- --register=no --keep-unit
+    set -- "$@" --register=no --keep-unit
     cgroup=$(findmnt -n -o TARGET -t cgroup2 | head -n 1)/autora-test-$$
     mkdir "$cgroup"
 fi

@@ -1,7 +1,10 @@
 #!/bin/bash
 # Boots Debian 12 and 13 with the freshly built package and runs the cases in them.
 #
-#   tests/system/run.sh [--vm] [--suite bookworm|trixie|forky] [CASE-FILE]...
+#   tests/system/run.sh [--vm | --all] [--suite bookworm|trixie|forky] [CASE-FILE]...
+#
+# A file of cases with the line "# root: NAME" needs the packages in roots/NAME too, and runs in a container of Debian 13
+# only. Those of roots/hypervisors, which are large, are left out unless they are named, or with --all.
 #
 # It boots containers. With --vm it boots virtual machines with Debian's own kernel, by KVM if the processor has it,
 # and otherwise emulated with one processor, where the cases wait AUTORA_TEST_SLOW (10) times as long for something.
@@ -14,9 +17,11 @@ cd "$(dirname "$0")"
 . ../setup.sh
 suites=(bookworm trixie)
 boot=boot.sh
+all=
 while [ $# -gt 0 ]; do
     case $1 in
     --vm) boot=vm.sh ;;
+    --all) all=1 ;;
     --suite)
         suites=("$2")
         shift
@@ -25,8 +30,19 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
+# root_of CASE: the name in roots, if it needs more than the others.
+root_of() {
+    sed -n 's/^# root: //p' "cases/$1"
+}
 cases=("$@")
-[ $# -gt 0 ] || mapfile -t cases < <(find cases -name '*.sh' -printf '%f\n' | sort)
+if [ $# -eq 0 ]; then
+    mapfile -t found < <(find cases -name '*.sh' -printf '%f\n' | sort)
+    for case in "${found[@]}"; do
+        if [ -n "$all" ] || [ "$(root_of "$case")" != hypervisors ]; then
+            cases+=("$case")
+        fi
+    done
+fi
 
 if [ "$boot" = vm.sh ]; then
     install_tools qemu-system-x86_64=qemu-system-x86 mke2fs=e2fsprogs cpio=cpio xz=xz-utils
@@ -67,14 +83,22 @@ install_over_root() {
 
 # run_suite SUITE ROOT: its cases one after another, counted in $work/SUITE.count.
 run_suite() {
-    local suite=$1 plain=$2 log=$work/$1.log case root status bad passed=0 failed=0
+    local suite=$1 plain=$2 log=$work/$1.log case more root guest status bad passed=0 failed=0
     for case in "${cases[@]}"; do
-        echo "== $suite: $case"
         root=$work/$suite/root
+        guest=()
+        more=$(root_of "$case")
+        if [ -n "$more" ]; then
+            [ "$suite $boot" = 'trixie boot.sh' ] || continue
+            root=$work/$suite-$more/root
+            # Its guests are like the hosts of the others.
+            guest=("$plain")
+        fi
         # It installs the package itself, in a running system.
         [ "$case" != package.sh ] || root=$plain
+        echo "== $suite: $case"
         status=0
-        as_root "./$boot" "$root" "$work/debs" "$case" | tee "$log" || status=$?
+        as_root "./$boot" "$root" "$work/debs" "$case" "${guest[@]}" | tee "$log" || status=$?
         passed=$((passed + $(grep -c '^ok  ' "$log" || true)))
         bad=$(grep -c '^FAILED  ' "$log" || true)
         # A boot that ends without the word of a case has failed as well.
@@ -91,6 +115,13 @@ run_suite() {
 for suite in "${suites[@]}"; do
     plain=$(as_root ./root.sh "$suite" network-manager radvd)
     install_over_root "$plain" "$work/$suite"
+    if [ "$suite $boot" = 'trixie boot.sh' ]; then
+        for more in $(for case in "${cases[@]}"; do root_of "$case"; done | sort -u); do
+            mapfile -t packages <"roots/$more"
+            larger=$(as_root ./root.sh "$suite" "${packages[@]}")
+            install_over_root "$larger" "$work/$suite-$more"
+        done
+    fi
     echo "0 1" >"$work/$suite.count"
     run_suite "$suite" "$plain" > >(sed -u "s/^/$suite  /") 2>&1 &
     [ "$boot" = boot.sh ] || wait
