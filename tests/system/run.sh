@@ -111,7 +111,8 @@ done
 # out.
 if [ "$boot" = boot.sh ] && [ $# -eq 0 ] && [ "${#suites[@]}" -eq 2 ]; then
     echo "== Debian 13 builds the source package"
-    if { ../../debian/make-source.sh "$work/build" && as_root ./build-in-debian13.sh "$work/build"; } >"$work/log" 2>&1; then
+    tag=v$(dpkg-parsechangelog --file ../../debian/changelog --show-field Version | sed 's/-[^-]*$//')
+    if { ../../.ci/release source "$tag" "$work/build" && as_root ./build-in-debian13.sh "$work/build"; } >"$work/log" 2>&1; then
         passed=$((passed + 1))
         echo "ok      offline, twice the same, no complaint of lintian: $(grep '^cargo [0-9]' "$work/log")"
     else
