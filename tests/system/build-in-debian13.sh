@@ -6,6 +6,6 @@ set -eu
 
 directory=$(cd "$1" && pwd)
 tests=$(cd "$(dirname "$0")" && pwd)
-root=$("$tests/root.sh" trixie build-essential ca-certificates cargo debhelper lintian rustc)
+root=$("$tests/root.sh" trixie build-essential cargo debhelper lintian rustc)
 exec systemd-nspawn --quiet --register=no --keep-unit --directory="$root" --volatile=overlay --console=pipe --private-network \
     --bind="$directory:/build" --bind-ro="$tests/inside/build:/usr/local/bin/build" build

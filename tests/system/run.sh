@@ -33,7 +33,7 @@ if [ "$boot" = vm.sh ]; then
 else
     install_tools systemd-nspawn=systemd-container
 fi
-install_tools mmdebstrap=mmdebstrap dh=debhelper dpkg-buildpackage=dpkg-dev lintian=lintian gcc=gcc
+install_tools mmdebstrap=mmdebstrap dh=debhelper dpkg-buildpackage=dpkg-dev gcc=gcc
 
 work=$(mktemp -d)
 mounted=()
