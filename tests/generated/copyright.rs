@@ -52,8 +52,8 @@ fn packages() -> Vec<Value> {
         "--format-version=1",
         "--filter-platform=x86_64-unknown-linux-gnu",
     ]);
-    let mut metadata: Value = serde_json::from_str(&text).unwrap();
-    serde_json::from_value(metadata["packages"].take()).unwrap()
+    let metadata: Value = serde_json::from_str(&text).unwrap();
+    metadata["packages"].as_array().unwrap().clone()
 }
 
 fn cargo(arguments: &[&str]) -> String {
