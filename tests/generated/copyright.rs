@@ -53,7 +53,11 @@ fn packages() -> Vec<Value> {
         "--filter-platform=x86_64-unknown-linux-gnu",
     ]);
     let metadata: Value = serde_json::from_str(&text).unwrap();
-    metadata.get("packages").and_then(Value::as_array).unwrap().clone()
+    metadata
+        .get("packages")
+        .and_then(Value::as_array)
+        .unwrap()
+        .clone()
 }
 
 fn cargo(arguments: &[&str]) -> String {
