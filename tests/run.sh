@@ -77,6 +77,7 @@ fi
 stage "formatting" cargo fmt --check
 stage "clippy" cargo clippy --locked --all-targets -- -D warnings
 stage "shell scripts" check_scripts
+stage "release scripts (release.sh)" tests/release.sh
 stage "unit and link tests" cargo test --locked --no-fail-fast
 stage "lives in simulated time" env AUTORA_LIVES=100000 cargo test --locked --profile sim --test sim
 stage "a guest between named namespaces (ns-smoke.sh)" tests/ns-smoke.sh

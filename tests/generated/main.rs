@@ -1,14 +1,16 @@
 //! The manual pages and the completions are made of the definitions that `--help` is made of, so that they
-//! cannot say something else. This compares the files in `contrib` with what they would be now;
+//! cannot say something else; Debian's copyright file of the crates and their licences. This compares the files with what
+//! they would be now;
 //!
 //! ```sh
 //! AUTORA_GENERATE=1 cargo test --test generated
 //! ```
 //!
-//! writes them. What no definition holds stands in `contrib/manual/*.in`.
+//! writes them. What no definition holds stands in `contrib/manual/*.in` and `debian/copyright.in`.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod completions;
+mod copyright;
 mod judges;
 mod manual;
 mod reasons;
@@ -42,6 +44,10 @@ fn what_is_generated_is_current() {
         ("completions/autora", completions::bash()),
         ("completions/_autora", completions::zsh()),
         ("completions/autora.fish", completions::fish()),
+        (
+            "../debian/copyright",
+            copyright::file(&read("../debian/copyright.in")),
+        ),
     ];
     if std::env::var_os("AUTORA_GENERATE").is_some() {
         for (file, text) in &generated {
