@@ -36,7 +36,7 @@ fn instance(name: &[u8], state: State) -> Instance {
             namespace_cookie: None,
             link_id: None,
             pid: 99,
-            version: "0.1.0".into(),
+            version: "0.2.0".into(),
             started: at(100),
             restarts: 0,
             state,
