@@ -1,5 +1,9 @@
 #!/bin/bash
-# Sets up what the tests need on a Debian machine and runs all of them.
+# Sets up what the tests need on a Debian machine and runs them: all, or the stages that are named.
+#
+#   tests/run.sh [STAGE]...
+#
+# "fast" are those that need no more than a compiler and links, "slow" the others; --list prints the names.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -16,12 +20,31 @@ trap 'rm -f "$output" "$failures"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# stage NAME COMMAND... runs a stage and counts it: the tests that it reports
+is_among() {
+    local name=$1 other
+    shift
+    for other; do
+        [ "$name" != "$other" ] || return 0
+    done
+    return 1
+}
+
+# is_wanted STAGE...: one of them.
+is_wanted() {
+    local name
+    for name; do
+        ! is_among "$name" "${wanted[@]}" || return 0
+    done
+    return 1
+}
+
+# stage NAME TITLE COMMAND... runs a stage that is wanted and counts it: the tests that it reports
 # ("N passed, N failed", or cargo's "N passed; N failed"), else itself as one.
 stage() {
-    local name=$1 status=0 begin=$SECONDS counts here=0 wrong=0
-    shift
-    printf '\n== %s\n' "$name"
+    local name=$1 title=$2 status=0 begin=$SECONDS counts here=0 wrong=0
+    shift 2
+    is_wanted "$name" || return 0
+    printf '\n== %s: %s\n' "$name" "$title"
     "$@" 2>&1 | tee "$output" || status=$?
     counts=$(sed -n -E 's/^(test result: .*[.] )?([0-9]+) passed[;,] ([0-9]+) failed.*/\2 \3/p' "$output")
     if [ -n "$counts" ]; then
@@ -61,38 +84,81 @@ check_scripts() {
     shellcheck --external-sources --exclude=SC2317 "${scripts[@]}"
 }
 
+# The targets of tests but for those that are stages of their own.
+unit_tests() {
+    local target targets=(--lib --bins)
+    for target in tests/*.rs tests/*/main.rs; do
+        target=${target#tests/}
+        target=${target%/main.rs}
+        case $target in
+        link | sim) ;;
+        *) targets+=(--test "${target%.rs}") ;;
+        esac
+    done
+    cargo test --locked --no-fail-fast "${targets[@]}"
+    cargo test --locked --doc
+}
+
+fast=(format clippy scripts unit link sim)
+slow=(release namespaces demo build conformance scenarios guests contrib vm soak package budgets fuzz system)
+# What runs the release build, or measures the package.
+needs_build=(conformance scenarios guests contrib vm soak)
+needs_package=(budgets)
+
+wanted=()
+for name; do
+    case $name in
+    --list)
+        printf '%s\n' fast "${fast[@]/#/    }" slow "${slow[@]/#/    }"
+        exit
+        ;;
+    fast) wanted+=("${fast[@]}") ;;
+    slow) wanted+=("${slow[@]}") ;;
+    *)
+        is_among "$name" "${fast[@]}" "${slow[@]}" || fail "there is no stage $name; --list prints them"
+        wanted+=("$name")
+        ! is_among "$name" "${needs_build[@]}" || wanted+=(build)
+        ! is_among "$name" "${needs_package[@]}" || wanted+=(package)
+        ;;
+    esac
+done
+[ $# -gt 0 ] || wanted=("${fast[@]}" "${slow[@]}")
+
 echo "== set-up"
-install_tools rdisc6=ndisc6 dnsmasq=dnsmasq-base dhcpcd=dhcpcd-base kea-dhcp6=kea-dhcp6-server \
-    dh=debhelper dpkg-buildpackage=dpkg-dev strace=strace qemu-system-x86_64=qemu-system-x86 cpio=cpio xz=xz-utils g++=g++ \
-    ovs-dpctl=openvswitch-switch
-install_tools man=man-db groff=groff-base mandoc=mandoc zsh=zsh fish=fish
-install_tools ip=iproute2 unshare=util-linux tcpdump=tcpdump nft=nftables radvd=radvd \
-    jq=jq ping=iputils-ping sysctl=procps promtool=prometheus script=bsdutils shellcheck=shellcheck python3=python3
+install_tools ip=iproute2 unshare=util-linux tcpdump=tcpdump nft=nftables radvd=radvd rdisc6=ndisc6 strace=strace jq=jq \
+    ping=iputils-ping sysctl=procps shellcheck=shellcheck python3=python3 man=man-db groff=groff-base mandoc=mandoc zsh=zsh \
+    fish=fish
+if is_wanted "${slow[@]}"; then
+    install_tools dnsmasq=dnsmasq-base dhcpcd=dhcpcd-base kea-dhcp6=kea-dhcp6-server dh=debhelper dpkg-buildpackage=dpkg-dev \
+        qemu-system-x86_64=qemu-system-x86 cpio=cpio xz=xz-utils g++=g++ ovs-dpctl=openvswitch-switch promtool=prometheus \
+        script=bsdutils
+fi
 need_rust cargo rustfmt rust-clippy
-if ! { cargo fmt --version && cargo clippy --version; } >/dev/null; then
+if is_wanted format clippy && ! { cargo fmt --version && cargo clippy --version; } >/dev/null; then
     fail "cargo fmt and cargo clippy are needed: Debian's rustfmt and rust-clippy," \
         "or: rustup component add rustfmt clippy"
 fi
 
-stage "formatting" cargo fmt --check
-stage "clippy" cargo clippy --locked --all-targets -- -D warnings
-stage "shell scripts" check_scripts
-stage "release scripts (release.sh)" tests/release.sh
-stage "unit and link tests" cargo test --locked --no-fail-fast
-stage "lives in simulated time" env AUTORA_LIVES=100000 cargo test --locked --profile sim --test sim
-stage "a guest between named namespaces (ns-smoke.sh)" tests/ns-smoke.sh
-stage "the demonstration (demo.sh)" tests/demo.sh
-stage "release build" cargo build --release --locked
-stage "conformance" as_root tests/conformance/run.py
-stage "scenarios with real software" as_root tests/scenarios/run.py
-stage "guests of many kinds" tests/guests/run.sh
-stage "examples (contrib)" as_root tests/contrib/run.sh
-stage "a virtual machine" as_root tests/vm/run.sh
-stage "endurance" as_root tests/soak/run.sh
-stage "the package and what measures it" python3 tests/bench/build.py
-stage "budgets" as_root tests/bench/budgets.py
-stage "fuzzing" env AUTORA_FUZZ_SECONDS=10 tests/fuzz/run.sh
-stage "booted systems (Debian 12 and 13)" tests/system/run.sh
+stage format "formatting" cargo fmt --check
+stage clippy "clippy" cargo clippy --locked --all-targets -- -D warnings
+stage scripts "shell scripts" check_scripts
+stage unit "unit tests, and what is generated from the code" unit_tests
+stage link "links of a real kernel" cargo test --locked --no-fail-fast --test link
+stage sim "lives in simulated time" env AUTORA_LIVES=100000 cargo test --locked --profile sim --test sim
+stage release "the steps of a release" tests/release.sh
+stage namespaces "a guest between named namespaces (ns-smoke.sh)" tests/ns-smoke.sh
+stage demo "the demonstration (demo.sh)" tests/demo.sh
+stage build "release build" cargo build --release --locked
+stage conformance "conformance" as_root tests/conformance/run.py
+stage scenarios "scenarios with real software" as_root tests/scenarios/run.py
+stage guests "guests of many kinds" tests/guests/run.sh
+stage contrib "examples (contrib)" as_root tests/contrib/run.sh
+stage vm "a virtual machine" as_root tests/vm/run.sh
+stage soak "endurance" as_root tests/soak/run.sh
+stage package "the package and what measures it" python3 tests/bench/build.py
+stage budgets "budgets" as_root tests/bench/budgets.py
+stage fuzz "fuzzing" env AUTORA_FUZZ_SECONDS=10 tests/fuzz/run.sh
+stage system "booted systems (Debian 12 and 13)" tests/system/run.sh
 
 # Once more at the end, where it is found.
 cat "$failures"
