@@ -33,7 +33,7 @@ BELTS = os.path.join(build.TREE, "contrib", "examples", "systemd", "belts.conf")
 UNITS = {"shipped": "", "bare": BARE, "idle": IDLE}
 TIMES = ("served", "restarted", "one_more", "stopped")
 # Of the host, in KiB; what is available shrinks.
-MEMORY = ("MemAvailable", "Slab", "PageTables", "KernelStack", "Percpu", "manager", "journald")
+MEMORY = ("MemAvailable", "AnonPages", "Shmem", "Slab", "PageTables", "KernelStack", "Percpu", "VmallocUsed", "manager", "journald")
 
 
 def main():

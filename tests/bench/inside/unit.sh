@@ -42,7 +42,7 @@ kib() {
 memory() {
     sleep 3
     local key
-    for key in MemAvailable Slab PageTables KernelStack Percpu; do
+    for key in MemAvailable AnonPages Shmem Slab PageTables KernelStack Percpu VmallocUsed; do
         echo "$key $(kib $key /proc/meminfo)"
     done
     echo "manager $(kib VmRSS /proc/1/status)"
