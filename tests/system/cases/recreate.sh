@@ -23,10 +23,10 @@ case_set_up() {
     one_guest
 }
 
-case_300_times_and_served_each_time() {
+case_100_times_and_served_each_time() {
     local i
     load
-    for i in {1..300}; do
+    for i in {1..100}; do
         unplug tap-vm-1
         plug tap-vm-1
         until_true 15 served || fail "cycle $i"
@@ -35,10 +35,10 @@ case_300_times_and_served_each_time() {
 }
 
 # Each is gone again in the middle of the start or the end of an instance.
-case_300_times_without_a_pause() {
+case_100_times_without_a_pause() {
     local i
     load
-    for i in {1..300}; do
+    for i in {1..100}; do
         unplug tap-vm-1
         plug tap-vm-1
         ((i % 10)) || until_true 15 served || fail "cycle $i"
@@ -46,10 +46,10 @@ case_300_times_without_a_pause() {
     at_the_end_one_instance
 }
 
-case_300_times_with_a_pause_of_up_to_60_ms() {
+case_100_times_with_a_pause_of_up_to_60_ms() {
     local i
     load
-    for i in {1..300}; do
+    for i in {1..100}; do
         unplug tap-vm-1
         sleep "0.0$((RANDOM % 6))"
         plug tap-vm-1
