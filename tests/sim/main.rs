@@ -32,7 +32,7 @@ const LIVES: u64 = 2000;
 /// Lives of few troubles that are lived once for each call that they make.
 const KILLED_AT_EACH_CALL: Range<u64> = 0..3;
 /// Findings of the past.
-const ONCE_BROKEN: [&str; 5] = [
+const ONCE_BROKEN: [&str; 7] = [
     // A restart moved the default route to an older link-local address.
     "000000000000000000001f00000000000000ad0000000000000042e70000000000009b0000000000",
     // A suspend between the state file and the packet, and a kill right behind that.
@@ -44,6 +44,11 @@ const ONCE_BROKEN: [&str; 5] = [
     "00005800000000000000e9f40000000000003cb61e000000f1b40c9a00000000008f790000c20000002c000000000000",
     // A final advertisement from the wrong one of two link-local addresses.
     "000000000000000000009b00000000000000700000000000002516cb000000000000f200000000000074000000000000",
+    // A prefix that was back, but tentative, was retired: hosts had no other one.
+    "00000000000000000000bdc5000000000000ff00008b0000000068b645000000005f9800000000000031000000000000",
+    // Not the program's fault: its predecessor knew nothing of another daemon, and read nothing either.
+    "00056e00000000000000942fd10000000000a90000c1000000004800000000000000fb000000000000009d000000000000002900000000\
+     000000440000000000005c9b00000000000065fd0000b9000000004b00000000000066000000000000",
 ];
 
 fn number(variable: &str) -> Option<u64> {

@@ -50,7 +50,7 @@ pub struct AdvertisedPrefix {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
-    /// It is on the interface, not deprecated.
+    /// It is on the interface, not deprecated, or not yet decided.
     Current,
     /// It is on the interface, deprecated (RFC 4192, 2.6).
     Deprecated,
@@ -154,7 +154,9 @@ impl AdvertisedState {
             } else if basis.deprecated.iter().any(|d| d.prefix == known.prefix) {
                 State::Deprecated
             } else if basis.is_pending(known.prefix) {
-                // Undecided: Duplicate Address Detection runs again.
+                // Undecided: Duplicate Address Detection runs again. It is on the
+                // interface, so a retirement that is owed is none any more.
+                known.state = State::Current;
                 continue;
             } else {
                 State::Gone

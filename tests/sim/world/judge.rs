@@ -40,16 +40,11 @@ pub struct Judge {
     last_read: u64,
     foreign_seen: u64,
     last_foreign: Option<u64>,
-    /// The same if the process knows less than the one before.
-    perhaps_foreign: Option<u64>,
-    /// What a successor knows of it: when, and the count.
-    published_foreign: (Option<u64>, u64),
+    /// What a successor finds of it in the state file: when, and the count.
+    written_foreign: (Option<u64>, u64),
     was_killed: bool,
     /// What is published is that an advertisement is being sent.
     was_sending: bool,
-    /// Its predecessor could not write what it should know.
-    knows_less: bool,
-    first_read: bool,
     process_since: u64,
     /// The same, unless hosts had all they need when it started.
     serving_since: u64,
@@ -128,12 +123,9 @@ impl Judge {
             last_read: begun,
             foreign_seen: 0,
             last_foreign: None,
-            perhaps_foreign: None,
-            published_foreign: (None, 0),
+            written_foreign: (None, 0),
             was_killed: false,
             was_sending: false,
-            knows_less: false,
-            first_read: true,
             process_since: begun,
             serving_since: begun,
             calm_since: begun,
@@ -163,8 +155,7 @@ impl Judge {
     pub fn new_link(&mut self) {
         self.foreign_seen = 0;
         self.last_foreign = None;
-        self.perhaps_foreign = None;
-        self.published_foreign = (None, 0);
+        self.written_foreign = (None, 0);
         self.new_guests();
     }
 
@@ -222,19 +213,10 @@ impl Judge {
             own.any(|a| a.state() == AddressState::Preferred && a.preferred.lower_bound() > Lifetime::ZERO);
         let without_prefix = self.without_prefix.unwrap_or(now);
         self.without_prefix = (!has_preferred).then_some(without_prefix);
-        let knows_less = self.knows_less || self.was_killed;
-        if std::mem::take(&mut self.first_read) && knows_less && link.foreign_ras > 0 {
-            self.perhaps_foreign = Some(now);
-        }
         if link.foreign_ras != self.foreign_seen {
             // A count that begins anew at zero is no other daemon.
             if link.foreign_ras > 0 {
-                // To a process that knows less it may look like an old one.
-                if self.knows_less {
-                    self.perhaps_foreign = Some(now);
-                } else {
-                    self.last_foreign = Some(now);
-                }
+                self.last_foreign = Some(now);
             }
             self.foreign_seen = link.foreign_ras;
         }
@@ -249,9 +231,11 @@ impl Judge {
         self.others += u64::from(matches!(packet, Packet::Advertisement(_)));
     }
 
-    pub fn published(&mut self, record: &Record<'_>) {
+    pub fn published(&mut self, record: &Record<'_>, is_written: bool) {
         let held = record.handover.sent.advertised;
-        self.published_foreign = (self.last_foreign, self.foreign_seen);
+        if is_written {
+            self.written_foreign = (self.last_foreign, self.foreign_seen);
+        }
         self.was_sending = record.handover.sent.is_sending;
         self.published_prefixes.clear();
         self.published_prefixes
@@ -274,18 +258,7 @@ impl Judge {
 
 impl World {
     pub(super) fn judge_begin(&mut self) {
-        if self.file_is_stale || self.judge.was_killed {
-            // It may know what the last one read, or take it for new.
-            let now = (self.truth.foreign > 0).then_some(self.now);
-            let judge = &mut self.judge;
-            judge.perhaps_foreign = judge.perhaps_foreign.max(judge.last_foreign).max(now);
-            (judge.last_foreign, judge.foreign_seen) = judge.published_foreign;
-        }
-        self.judge.knows_less = self.file_is_stale;
-        self.judge.first_read = true;
-        if self.file_is_stale {
-            self.judge.last_foreign = None;
-        }
+        (self.judge.last_foreign, self.judge.foreign_seen) = self.judge.written_foreign;
         let served = self.fit().is_some_and(|number| {
             let guest = self.guests.first();
             guest.is_some_and(|(guest, _)| self.lacks(guest, number).is_none())
@@ -402,7 +375,7 @@ impl World {
         if !may_be_sent {
             self.breaks("sent where nothing may be".to_owned());
         }
-        if self.yields_until().is_some_and(|until| now < until) {
+        if now < self.yields_until() {
             self.breaks("sent beside another daemon".to_owned());
         }
         let had_address = self.prefers_one();
@@ -525,7 +498,7 @@ impl World {
                 self.judge.process_since,
                 self.judge.changed,
             ])
-            .chain([self.may_yield_until()])
+            .chain([self.yields_until()])
             .max()
             .unwrap_or(now)
             + ALL_RETIRED
@@ -557,14 +530,9 @@ impl World {
     }
 
     /// Until when the link is another daemon's, as far as was read.
-    fn yields_until(&self) -> Option<u64> {
-        self.judge.last_foreign.map(|at| at + self.setting.yielding())
-    }
-
-    /// The same where it is unknown what the process before has read.
-    fn may_yield_until(&self) -> u64 {
-        let known = self.judge.last_foreign.max(self.judge.perhaps_foreign);
-        known.map_or(0, |at| at + self.setting.yielding())
+    fn yields_until(&self) -> u64 {
+        let last = self.judge.last_foreign;
+        last.map_or(0, |at| at + self.setting.yielding())
     }
 
     /// Before it sleeps, an instance has published what is true.
@@ -591,9 +559,7 @@ impl World {
             }
             (State::Waiting | State::Yielding, Some(link)) => {
                 let mut true_ones = reasons(link);
-                let since = self.judge.last_foreign.max(self.judge.perhaps_foreign);
-                let read = self.judge.last_read;
-                if since.is_some_and(|at| read <= at + self.setting.yielding() + PROMPT) {
+                if self.judge.last_read <= self.yields_until() + PROMPT {
                     true_ones.push("other-daemon");
                 }
                 (!true_ones.contains(&published.reason.as_str()))
@@ -663,7 +629,7 @@ impl World {
             && truth.link_locals.values().any(|&(flags, _)| is_valid(flags))
             && truth.preferred(now).count() <= 1
             && truth.foreign == self.judge.foreign_seen
-            && self.may_yield_until() + self.setting.max_interval < now
+            && self.yields_until() + self.setting.max_interval < now
             && now > self.reads.until
             && now > self.slow_sends_until
     }

@@ -645,7 +645,7 @@ impl World {
         if !fails {
             self.file = Some(owned(record));
         }
-        self.judge.published(record);
+        self.judge.published(record, !fails);
         self.told.published(record);
     }
 

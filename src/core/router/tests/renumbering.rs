@@ -215,6 +215,35 @@ fn a_prefix_under_duplicate_detection_is_not_withdrawn() {
     assert_eq!(link.take().len(), 1);
 }
 
+/// A prefix that was removed, and is back before hosts were told so.
+#[test]
+fn a_removed_prefix_under_duplicate_detection_is_not_retired() {
+    let mut link = Link::settled();
+    link.becomes(advertise(permanent(2)));
+    let back = |preferred| {
+        let pending = vec![(prefix(1), AddressState::Tentative)];
+        advertise_on(AdvertisingBasis { pending, ..basis() }, preferred)
+    };
+    link.becomes(back(permanent(2)));
+    link.pass(secs(10));
+    // The other one is in its last second.
+    link.becomes(back(on_link(2, 0, 0)));
+    link.pass(secs(10));
+    let sent = link.take();
+    let others = sent.iter().filter(|ra| ra.prefix.prefix != prefix(2)).count();
+    assert_eq!((others, sent.len() > 1), (0, true), "{sent:?}");
+    // Once it is removed for good, they are told at once.
+    link.becomes(back(permanent(2)));
+    link.pass(secs(300));
+    link.take();
+    link.becomes(advertise(permanent(2)));
+    link.pass(secs(7));
+    let is_retired =
+        |ra: &RouterAdvertisement| ra.prefix.prefix == prefix(1) && ra.prefix.preferred == Lifetime::ZERO;
+    let sent = link.take();
+    assert!(sent.iter().any(is_retired), "{sent:?}");
+}
+
 #[test]
 fn graceful_renumbering_tells_of_both_prefixes() {
     let mut link = Link::new(1);
