@@ -143,6 +143,11 @@ impl fmt::Display for Explanation<'_> {
                 "the address in {prefix} is a duplicate: another node on the link answered for it ({WHO}); \
                  ip -6 address del {ADDRESS}/64 dev {dev} && ip -6 address add {ADDRESS}/64 dev {dev} nodad"
             ),
+            Reason::PrefixUnrouted(prefix) => write!(
+                f,
+                "its address in {prefix} was added with noprefixroute and no route to {prefix} goes out of it: waiting \
+                 for whoever added it to add the route, as ip -6 route add {prefix} dev INTERFACE does"
+            ),
         }
     }
 }

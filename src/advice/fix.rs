@@ -50,6 +50,7 @@ pub(crate) fn fix(reason: &Reason, name: &IfName) -> Option<String> {
         | Reason::OtherDaemon
         | Reason::LinkLocalTentative(_)
         | Reason::PrefixTentative(_)
-        | Reason::PrefixDuplicate(_) => return None,
+        | Reason::PrefixDuplicate(_)
+        | Reason::PrefixUnrouted(_) => return None,
     })
 }

@@ -63,26 +63,28 @@ pub struct Link {
     /// All IPv6 addresses of the interface.
     pub addresses: Vec<Address>,
     /// A route that leads out of the interface, in any table, and makes it an uplink.
-    pub uplink_route: Option<UplinkRoute>,
+    pub uplink_route: Option<LinkRoute>,
     /// How many Router Advertisements other programs of this host sent on the
     /// interface since it was created (`Icmp6OutType134`). The kernel does not
     /// count packet sockets, so autora's own are not included.
     pub foreign_ras: u64,
 }
 
-/// A route that only an uplink has: one that serves as a default route, or
-/// one that was learned from a Router Advertisement (`RTPROT_RA`).
+/// A route that leads out of the interface.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct UplinkRoute {
+pub struct LinkRoute {
     /// The destination.
     pub prefix: Ipv6Addr,
     /// The length of its prefix in bits: 0 for a default route.
     pub prefix_len: u8,
     /// The number of its table.
     pub table: u32,
+    /// Whether it was learned from a Router Advertisement (`RTPROT_RA`), by
+    /// whoever reads those.
+    pub is_from_ra: bool,
 }
 
-impl UplinkRoute {
+impl LinkRoute {
     /// No network has a shorter prefix than this, so a route to one serves as a
     /// default route, as `2000::/3` and the halves `::/1` and `8000::/1` do.
     pub const SHORTEST_ASSIGNED: u8 = 16;
@@ -92,9 +94,22 @@ impl UplinkRoute {
     pub fn is_default(&self) -> bool {
         self.prefix_len < Self::SHORTEST_ASSIGNED
     }
+
+    /// Whether only an uplink has such a route.
+    #[must_use]
+    pub fn makes_an_uplink(&self) -> bool {
+        self.is_default() || self.is_from_ra
+    }
+
+    /// Whether it leads to all of the /64 of `address`.
+    #[must_use]
+    pub fn leads_to_prefix_of(&self, address: Ipv6Addr) -> bool {
+        let differ = (self.prefix.to_bits() ^ address.to_bits()).leading_zeros();
+        self.prefix_len <= 64 && differ >= u32::from(self.prefix_len)
+    }
 }
 
-impl fmt::Display for UplinkRoute {
+impl fmt::Display for LinkRoute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.prefix_len {
             0 => f.write_str("default")?,
@@ -187,6 +202,9 @@ pub struct Address {
     pub created: u32,
     /// `IFA_PROTO`: the origin of the address; 0 if it is not known.
     pub protocol: u8,
+    /// Whether packets to its prefix leave by the interface. This is looked up only with
+    /// [`IFA_F_NOPREFIXROUTE`]: otherwise the kernel has added a route with the address.
+    pub is_routed: bool,
 }
 
 /// The state of an address (RFC 4862, 5.4 and 5.5.4).
@@ -223,7 +241,8 @@ impl Address {
     /// The kernel marks the addresses that it made itself. Of the programs that
     /// process advertisements instead, systemd-networkd and dhcpcd set both flags
     /// on such an address, and never both on an address of a delegated prefix.
-    /// `NetworkManager` sets no mark: only its routes show it.
+    /// `NetworkManager` sets no mark: only its routes show it, which it adds after
+    /// the address ([`Address::is_routed`]).
     #[must_use]
     pub fn is_from_ra(&self) -> bool {
         const BY_A_PROGRAM: u32 = IFA_F_MANAGETEMPADDR | IFA_F_NOPREFIXROUTE;
@@ -274,6 +293,7 @@ pub(crate) mod tests {
             preferred: Lifetime::INFINITE,
             created: 100,
             protocol: 0,
+            is_routed: true,
         }
     }
 
@@ -316,15 +336,33 @@ pub(crate) mod tests {
     #[test]
     fn a_route_serves_as_default_if_its_prefix_is_shorter_than_any_assigned_one() {
         let is_default = |prefix_len| {
-            let route = UplinkRoute {
+            let route = LinkRoute {
                 prefix: Ipv6Addr::UNSPECIFIED,
                 prefix_len,
                 table: 254,
+                is_from_ra: false,
             };
             route.is_default()
         };
         assert!(is_default(0) && is_default(3) && is_default(15));
         assert!(!is_default(16) && !is_default(64));
+    }
+
+    #[test]
+    fn a_route_leads_to_a_64_that_it_covers_whole() {
+        let leads = |prefix: &str, prefix_len| {
+            let route = LinkRoute {
+                prefix: prefix.parse().unwrap(),
+                prefix_len,
+                table: 254,
+                is_from_ra: false,
+            };
+            route.leads_to_prefix_of("2001:db8:1:ff::1".parse().unwrap())
+        };
+        assert!(leads("2001:db8:1:ff::", 64) && leads("2001:db8:1:f0::", 60) && leads("2001:db8:1::", 48));
+        assert!(!leads("2001:db8:1:fe::", 64) && !leads("2001:db8:1:e0::", 60) && !leads("fe80::", 64));
+        // Guests have other addresses of the prefix too.
+        assert!(!leads("2001:db8:1:ff::1", 128) && !leads("2001:db8:1:ff::", 65));
     }
 
     #[test]
@@ -347,13 +385,14 @@ pub(crate) mod tests {
 
     #[test]
     fn an_uplink_route_is_shown_as_ip_shows_it() {
-        let route = UplinkRoute {
+        let route = LinkRoute {
             prefix: "2000::".parse().unwrap(),
             prefix_len: 3,
             table: 100,
+            is_from_ra: false,
         };
         assert_eq!(route.to_string(), "2000::/3 table 100");
-        let default = UplinkRoute {
+        let default = LinkRoute {
             prefix_len: 0,
             table: 254,
             ..route

@@ -3,7 +3,7 @@
 use autora::advice::explain;
 use autora_core::eligibility::Reason;
 use autora_core::interface_name::IfName;
-use autora_core::link::UplinkRoute;
+use autora_core::link::LinkRoute;
 use autora_core::prefix::Prefix64;
 
 use super::read;
@@ -12,10 +12,11 @@ fn one_of_each() -> Vec<Reason> {
     let link_local = "fe80::1".parse().unwrap();
     let prefix = |text: &str| Prefix64::of(text.parse().unwrap());
     let one = prefix("2001:db8:1::");
-    let route = UplinkRoute {
+    let route = LinkRoute {
         prefix: one.network(),
         prefix_len: 64,
         table: 254,
+        is_from_ra: true,
     };
     vec![
         Reason::Unreadable("link: Input/output error".to_owned()),
@@ -41,6 +42,7 @@ fn one_of_each() -> Vec<Reason> {
         Reason::NoPrefix,
         Reason::PrefixTentative(one),
         Reason::PrefixDuplicate(one),
+        Reason::PrefixUnrouted(one),
     ]
 }
 
@@ -69,7 +71,8 @@ const fn count(reason: &Reason) -> usize {
         | Reason::NotForwarding(_)
         | Reason::NoPrefix
         | Reason::PrefixTentative(_)
-        | Reason::PrefixDuplicate(_) => 23,
+        | Reason::PrefixDuplicate(_)
+        | Reason::PrefixUnrouted(_) => 24,
     }
 }
 

@@ -93,6 +93,29 @@ fn ipv6_is_disabled() {
     waits(&sysctl("disable_ipv6", 1), &["disable_ipv6"], &fixed);
 }
 
+/// As `NetworkManager` does it, step by step.
+#[test]
+fn the_route_to_the_prefix_comes_after_the_address() {
+    let broken = format!(
+        "{}; {}",
+        on_tap("del", OWN),
+        on_tap("add", &format!("{OWN} noprefixroute nodad"))
+    );
+    let (lab, mut daemon, mut capture) = waits(
+        &broken,
+        &["noprefixroute and no route to 2001:db8:1:1::/64"],
+        &format!("ip -6 route add 2001:db8:1:1::/64 dev {TAP} metric 100"),
+    );
+    // The route is looked for each time, and a wider one does too.
+    lab.router
+        .run(&format!("ip -6 route del 2001:db8:1:1::/64 dev {TAP}"));
+    daemon.expect_log(&["no route to 2001:db8:1:1::/64"], SOON);
+    capture.skip();
+    lab.router
+        .run(&format!("ip -6 route add 2001:db8:1::/48 dev {TAP}"));
+    daemon.expect_log(&["advertising"], secs(6));
+}
+
 /// IPv6 needs 1280 bytes: the kernel stops it on such an interface.
 #[test]
 fn mtu_is_too_small_for_ipv6() {

@@ -39,6 +39,24 @@ fn default_route_goes_out_of_it() {
     );
 }
 
+/// A manager that makes an uplink of the interface adds the address first: in between it looks like a guest's link.
+#[test]
+fn an_uplink_is_none_for_the_moment_before_its_routes() {
+    let lab = Lab::new();
+    let mut capture = lab.capture();
+    let own = format!("2001:db8:1:1::1/64 dev {TAP}");
+    lab.router.run(&format!(
+        "ip address del {own}; ip address add {own} valid_lft 600 preferred_lft 300 noprefixroute nodad"
+    ));
+    let mut daemon = Autora::fast().start(&lab.router);
+    daemon.expect_log(&["waiting for whoever added it to add the route"], SOON);
+    lab.router.run(&format!(
+        "ip -6 route add 2001:db8:1:1::/64 dev {TAP} proto ra metric 100"
+    ));
+    daemon.expect_log(&["comes from a Router Advertisement"], SOON);
+    capture.assert_silent_for(ms(500));
+}
+
 #[test]
 fn default_route_in_another_table_goes_out_of_it() {
     let route = format!("default via {GUEST_LL} dev {TAP} table 100");
@@ -241,11 +259,12 @@ fn prefix_from_an_advertisement_that_a_program_read() {
 /// As dhcpcd and systemd-networkd hand out what was delegated to them, and an operator may.
 #[test]
 fn addresses_with_lifetimes_are_no_obstacle() {
-    for flags in ["", "mngtmpaddr", "noprefixroute"] {
+    let route = format!("; ip -6 route add 2001:db8:1:1::/64 dev {TAP} proto dhcp");
+    for (flags, route) in [("", ""), ("mngtmpaddr", ""), ("noprefixroute", route.as_str())] {
         let lab = Lab::new();
         lab.router.run(&format!(
             "ip address del 2001:db8:1:1::1/64 dev {TAP}
-             ip address add 2001:db8:1:1::1/64 dev {TAP} nodad {flags} valid_lft 3600 preferred_lft 1800"
+             ip address add 2001:db8:1:1::1/64 dev {TAP} nodad {flags} valid_lft 3600 preferred_lft 1800{route}"
         ));
         let _ = lab.serve(&Autora::slow());
     }

@@ -261,6 +261,7 @@ fn permanent_address([a, b, c, d]: [u16; 4]) -> Address {
         preferred: Lifetime::INFINITE,
         created: 0,
         protocol: 0,
+        is_routed: true,
     }
 }
 

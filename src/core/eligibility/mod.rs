@@ -63,12 +63,24 @@ pub struct AdvertisingBasis {
     pub preferred: Option<PrefixInformation>,
     /// Prefixes whose addresses are all deprecated, with the remaining lifetimes.
     pub deprecated: Vec<PrefixInformation>,
-    /// Prefixes whose addresses are all tentative or duplicates.
-    pub pending: Vec<(Prefix64, AddressState)>,
+    /// Prefixes of which no address is usable yet.
+    pub pending: Vec<(Prefix64, Pending)>,
+}
+
+/// Why a prefix is not advertised although the interface has an address in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pending {
+    /// The address is tentative.
+    Tentative,
+    /// Another node uses it.
+    Duplicate,
+    /// No route to the prefix leads out of the interface: guests could not be reached. Whoever added the
+    /// address adds the route after it, and that route shows whether this is an uplink.
+    Unrouted,
 }
 
 impl AdvertisingBasis {
-    /// Whether all addresses in `prefix` are tentative or duplicates.
+    /// Whether no address in `prefix` is usable yet.
     #[must_use]
     pub fn is_pending(&self, prefix: Prefix64) -> bool {
         self.pending.iter().any(|&(pending, _)| pending == prefix)
@@ -174,8 +186,9 @@ fn conclude(link: &Link, basis: AdvertisingBasis) -> Verdict {
         return Verdict::Advertise(basis, prefix);
     }
     let reason = match basis.pending[..] {
-        [(prefix, AddressState::Tentative), ..] => Reason::PrefixTentative(prefix),
-        [(prefix, _), ..] => Reason::PrefixDuplicate(prefix),
+        [(prefix, Pending::Tentative), ..] => Reason::PrefixTentative(prefix),
+        [(prefix, Pending::Duplicate), ..] => Reason::PrefixDuplicate(prefix),
+        [(prefix, Pending::Unrouted), ..] => Reason::PrefixUnrouted(prefix),
         [] => Reason::NoPrefix,
     };
     Verdict::WithdrawOnly(basis, reason)
@@ -209,7 +222,7 @@ struct Prefixes {
     /// Further preferred prefixes.
     more: Vec<PrefixInformation>,
     deprecated: Vec<PrefixInformation>,
-    pending: Vec<(Prefix64, AddressState)>,
+    pending: Vec<(Prefix64, Pending)>,
 }
 
 impl Prefixes {
@@ -230,6 +243,9 @@ impl Prefixes {
                 preferred: address.preferred.lower_bound(),
             };
             match address.state() {
+                AddressState::Tentative => all.pending.push((found.prefix, Pending::Tentative)),
+                AddressState::Duplicate => all.pending.push((found.prefix, Pending::Duplicate)),
+                _ if !address.is_routed => all.pending.push((found.prefix, Pending::Unrouted)),
                 AddressState::Preferred => {
                     let first = all.preferred.get_or_insert(found);
                     if !lengthen(first, &found) {
@@ -237,7 +253,6 @@ impl Prefixes {
                     }
                 }
                 AddressState::Deprecated => merge(&mut all.deprecated, found),
-                state => all.pending.push((found.prefix, state)),
             }
         }
         let preferred = || all.preferred.iter().chain(&all.more);

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv6Addr;
 
-use crate::link::UplinkRoute;
+use crate::link::LinkRoute;
 use crate::prefix::Prefix64;
 
 /// Why an interface is not advertised; [`Reason::key`] names it in the journal.
@@ -33,9 +33,9 @@ pub enum Reason {
     /// It accepts Router Advertisements although it forwards: an uplink. The value of `accept_ra`.
     AcceptsRas(i32),
     /// An IPv6 default route, or another very short prefix, goes out of it: an uplink.
-    UplinkRoute(UplinkRoute),
+    UplinkRoute(LinkRoute),
     /// A route that was learned from a Router Advertisement goes out of it: an uplink.
-    RouteFromRa(UplinkRoute),
+    RouteFromRa(LinkRoute),
     /// This address was learned from a Router Advertisement: another router is on the link.
     AddressFromRa(Ipv6Addr),
     /// Another daemon of this host advertises on it.
@@ -56,6 +56,8 @@ pub enum Reason {
     PrefixTentative(Prefix64),
     /// The only address inside a /64 belongs to another node.
     PrefixDuplicate(Prefix64),
+    /// No route to the only /64 leads out of the interface.
+    PrefixUnrouted(Prefix64),
 }
 
 impl Reason {
@@ -86,6 +88,7 @@ impl Reason {
             Self::NoPrefix => "no-prefix",
             Self::PrefixTentative(_) => "prefix-tentative",
             Self::PrefixDuplicate(_) => "prefix-duplicate",
+            Self::PrefixUnrouted(_) => "prefix-unrouted",
         }
     }
 
@@ -97,7 +100,8 @@ impl Reason {
             | Self::NoCarrier
             | Self::NoLinkLocal
             | Self::LinkLocalTentative(_)
-            | Self::PrefixTentative(_) => true,
+            | Self::PrefixTentative(_)
+            | Self::PrefixUnrouted(_) => true,
             Self::Unreadable(_)
             | Self::Loopback
             | Self::LinkType(_)
@@ -121,12 +125,17 @@ impl Reason {
 
     /// Whether it may end without a kernel event. The kernel announces neither
     /// changes of `accept_ra` and `disable_ipv6`, nor the removal of a route
-    /// that is replaced by one on another interface.
+    /// that is replaced by one on another interface; of a route to a prefix
+    /// shorter than a /64 no event is received.
     #[must_use]
     pub fn may_end_unnoticed(&self) -> bool {
         matches!(
             self,
-            Self::AcceptsRas(_) | Self::Ipv6Disabled | Self::UplinkRoute(_) | Self::RouteFromRa(_)
+            Self::AcceptsRas(_)
+                | Self::Ipv6Disabled
+                | Self::UplinkRoute(_)
+                | Self::RouteFromRa(_)
+                | Self::PrefixUnrouted(_)
         )
     }
 }

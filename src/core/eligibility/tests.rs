@@ -3,7 +3,7 @@
 use super::*;
 use crate::lifetime::Lifetime;
 use crate::link::tests::{address, eligible};
-use crate::link::{IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE, IFAPROT_KERNEL_RA, UplinkRoute};
+use crate::link::{IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE, IFAPROT_KERNEL_RA, LinkRoute};
 
 fn verdict(change: impl FnOnce(&mut Link)) -> Verdict {
     let mut link = eligible();
@@ -58,13 +58,15 @@ fn each_requirement_has_its_reason() {
     assert_eq!(reason(|l| l.ipv6 = None), Reason::NoIpv6);
     assert_eq!(reason(|l| settings(l).disable_ipv6 = 1), Reason::Ipv6Disabled);
     assert_eq!(reason(|l| settings(l).accept_ra = 2), Reason::AcceptsRas(2));
-    let route = UplinkRoute {
+    let route = LinkRoute {
         prefix: Ipv6Addr::UNSPECIFIED,
         prefix_len: 0,
         table: 254,
+        is_from_ra: false,
     };
-    let learned = UplinkRoute {
+    let learned = LinkRoute {
         prefix_len: 64,
+        is_from_ra: true,
         ..route
     };
     assert_eq!(
@@ -130,6 +132,36 @@ fn exactly_one_usable_64_is_required() {
     );
 }
 
+/// As `NetworkManager` adds addresses, first of all those from a Router
+/// Advertisement: the route after them shows what the interface is.
+#[test]
+fn a_prefix_that_no_route_leads_to_is_not_advertised_yet() {
+    let p = prefix("2001:db8:1::");
+    assert_eq!(
+        reason(|l| l.addresses[1].is_routed = false),
+        Reason::PrefixUnrouted(p)
+    );
+    // Duplicate Address Detection comes first.
+    assert_eq!(
+        reason(|l| {
+            l.addresses[1].is_routed = false;
+            l.addresses[1].flags |= IFA_F_TENTATIVE;
+        }),
+        Reason::PrefixTentative(p)
+    );
+    // It is no second prefix, and no obstacle to another.
+    let (basis, offer) = advertised(|l| {
+        l.addresses.push(Address {
+            is_routed: false,
+            ..address("fd00::1")
+        });
+    });
+    assert_eq!(offer.prefix, p);
+    assert!(basis.is_pending(prefix("fd00::")));
+    // A link-local address needs no route of its own.
+    advertised(|l| l.addresses[0].is_routed = false);
+}
+
 /// Connections from a deprecated address continue (RFC 4862, 5.5.4).
 #[test]
 fn a_deprecated_prefix_is_advertised_as_deprecated() {
@@ -192,7 +224,7 @@ fn a_prefix_is_pending_only_if_no_address_in_it_is_usable() {
             l.addresses.push(tentative);
         }
     });
-    assert_eq!(basis.pending, [(prefix("2001:db8:2::"), AddressState::Tentative)]);
+    assert_eq!(basis.pending, [(prefix("2001:db8:2::"), Pending::Tentative)]);
 }
 
 #[test]

@@ -12,9 +12,8 @@ use core::time::Duration;
 
 use rand::{Rng, RngExt};
 
-use crate::eligibility::{AdvertisingBasis, Reason, Verdict};
+use crate::eligibility::{AdvertisingBasis, Pending, Reason, Verdict};
 use crate::lifetime::Lifetime;
-use crate::link::AddressState;
 use crate::policy::RaPolicy;
 use crate::time::Instant;
 use crate::wire::{PrefixInformation, RouterAdvertisement};
@@ -345,8 +344,8 @@ impl<R: Rng> Router<R> {
             .filter(|basis| self.advertised.is_preferred_in_vain(now, basis));
         self.missing_since = missing.map(|_| self.missing_since.unwrap_or(now));
         self.hold = missing.zip(self.missing_since).and_then(|(basis, since)| {
-            let is_tentative = |&(_, state): &_| state == AddressState::Tentative;
-            let wait = if basis.pending.iter().any(is_tentative) {
+            let may_come = |&(_, pending): &_| pending != Pending::Duplicate;
+            let wait = if basis.pending.iter().any(may_come) {
                 TENTATIVE_WAIT
             } else {
                 REPLACEMENT_WAIT

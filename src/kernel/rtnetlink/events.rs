@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use autora_core::link::UplinkRoute;
+use autora_core::link::LinkRoute;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{MsgFlags, recv};
@@ -30,7 +30,7 @@ pub struct Changes {
     /// The interface was deleted or moved to another namespace, even if a new
     /// one with the same index and name exists.
     pub gone: bool,
-    /// A route that makes it an uplink came or went.
+    /// A route that makes it an uplink, or may be one to an address's prefix, came or went.
     pub routes: bool,
     /// Events were lost: anything may have happened.
     pub overflow: bool,
@@ -103,9 +103,10 @@ impl AsFd for Events {
 /// every other interface.
 ///
 /// It does not pass a route or a next hop that names another interface: such an
-/// event cannot make the own interface an uplink, only end that.
+/// event cannot make the own interface an uplink, only end that. Routes to a /64 are
+/// passed for the addresses that have no route from the kernel.
 #[rustfmt::skip]
-fn filter(ifindex: u32) -> [SockFilter; 31] {
+fn filter(ifindex: u32) -> [SockFilter; 32] {
     // Offsets from the start of struct nlmsghdr.
     const TYPE: u32 = 4;
     const LINK_OR_ADDRESS_INDEX: u32 = 16 + 4; // ifi_index, ifa_index
@@ -116,7 +117,7 @@ fn filter(ifindex: u32) -> [SockFilter; 31] {
     const RTA_OIF: u32 = 4;
     const NEXT_HOP_ATTRIBUTES: u32 = 16 + 8;
     const NHA_OIF: u32 = 5;
-    const SHORTEST_ASSIGNED: u32 = UplinkRoute::SHORTEST_ASSIGNED as u32;
+    const SHORTEST_ASSIGNED: u32 = LinkRoute::SHORTEST_ASSIGNED as u32;
 
     // Loads are big-endian, the fields are in host byte order.
     let kind = |kind: u16| u32::from(u16::from_be_bytes(kind.to_ne_bytes()));
@@ -130,28 +131,29 @@ fn filter(ifindex: u32) -> [SockFilter; 31] {
         /*  5 */ bpf::if_equal(kind(libc::RTM_NEWNETCONF), 7, 0), // → 13
         /*  6 */ bpf::if_equal(kind(libc::RTM_NEWROUTE), 8, 0),   // → 15
         /*  7 */ bpf::if_equal(kind(libc::RTM_DELROUTE), 7, 0),   // → 15
-        /*  8 */ bpf::if_equal(kind(RTM_NEWNEXTHOP), 13, 0),      // → 22
-        /*  9 */ bpf::if_equal(kind(RTM_DELNEXTHOP), 12, 0),      // → 22
+        /*  8 */ bpf::if_equal(kind(RTM_NEWNEXTHOP), 14, 0),      // → 23
+        /*  9 */ bpf::if_equal(kind(RTM_DELNEXTHOP), 13, 0),      // → 23
         /* 10 */ bpf::refuse(),
         /* 11 */ bpf::load_word(LINK_OR_ADDRESS_INDEX),
-        /* 12 */ bpf::if_equal(index, 17, 16),                    // → 30, 29
+        /* 12 */ bpf::if_equal(index, 18, 17),                    // → 31, 30
         /* 13 */ bpf::load_word(NETCONF_INDEX),
-        /* 14 */ bpf::if_equal(index, 15, 14),                    // → 30, 29
+        /* 14 */ bpf::if_equal(index, 16, 15),                    // → 31, 30
         /* 15 */ bpf::load_byte(ROUTE_DST_LEN),
-        /* 16 */ bpf::if_at_least(SHORTEST_ASSIGNED, 0, 2),       // → 17, 19
-        /* 17 */ bpf::load_byte(ROUTE_PROTOCOL),
-        /* 18 */ bpf::if_equal(RTPROT_RA.into(), 0, 10),          // → 19, 29
-        /* 19 */ bpf::load_x_value(RTA_OIF),
-        /* 20 */ bpf::load_value(ROUTE_ATTRIBUTES),
-        /* 21 */ bpf::skip(2),                                    // → 24
-        /* 22 */ bpf::load_x_value(NHA_OIF),
-        /* 23 */ bpf::load_value(NEXT_HOP_ATTRIBUTES),
-        /* 24 */ bpf::load_extension(libc::SKF_AD_NLATTR),        // A = where the attribute X stands, or 0
-        /* 25 */ bpf::if_equal(0, 4, 0),                          // several, or an object: one may be ours → 30
-        /* 26 */ bpf::copy_to_x(),
-        /* 27 */ bpf::load_word_indexed(4),
-        /* 28 */ bpf::if_equal(index, 1, 0),                      // → 30, 29
-        /* 29 */ bpf::refuse(),
-        /* 30 */ bpf::accept(),
+        /* 16 */ bpf::if_at_least(SHORTEST_ASSIGNED, 0, 3),       // → 17, 20
+        /* 17 */ bpf::if_equal(64, 2, 0),                         // → 20, 18
+        /* 18 */ bpf::load_byte(ROUTE_PROTOCOL),
+        /* 19 */ bpf::if_equal(RTPROT_RA.into(), 0, 10),          // → 20, 30
+        /* 20 */ bpf::load_x_value(RTA_OIF),
+        /* 21 */ bpf::load_value(ROUTE_ATTRIBUTES),
+        /* 22 */ bpf::skip(2),                                    // → 25
+        /* 23 */ bpf::load_x_value(NHA_OIF),
+        /* 24 */ bpf::load_value(NEXT_HOP_ATTRIBUTES),
+        /* 25 */ bpf::load_extension(libc::SKF_AD_NLATTR),        // A = where the attribute X stands, or 0
+        /* 26 */ bpf::if_equal(0, 4, 0),                          // several, or an object: one may be ours → 31
+        /* 27 */ bpf::copy_to_x(),
+        /* 28 */ bpf::load_word_indexed(4),
+        /* 29 */ bpf::if_equal(index, 1, 0),                      // → 31, 30
+        /* 30 */ bpf::refuse(),
+        /* 31 */ bpf::accept(),
     ]
 }

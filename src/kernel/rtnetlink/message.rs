@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use autora_core::interface_name::IfName;
 use autora_core::lifetime::Lifetime;
-use autora_core::link::{Address, Hardware, Ipv6Settings, UplinkRoute};
+use autora_core::link::{Address, Hardware, IFA_F_NOPREFIXROUTE, Ipv6Settings, LinkRoute};
 use nix::libc;
 
 /// The length of `struct nlmsghdr`.
@@ -186,7 +186,8 @@ fn settings(inet6: &[u8]) -> Option<Ipv6Settings> {
 }
 
 /// Parses the body of an `RTM_NEWADDR` into the interface's index and the
-/// address; `None` if it is malformed or not about IPv6.
+/// address; `None` if it is malformed or not about IPv6. With `IFA_F_NOPREFIXROUTE` it
+/// counts as not routed.
 #[must_use]
 pub fn parse_address(body: &[u8]) -> Option<(u32, Address)> {
     let &[family, prefix_len, flags, ..] = body else {
@@ -224,6 +225,7 @@ pub fn parse_address(body: &[u8]) -> Option<(u32, Address)> {
         preferred,
         created,
         protocol,
+        is_routed: flags & IFA_F_NOPREFIXROUTE == 0,
     };
     Some((ifindex, address))
 }
@@ -234,18 +236,19 @@ pub(super) fn netconf_forwarding(body: &[u8]) -> Option<i32> {
     i32_at(attribute(body.get(4..)?, NETCONFA_FORWARDING)?, 0)
 }
 
-/// Reads the body of an `RTM_NEWROUTE`: a route that makes the interface
-/// `ifindex` an uplink. Where it does not say what interface it leads out of,
+/// Reads the body of an `RTM_NEWROUTE`: a unicast route out of the interface
+/// `ifindex`. Where it does not say what interface it leads out of,
 /// it is taken to be this one, as the kernel was asked for no others.
 #[must_use]
-pub fn uplink_route(body: &[u8], ifindex: u32) -> Option<UplinkRoute> {
+pub fn link_route(body: &[u8], ifindex: u32) -> Option<LinkRoute> {
     if body.first() != Some(&INET6) {
         return None;
     }
-    let mut route = UplinkRoute {
+    let mut route = LinkRoute {
         prefix: Ipv6Addr::UNSPECIFIED,
         prefix_len: body.get(1).copied().unwrap_or(0),
         table: body.get(4).copied().map_or(0, u32::from),
+        is_from_ra: body.get(5) == Some(&RTPROT_RA),
     };
     let (mut leads_elsewhere, mut leads_here) = (false, false);
     for (kind, value) in attributes(body.get(12..).unwrap_or_default()) {
@@ -264,8 +267,7 @@ pub fn uplink_route(body: &[u8], ifindex: u32) -> Option<UplinkRoute> {
     let carries_packets = body.get(7).is_none_or(|kind| !NOT_SENT.contains(kind));
     // Older kernels have ff00::/8 as a route like any other.
     let is_unicast = !route.prefix.is_multicast();
-    let is_from_ra = body.get(5) == Some(&RTPROT_RA);
-    (carries_packets && is_unicast && (route.is_default() || is_from_ra))
+    (carries_packets && is_unicast)
         .then_some(route)
         .filter(|_| leads_here || !leads_elsewhere)
 }

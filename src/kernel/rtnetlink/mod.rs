@@ -16,12 +16,12 @@ use std::fmt;
 use std::io;
 
 use autora_core::interface_name::IfName;
-use autora_core::link::{Address, Link, UplinkRoute};
+use autora_core::link::{Address, Link, LinkRoute};
 use nix::libc;
 
 use crate::kernel::snmp6::{CountError, ForeignCount};
 pub use events::{Changes, Events};
-use message::{LinkRecord, netconf_forwarding, parse_address, uplink_route};
+use message::{LinkRecord, link_route, netconf_forwarding, parse_address};
 use request::Request;
 use socket::Socket;
 
@@ -137,7 +137,7 @@ impl Reader {
         let mut addresses = self.last.take().map_or_else(Vec::new, |link| link.addresses);
         self.read_addresses(&mut addresses)
             .map_err(failed("its addresses"))?;
-        let uplink_route = self.read_uplink_route().map_err(failed("the routes"))?;
+        let uplink_route = self.read_routes(&mut addresses).map_err(failed("the routes"))?;
         let host_forwards = record.forces_forwarding || self.read_forwarding()?;
         // Without IPv6 there are no counters, and after a renaming others.
         let foreign_ras = if record.ipv6.is_some() && record.name == self.name {
@@ -202,19 +202,26 @@ impl Reader {
     /// A route that makes the interface an uplink: of several, the one to the
     /// shortest prefix. The kernel walks all routes of all tables and answers
     /// with those that lead out of the interface, by whatever next-hop object.
-    fn read_uplink_route(&mut self) -> io::Result<Option<UplinkRoute>> {
-        if self.has_no_uplink_route {
+    /// The `addresses` that the kernel added no route for are marked if there is one.
+    fn read_routes(&mut self, addresses: &mut [Address]) -> io::Result<Option<LinkRoute>> {
+        if self.has_no_uplink_route && addresses.iter().all(|address| address.is_routed) {
             return Ok(None);
         }
         let ifindex = self.ifindex;
         let found = retry_interrupted(|| {
-            let mut found: Option<UplinkRoute> = None;
+            let mut found: Option<LinkRoute> = None;
             self.socket.ask(&mut self.routes, |message| {
-                let route =
-                    uplink_route(message.body, ifindex).filter(|_| message.kind == libc::RTM_NEWROUTE);
+                let Some(route) =
+                    link_route(message.body, ifindex).filter(|_| message.kind == libc::RTM_NEWROUTE)
+                else {
+                    return;
+                };
+                for address in addresses.iter_mut() {
+                    address.is_routed |= route.leads_to_prefix_of(address.prefix_address);
+                }
                 found = found
                     .into_iter()
-                    .chain(route)
+                    .chain(Some(route).filter(LinkRoute::makes_an_uplink))
                     .min_by_key(|route| route.prefix_len);
             })?;
             Ok(found)

@@ -17,7 +17,7 @@ use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteNextHop, RouteProtocol, RouteType,
 };
 
-use super::message::{LinkRecord, messages, parse_address, uplink_route};
+use super::message::{LinkRecord, link_route, messages, parse_address};
 
 fn bytes(message: &impl Emitable) -> Vec<u8> {
     let mut bytes = vec![0xee; message.buffer_len()];
@@ -117,7 +117,7 @@ fn routes_of_an_uplink_are_told_apart() {
             ..RouteHeader::default()
         };
         message.attributes = attributes;
-        uplink_route(&bytes(&message), HERE)
+        link_route(&bytes(&message), HERE)
     };
     let (by_hand, by_ra) = (RouteProtocol::Boot, RouteProtocol::Ra);
     let out = |index| vec![RouteAttribute::Priority(1), RouteAttribute::Oif(index)];
@@ -133,7 +133,9 @@ fn routes_of_an_uplink_are_told_apart() {
         (64, by_ra, true),
     ] {
         assert_eq!(
-            route(len, unicast, protocol, out(HERE)).is_some(),
+            route(len, unicast, protocol, out(HERE))
+                .unwrap()
+                .makes_an_uplink(),
             expected,
             "{len}"
         );
@@ -169,7 +171,7 @@ fn routes_of_an_uplink_are_told_apart() {
     assert_eq!(route(0, unicast, by_hand, several([6, 8])), None);
     let mut of_another_family = RouteMessage::default();
     of_another_family.header.address_family = AddressFamily::Inet;
-    assert_eq!(uplink_route(&bytes(&of_another_family), HERE), None);
+    assert_eq!(link_route(&bytes(&of_another_family), HERE), None);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::net::Ipv6Addr;
 use autora_core::interface_name::IfName;
 use autora_core::lifetime::Lifetime;
 use autora_core::link::{Address, Hardware, Ipv6Settings};
-use autora::kernel::rtnetlink::message::{LinkRecord, messages, parse_address, uplink_route};
+use autora::kernel::rtnetlink::message::{LinkRecord, link_route, messages, parse_address};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -28,7 +28,7 @@ fuzz_target!(|input: &[u8]| {
     for body in found.iter().map(|m| m.3).chain([whole]) {
         assert_eq!(LinkRecord::parse(body), reference_link(body));
         assert_eq!(parse_address(body), reference_address(body));
-        compare_uplink_route(body, index);
+        compare_route(body, index);
     }
 });
 
@@ -145,16 +145,18 @@ fn reference_address(body: &[u8]) -> Option<(u32, Address)> {
     let address = |value: &[u8]| Ipv6Addr::from(<[u8; 16]>::try_from(value).unwrap());
     let prefix_address = address(last(&all, 1)?);
     let times = last(&all, 6);
+    let flags = last(&all, 8).map_or(u32::from(body[2]), |value| word(value, 0));
     let lifetime = |at| times.map_or(Lifetime::INFINITE, |value| Lifetime::from_bits(word(value, at)));
     let address = Address {
         local: last(&all, 2).map_or(prefix_address, address),
         prefix_address,
         prefix_len: body[1],
-        flags: last(&all, 8).map_or(u32::from(body[2]), |value| word(value, 0)),
+        flags,
         preferred: lifetime(0),
         valid: lifetime(4),
         created: times.map_or(0, |value| word(value, 8)),
         protocol: last(&all, 11).map_or(0, |value| value[0]),
+        is_routed: flags & 0x200 == 0,
     };
     Some((word(body, 4), address))
 }
@@ -162,8 +164,8 @@ fn reference_address(body: &[u8]) -> Option<(u32, Address)> {
 /// A route that the rules know must be found, or autora would advertise on an
 /// uplink. Of malformed next hops it may believe more than there is: it errs
 /// to the silent side.
-fn compare_uplink_route(body: &[u8], index: u32) {
-    let found = uplink_route(body, index);
+fn compare_route(body: &[u8], index: u32) {
+    let found = link_route(body, index);
     if body.first() != Some(&10) {
         assert_eq!(found, None);
         return;
@@ -172,8 +174,7 @@ fn compare_uplink_route(body: &[u8], index: u32) {
     let destination = all.iter().filter(|a| a.0 == 1 && a.1.len() == 16).next_back();
     let is_multicast = destination.is_some_and(|a| a.1[0] == 0xff);
     let sends = body.get(7).is_none_or(|kind| !(2..=9).contains(kind)) && !is_multicast;
-    let is_short = body.get(1).is_none_or(|&len| len < 16);
-    if !sends || !is_short && body.get(5) != Some(&9) {
+    if !sends {
         assert_eq!(found, None);
         return;
     }
@@ -188,7 +189,9 @@ fn compare_uplink_route(body: &[u8], index: u32) {
     assert!(found.is_some() || !expected || has_hops && named.is_empty());
     assert!(has_hops || found.is_some() == expected);
     if let Some(route) = found {
-        assert_eq!(route.prefix_len, body.get(1).copied().unwrap_or(0));
+        let len = body.get(1).copied().unwrap_or(0);
+        assert_eq!(route.prefix_len, len);
+        assert_eq!(route.makes_an_uplink(), len < 16 || body.get(5) == Some(&9));
     }
 }
 

@@ -7,7 +7,7 @@ use autora_core::interface_name::IfName;
 use autora_core::lifetime::Lifetime;
 use autora_core::link::{
     Address, Hardware, IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_PERMANENT, IFA_F_TENTATIVE,
-    IFAPROT_KERNEL_RA, IFF_MULTICAST, IFF_RUNNING, IFF_UP, Ipv6Settings, Link, UplinkRoute,
+    IFAPROT_KERNEL_RA, IFF_MULTICAST, IFF_RUNNING, IFF_UP, Ipv6Settings, Link, LinkRoute,
 };
 
 use super::{SECOND, name, prefix};
@@ -258,6 +258,7 @@ impl Truth {
             preferred: left(own.preferred_until),
             created,
             protocol: 0,
+            is_routed: true,
         };
         let learned = is(Obstacle::AddressFromRa).then(|| Address {
             protocol: IFAPROT_KERNEL_RA,
@@ -293,15 +294,17 @@ impl Truth {
             addresses: link_locals.chain(addresses).chain(learned).collect(),
             host_forwards: true,
             uplink_route: match self.obstacle {
-                Some(Obstacle::DefaultRoute) => Some(UplinkRoute {
+                Some(Obstacle::DefaultRoute) => Some(LinkRoute {
                     prefix: Ipv6Addr::UNSPECIFIED,
                     prefix_len: 0,
                     table: 254,
+                    is_from_ra: false,
                 }),
-                Some(Obstacle::RouteFromRa) => Some(UplinkRoute {
+                Some(Obstacle::RouteFromRa) => Some(LinkRoute {
                     prefix: prefix(LEARNED),
                     prefix_len: 64,
                     table: 254,
+                    is_from_ra: true,
                 }),
                 _ => None,
             },

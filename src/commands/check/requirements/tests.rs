@@ -1,7 +1,7 @@
 //! The findings agree with the daemon's decision.
 
 use autora_core::interface_name::IfName;
-use autora_core::link::{IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE, IFAPROT_KERNEL_RA, UplinkRoute};
+use autora_core::link::{IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE, IFAPROT_KERNEL_RA, LinkRoute};
 use rand::rngs::SmallRng;
 use rand::{Rng, RngExt, SeedableRng};
 
@@ -71,10 +71,11 @@ fn any_link(rng: &mut SmallRng) -> Link {
     })
     .filter(|_| !rng.random_ratio(1, 12));
     link.port_of = Some(9).filter(|_| rng.random_ratio(1, 8));
-    let route = UplinkRoute {
+    let route = LinkRoute {
         prefix: Ipv6Addr::UNSPECIFIED,
         prefix_len: one_of(rng, &[0, 3, 64]),
         table: 254,
+        is_from_ra: rng.random(),
     };
     link.uplink_route = Some(route).filter(|_| rng.random_ratio(1, 8));
     link.addresses.clear();

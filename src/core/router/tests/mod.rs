@@ -13,7 +13,7 @@ use rand::rngs::SmallRng;
 
 use super::*;
 use crate::lifetime::Lifetime;
-use crate::link::{AddressState, Hardware};
+use crate::link::Hardware;
 use crate::policy::RaParameters;
 use crate::policy::tests::parameters;
 use crate::prefix::Prefix64;
@@ -191,7 +191,7 @@ fn deprecated_only(prefix: PrefixInformation) -> Verdict {
 }
 
 fn tentative(number: u16) -> Verdict {
-    let pending = vec![(prefix(number), AddressState::Tentative)];
+    let pending = vec![(prefix(number), Pending::Tentative)];
     Verdict::WithdrawOnly(
         AdvertisingBasis { pending, ..basis() },
         Reason::PrefixTentative(prefix(number)),

@@ -125,7 +125,7 @@ fn a_prefix_is_deprecated_after_its_replacement_has_come() {
 #[test]
 fn a_replacement_that_does_not_come_is_not_waited_for_long() {
     let duplicate = || {
-        let pending = vec![(prefix(2), AddressState::Duplicate)];
+        let pending = vec![(prefix(2), Pending::Duplicate)];
         Verdict::WithdrawOnly(
             AdvertisingBasis { pending, ..basis() },
             Reason::PrefixDuplicate(prefix(2)),
@@ -324,7 +324,7 @@ fn what_cannot_be_announced_speeds_nothing_up() {
         },
         permanent(2),
     ));
-    let pending = vec![(prefix(1), AddressState::Tentative)];
+    let pending = vec![(prefix(1), Pending::Tentative)];
     link.becomes(advertise_on(
         AdvertisingBasis { pending, ..basis() },
         permanent(2),
