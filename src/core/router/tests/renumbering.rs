@@ -221,7 +221,7 @@ fn a_removed_prefix_under_duplicate_detection_is_not_retired() {
     let mut link = Link::settled();
     link.becomes(advertise(permanent(2)));
     let back = |preferred| {
-        let pending = vec![(prefix(1), AddressState::Tentative)];
+        let pending = vec![(prefix(1), Pending::Tentative)];
         advertise_on(AdvertisingBasis { pending, ..basis() }, preferred)
     };
     link.becomes(back(permanent(2)));
