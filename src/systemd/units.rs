@@ -142,26 +142,30 @@ pub(crate) fn turn_switch_off() -> io::Result<bool> {
 /// # Errors
 /// If `systemctl` fails or does not answer in time.
 pub(crate) fn switch_stops() -> Result<bool, NoAnswer> {
-    let jobs = ask_within(
+    Ok(jobs(SWITCH)?.contains(&"stop".to_owned()))
+}
+
+/// The types of the jobs for units that match, as `start` or `stop`.
+///
+/// # Errors
+/// If `systemctl` fails or does not answer in time.
+pub(crate) fn jobs(pattern: &str) -> Result<Vec<String>, NoAnswer> {
+    let listed = ask_within(
         BUSY_LIMIT,
         "systemctl",
-        &["list-jobs", "--plain", "--no-legend", SWITCH],
+        &["list-jobs", "--plain", "--no-legend", pattern],
     )?;
-    let jobs = String::from_utf8_lossy(&jobs);
-    Ok(jobs
-        .lines()
-        .any(|job| job.split_whitespace().nth(2) == Some("stop")))
+    // JOB UNIT TYPE STATE
+    let types = String::from_utf8_lossy(&listed);
+    let types = types.lines().filter_map(|job| job.split_whitespace().nth(2));
+    Ok(types.map(str::to_owned).collect())
 }
 
 /// Whether systemd stops everything.
 pub(crate) fn is_shutting_down() -> bool {
     // Its status is not 0 unless all is well.
     ask("systemctl", &["--quiet", "is-active", "shutdown.target"]).is_ok()
-        || ask(
-            "systemctl",
-            &["list-jobs", "--plain", "--no-legend", "shutdown.target"],
-        )
-        .is_ok_and(|jobs| !jobs.is_empty())
+        || jobs("shutdown.target").is_ok_and(|jobs| !jobs.is_empty())
 }
 
 /// Whether the unit is masked. systemd does not list one that it has not loaded.

@@ -25,14 +25,12 @@ use plan::Plan;
 const BATCH: usize = 1000;
 /// How long `--wait` waits: as long as an instance may take to start.
 const WAIT_LIMIT: Duration = Duration::from_secs(90);
-/// How often `--wait` looks.
-const WAIT_INTERVAL: Duration = Duration::from_millis(200);
-/// When the last stops follow the switch: what udev requested before may arrive late.
-const STOP_AGAIN_AFTER: [Duration; 3] = [
-    Duration::ZERO,
-    Duration::from_millis(200),
-    Duration::from_millis(400),
-];
+/// How long the switch waits for its instances to stop: shorter than systemd waits for the switch.
+const STOP_LIMIT: Duration = Duration::from_secs(80);
+/// How often it is looked what systemd still does.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// How many looks in a row have to find nothing: what udev requested before the switch was off may arrive late.
+const QUIET_LOOKS: u32 = 3;
 
 /// What to do.
 #[derive(Clone, Copy, Debug)]
@@ -110,19 +108,39 @@ pub fn stop() -> Result<Answer, CommandError> {
         return Ok(Answer::Yes);
     }
     // Once udev's queue is empty it requests no more instances. systemd may not have read earlier requests
-    // yet: a reload drops most of them, and instances that are started by the others are stopped below.
+    // yet: the instances that those start are stopped below.
     let settled = ask_within(Duration::from_secs(12), "udevadm", &["settle", "--timeout=10"]);
     if let Err(error) = settled {
         log::warn!("{error}");
     }
-    ask_within(units::BUSY_LIMIT, "systemctl", &["daemon-reload"])?;
-    // An earlier one may fail on a unit that systemd forgets meanwhile.
-    let mut last = Ok(Vec::new());
-    for pause in STOP_AGAIN_AFTER {
-        thread::sleep(pause);
-        last = ask_within(units::BUSY_LIMIT, "systemctl", &["stop", units::INSTANCES]);
+    stop_all()
+}
+
+/// Stops instances until systemd neither runs nor starts one any more.
+fn stop_all() -> Result<Answer, CommandError> {
+    let deadline = Instant::now() + STOP_LIMIT;
+    let (mut quiet, mut stops) = (0, false);
+    while quiet < QUIET_LOOKS {
+        if Instant::now() > deadline {
+            return Err(CommandError::StillStarting(STOP_LIMIT));
+        }
+        if !stops {
+            // Without a wait: systemctl would be told every change of every unit, which takes a manager of a
+            // thousand longer than the stop. It fails on a unit that systemd forgets meanwhile.
+            let arguments = ["stop", "--no-block", units::INSTANCES];
+            let _ = ask_within(units::BUSY_LIMIT, "systemctl", &arguments);
+        }
+        thread::sleep(LOOK_INTERVAL);
+        let jobs = units::jobs(units::INSTANCES)?;
+        let is_left = |condition: &Condition| {
+            use Condition::{Failed, Masked, NotFound, Stopped};
+            !matches!(condition, Failed | Masked | NotFound | Stopped)
+        };
+        let is_quiet = jobs.is_empty() && !units::instances()?.values().any(is_left);
+        quiet = if is_quiet { quiet + 1 } else { 0 };
+        // A start that was requested late waits for the end of the switch: only a stop takes it back.
+        stops = !jobs.is_empty() && jobs.iter().all(|job| job == "stop");
     }
-    last?;
     Ok(Answer::Yes)
 }
 
@@ -142,12 +160,7 @@ fn wait(wanted: &BTreeSet<IfName>, masked: &BTreeSet<IfName>) -> Result<Answer, 
     let deadline = Instant::now() + WAIT_LIMIT;
     loop {
         // In this order: a job that ends between both shows in what is read afterwards.
-        let no_jobs = ask_within(
-            units::BUSY_LIMIT,
-            "systemctl",
-            &["list-jobs", "--plain", "--no-legend", units::INSTANCES],
-        )?
-        .is_empty();
+        let no_jobs = units::jobs(units::INSTANCES)?.is_empty();
         let instances = units::instances()?;
         let moves = |condition: &Condition| matches!(condition, Condition::Starting | Condition::Stopping);
         if no_jobs && !instances.values().any(moves) {
@@ -161,6 +174,6 @@ fn wait(wanted: &BTreeSet<IfName>, masked: &BTreeSet<IfName>) -> Result<Answer, 
         if Instant::now() > deadline {
             return Err(CommandError::StillStarting(WAIT_LIMIT));
         }
-        thread::sleep(WAIT_INTERVAL);
+        thread::sleep(LOOK_INTERVAL);
     }
 }
