@@ -201,7 +201,7 @@ row(
 )
 row("networkd", Networkd("trixie"))
 # It takes its addresses away and adds them again when another one joins them, so all are tentative once more.
-TENTATIVE_AGAIN = {"add_none": 4.0, "del_none": 4.0}
+TENTATIVE_AGAIN = {f"{order}_{what}": 4.0 for order in ("add", "del") for what in ("none", "only")}
 row("networkmanager", NetworkManager("trixie", TENTATIVE_AGAIN))
 row("dhcpcd", Dhcpcd("trixie"))
 for suite in "bookworm", "forky":
