@@ -134,7 +134,8 @@ fn an_address_that_does_not_answer_is_not_taken_for_a_guest() {
     assert!(text.contains(&words), "{text}");
 }
 
-/// More than this would fill the table, which all tests of this machine share: scenario `neighbours-full`.
+/// More than this would fill the table, which all tests of this machine share: `tests/vm/kinds` fills
+/// that of a virtual machine.
 const MADE_UP: u16 = 300;
 
 #[test]
