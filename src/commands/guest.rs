@@ -200,7 +200,7 @@ mod tests {
         refused: 0,
     };
     const FULL: NeighbourTable = NeighbourTable {
-        entries: 1024,
+        entries: 1000,
         ..ROOM
     };
     const ASK: &str = "ping -L -c 2 -I 2001:db8:1::1 ff02::1%tap-vm-1";
@@ -253,7 +253,7 @@ mod tests {
         );
         assert_eq!(words(&silent, ROOM).fix.as_deref(), Some(ASK));
         let full = words(&silent, FULL);
-        assert!(full.found.contains("full (1024 of 1024 entries)"), "{full:?}");
+        assert!(full.found.contains("full (1000 of 1024 entries)"), "{full:?}");
         let raised =
             "sysctl -w net.ipv6.neigh.default.gc_thresh2=4096 net.ipv6.neigh.default.gc_thresh3=8192";
         assert_eq!(full.fix.as_deref(), Some(raised));

@@ -81,13 +81,13 @@ mod tests {
             refused.found.ends_with(" (256 refused since boot)"),
             "{refused:?}"
         );
-        let full = evaluate(table(1024, 0), true);
+        let full = evaluate(table(1000, 0), true);
         assert_eq!(full.mark, Mark::Warning);
         assert_eq!(
             full.fix.unwrap(),
             "sysctl -w net.ipv6.neigh.default.gc_thresh2=4096 net.ipv6.neigh.default.gc_thresh3=8192"
         );
-        let elsewhere = evaluate(table(1024, 0), false);
+        let elsewhere = evaluate(table(1000, 0), false);
         assert_eq!((elsewhere.mark, elsewhere.fix), (Mark::Warning, None));
         assert!(elsewhere.found.ends_with("initial network namespace only"));
     }

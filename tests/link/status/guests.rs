@@ -6,7 +6,7 @@ use super::{ask, asking, instance, table};
 use crate::check::{Check, check};
 use crate::harness::capture::wall_clock;
 use crate::harness::daemon::text_of;
-use crate::harness::lab::{GUEST_LL, PREFIX, ROUTER_LL};
+use crate::harness::lab::{GUEST_LL, PREFIX, ROUTER_LL, TAP_INDEX};
 use crate::harness::{Autora, GUEST, Lab, Rs, SOON, TAP};
 
 /// The host's own address in the /64.
@@ -191,7 +191,10 @@ fn where_no_guest_can_be_seen_that_is_said() {
         "{text}"
     );
 
-    // The table of another network namespace is not read.
+    // The table of another network namespace is not read, nor what has the same index here.
+    lab.guest.run(&format!(
+        "ip link add other index {TAP_INDEX} type veth peer name its-peer"
+    ));
     let output = ask(&lab.guest, &asking("json").arg(TAP));
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["instances"][0]["guest"], Value::Null);
