@@ -140,6 +140,30 @@ fn the_table_has_no_circle() {
     }
 }
 
+/// What a guest can fill is read for a person who asks, and by no instance.
+#[test]
+fn only_commands_read_the_neighbour_table() {
+    let mut all = Vec::new();
+    files(&source(), &mut all);
+    let mut readers = BTreeSet::new();
+    for path in all {
+        let inside = path.strip_prefix(source()).unwrap().to_str().unwrap().to_owned();
+        let text = fs::read_to_string(&path).unwrap();
+        if ["rtnetlink::neighbours", "autora_core::neighbour", "Neighbours"]
+            .iter()
+            .any(|name| text.contains(name))
+        {
+            readers.insert(inside);
+        }
+    }
+    let strangers: Vec<_> = readers
+        .iter()
+        .filter(|path| !path.starts_with("commands/") && !path.starts_with("kernel/rtnetlink/"))
+        .collect();
+    assert!(strangers.is_empty(), "{strangers:?}");
+    assert!(readers.contains("commands/guest.rs"), "{readers:?}");
+}
+
 #[test]
 fn the_architecture_shows_this_table() {
     let text = fs::read_to_string(source().join("../ARCHITECTURE.md")).unwrap();

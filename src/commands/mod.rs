@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod check;
 pub mod dry_run;
+mod guest;
 pub mod matching;
 pub mod status;
 pub mod terminal;
@@ -10,6 +11,7 @@ pub mod terminal;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::io;
+use std::time::Duration;
 
 use autora_core::interface_name::{IfName, InvalidIfName};
 use nix::net::if_::if_nametoindex;
@@ -83,7 +85,7 @@ pub enum CommandError {
     },
     /// Not all is done in time.
     #[error("after {} s instances still start or stop: systemctl list-jobs", .0.as_secs())]
-    StillStarting(std::time::Duration),
+    StillStarting(Duration),
     /// systemd does not answer.
     #[error(transparent)]
     NoAnswer(#[from] NoAnswer),
@@ -117,6 +119,18 @@ impl CommandError {
 fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, one: &str, more: &str) -> String {
     let noun = if count == N::from(1) { one } else { more };
     format!("{count} {noun}")
+}
+
+/// The two largest units, for example `3h12m`.
+fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{minutes}m{:02}s", seconds % 60),
+        3600..86_400 => format!("{hours}h{:02}m", minutes % 60),
+        _ => format!("{days}d{:02}h", hours % 24),
+    }
 }
 
 /// All interfaces of this network namespace, each with its index.

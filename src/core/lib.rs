@@ -22,6 +22,7 @@ pub mod eligibility;
 pub mod interface_name;
 pub mod lifetime;
 pub mod link;
+pub mod neighbour;
 pub mod other_routers;
 pub mod other_senders;
 pub mod policy;

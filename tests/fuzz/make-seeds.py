@@ -17,7 +17,7 @@ sys.path[0] = os.path.dirname(HERE)
 from lab import codec
 
 FIX_CHECKSUM, FIX_LENGTH, FIX_HEADER = 1, 2, 4
-RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE, RTM_GETRULE = 18, 22, 26, 34
+RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE, RTM_GETNEIGH, RTM_GETRULE, RTM_GETNEIGHTBL = 18, 22, 26, 30, 34, 66
 NLM_F_REQUEST, NLM_F_DUMP = 1, 0x300
 SOL_NETLINK, NETLINK_GET_STRICT_CHK = 270, 12
 
@@ -90,6 +90,11 @@ def kernel_messages():
         "route add unreachable default metric 5000",
         "rule add from 2001:db8::/32 table 100",
         "rule add from 2001:db8::/32 table 70000",
+        "neigh add 2001:db8:1::2 lladdr 02:00:00:00:00:02 dev tap-vm-1 nud stale",
+        "neigh add 2001:db8:1::3 lladdr 02:00:00:00:00:03 dev tap-vm-1 nud reachable router",
+        "neigh add 2001:db8:1::4 dev tap-vm-1 nud failed",
+        "neigh add 2001:db8:1::5 lladdr 02:00:00:00:00:05 dev tap-vm-1 nud permanent",
+        "neigh add ff02::5 lladdr 33:33:00:00:00:05 dev tap-vm-1 nud noarp",
     ):
         subprocess.run(["ip", "-6", *line.split()], check=True)
     index = socket.if_nametoindex("tap-vm-1")
@@ -102,6 +107,8 @@ def kernel_messages():
             "link": number + ask(RTM_GETLINK, link, dump=False),
             "addresses": number + ask(RTM_GETADDR, family + bytes(3) + number),
             "routes": number + ask(RTM_GETROUTE, family + bytes(11)),
+            "neighbours": number + ask(RTM_GETNEIGH, family + bytes(11)),
+            "neighbour-table": number + ask(RTM_GETNEIGHTBL, family + bytes(3)),
             "rules": number + ask(RTM_GETRULE, family + bytes(11)),
         },
     )

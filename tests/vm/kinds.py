@@ -1,4 +1,4 @@
-"""The machine as a host, with kinds of interfaces that this kernel may not have."""
+"""The machine as a host, with kinds of interfaces that this kernel may not have, and a neighbour table of its own."""
 
 from lab.namespace import Namespace
 from vm.machine import Machine
@@ -6,7 +6,7 @@ from vm.watch import Watch
 
 TAP, MAC = "tap-kinds", "52:54:00:00:00:02"
 # How many checks ./kinds makes; one that stops halfway shall not pass.
-CHECKS = 29
+CHECKS = 36
 TIMEOUT = 300
 
 

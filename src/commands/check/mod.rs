@@ -18,7 +18,7 @@ use std::ffi::OsString;
 
 use autora_core::eligibility::{Verdict, judge};
 use autora_core::interface_name::IfName;
-use autora_core::link::Link;
+use autora_core::link::{IFF_RUNNING, Link};
 use autora_core::policy::MAX_RTR_ADV_INTERVAL_BOUNDS;
 use autora_core::prefix::Prefix64;
 use nix::net::if_::if_nametoindex;
@@ -62,7 +62,7 @@ pub fn run(names: &[OsString], pattern: &str) -> Result<Answer, CommandError> {
 
     let mut reports: Vec<Report> = subjects
         .iter()
-        .map(|name| of_interface(name, &settings, &host, &services, &firewall))
+        .map(|name| of_interface(name, !names.is_empty(), &settings, &host, &services, &firewall))
         .collect();
     if subjects.is_empty() {
         reports.push(none_matches(pattern)?);
@@ -70,7 +70,7 @@ pub fn run(names: &[OsString], pattern: &str) -> Result<Answer, CommandError> {
     let shared: Vec<Finding> = host
         .findings(is_forwarded(&subjects, &host))
         .into_iter()
-        .chain(neighbours::finding())
+        .chain(neighbours::table())
         .chain(services.shared())
         .chain(firewall.shared())
         .collect();
@@ -158,8 +158,10 @@ fn none_matches(pattern: &str) -> Result<Report, CommandError> {
     })
 }
 
+/// With `is_asked_for` also what is no fault: of many guests some are always idle.
 fn of_interface(
     name: &IfName,
+    is_asked_for: bool,
     settings: &ForAll,
     host: &Host,
     services: &Services,
@@ -188,6 +190,9 @@ fn of_interface(
             }
             findings.extend(of_packets(&link, prefix, host, firewall));
             findings.extend(services.instance(name));
+            if is_asked_for && link.flags & IFF_RUNNING != 0 {
+                findings.push(neighbours::guest(link.ifindex, prefix, name));
+            }
         }
     }
     let warnings = findings

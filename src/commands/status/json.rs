@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use autora_core::neighbour::{Guest, Neighbour};
 use autora_core::prefix::Prefix64;
 use autora_core::time::Instant;
 use serde::Serialize;
@@ -21,6 +22,7 @@ struct Document<'a> {
     pattern: Option<&'a str>,
     instances: Vec<Served<'a>>,
     without_instance: Vec<Unserved<'a>>,
+    neighbour_table: Option<Table>,
 }
 
 #[derive(Serialize)]
@@ -48,6 +50,34 @@ struct Served<'a> {
     next_ra: Option<String>,
     overdue: bool,
     yields_until: Option<String>,
+    guest: Option<Claims>,
+}
+
+/// What the neighbour table has of a guest.
+#[derive(Serialize)]
+struct Claims {
+    in_prefix: usize,
+    link_local: usize,
+    outside: usize,
+    unanswered: usize,
+    set_by_hand: usize,
+    addresses: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    address: String,
+    mac: Option<String>,
+    state: &'static str,
+    changed: String,
+}
+
+#[derive(Serialize)]
+struct Table {
+    entries: u32,
+    limit: u32,
+    refused: u64,
+    is_full: bool,
 }
 
 #[derive(Serialize)]
@@ -76,6 +106,12 @@ pub(super) fn render(overview: &Overview) -> String {
             .map(|i| served(&overview.clock, i))
             .collect(),
         without_instance: unserved.collect(),
+        neighbour_table: overview.neighbour_table.map(|table| Table {
+            entries: table.entries,
+            limit: table.limit,
+            refused: table.refused,
+            is_full: table.is_full(),
+        }),
     };
     let mut text = serde_json::to_string_pretty(&document).expect("every key is a string");
     text.push('\n');
@@ -113,7 +149,29 @@ fn served<'a>(clock: &Clock, instance: &'a Instance) -> Served<'a> {
         next_ra: record.next_ra.map(|at| time(clock, at)),
         overdue: instance.overdue,
         yields_until: instance.yields_until.map(|at| time(clock, at)),
+        guest: instance.guest.as_ref().ok().map(|guest| claims(clock, guest)),
     }
+}
+
+fn claims(clock: &Clock, guest: &Guest) -> Claims {
+    let entry = |neighbour: &Neighbour| Entry {
+        address: neighbour.address.to_string(),
+        mac: neighbour.mac.map(colons),
+        state: neighbour.state.key(),
+        changed: time(clock, clock.now - neighbour.age),
+    };
+    Claims {
+        in_prefix: guest.in_prefix,
+        link_local: guest.link_local,
+        outside: guest.outside,
+        unanswered: guest.unanswered,
+        set_by_hand: guest.set_by_hand,
+        addresses: guest.heard().iter().chain(guest.asked()).map(entry).collect(),
+    }
+}
+
+fn colons(mac: [u8; 6]) -> String {
+    mac.map(|byte| format!("{byte:02x}")).join(":")
 }
 
 fn time(clock: &Clock, at: Instant) -> String {

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use autora_core::eligibility::judge;
 use autora_core::interface_name::IfName;
+use autora_core::neighbour::{Guest, NeighbourTable};
 use autora_core::other_senders::OtherSenders;
 use autora_core::time::Instant;
 
@@ -14,6 +15,7 @@ use super::Selection;
 use super::absence::{Manager, UNPUBLISHED, cause};
 use super::wanted::Wanted;
 use crate::advice::{explain, shell};
+use crate::commands::guest::Seen;
 use crate::commands::{CommandError, all_interfaces, real_name};
 use crate::config::SERVES_NOTHING;
 use crate::config::instance::{ForAll, Given, InstanceSettings};
@@ -31,6 +33,10 @@ pub(super) struct Overview {
     pub(super) clock: Clock,
     pub(super) instances: Vec<Instance>,
     pub(super) missing: Vec<MissingInstance>,
+    /// Whether interfaces were named, of which everything is shown.
+    pub(super) is_detailed: bool,
+    /// The size of the neighbour table, if the kernel tells.
+    pub(super) neighbour_table: Option<NeighbourTable>,
     /// The pattern of the interfaces that should have an instance; `None` if it is refused.
     pub(super) pattern: Option<String>,
 }
@@ -47,6 +53,8 @@ pub(super) struct Instance {
     /// Until when it yields to another daemon that is silent from now on, if it has the
     /// settings of the files.
     pub(super) yields_until: Option<Instant>,
+    /// What the neighbour table has of its guest, or why that is unknown.
+    pub(super) guest: Result<Guest, String>,
 }
 
 /// An interface of this network namespace that should have an instance but has none
@@ -141,6 +149,7 @@ impl Overview {
                 in_other_namespace: record.namespace != here,
                 yields_until: yields_until(&record, || settings.of(&record.interface).ok(), clock.now),
                 overdue: record.next_ra.is_some_and(|due| due + GRACE < clock.now),
+                guest: Err("it is in another network namespace".to_owned()),
                 record,
             })
             .collect();
@@ -152,6 +161,7 @@ impl Overview {
             )
         });
 
+        let neighbour_table = see_guests(&mut instances);
         let served: BTreeSet<u32> = instances
             .iter()
             .filter(|instance| !instance.in_other_namespace)
@@ -184,6 +194,8 @@ impl Overview {
             clock,
             instances,
             missing,
+            is_detailed: !names.is_empty(),
+            neighbour_table,
             pattern: wanted.map(Wanted::pattern),
         })
     }
@@ -235,6 +247,21 @@ impl MissingInstance {
 /// Said of an interface without an instance.
 pub(super) fn once_started(blocked: &str) -> String {
     format!("once started, it would not advertise: {blocked}")
+}
+
+/// Reads what the neighbour table has of the guests in this network namespace, and its size.
+fn see_guests(instances: &mut [Instance]) -> Option<NeighbourTable> {
+    let here = |instance: &&mut Instance| !instance.in_other_namespace;
+    let links: Vec<_> = instances
+        .iter_mut()
+        .filter(here)
+        .map(|instance| (instance.record.ifindex, instance.record.prefix))
+        .collect();
+    let mut seen = Seen::read(&links);
+    for instance in instances.iter_mut().filter(here) {
+        instance.guest = seen.take(instance.record.ifindex);
+    }
+    seen.table
 }
 
 /// When the instance stops to yield. Its own interval is not in the record: that of

@@ -1,7 +1,6 @@
 //! The table for people.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use autora_core::counters::Counters;
 use autora_core::time::Instant;
@@ -9,17 +8,18 @@ use autora_core::time::Instant;
 use super::absence::{SWITCH_OFF, TURN_ON};
 use super::overview::{Clock, Instance, MissingInstance, MissingState, Overview, once_started};
 use crate::advice::shell;
-use crate::commands::counted;
+use crate::commands::guest::Words;
 use crate::commands::terminal::Colour;
+use crate::commands::{counted, span};
 use crate::state_file::State;
 
 const INDENT: &str = "    ";
 const GAP: &str = "  ";
 /// Notes are not wrapped to less than this.
 const LEAST_WIDTH: usize = 40;
-/// The column that is left out on a narrow terminal.
-const SOURCE: usize = 4;
-const HEAD: [&str; 8] = [
+/// The columns that are left out on a narrow terminal, one after the other: SOURCE, RS, RA.
+const LEAST_NEEDED: [usize; 3] = [4, 6, 5];
+const HEAD: [&str; 9] = [
     "INTERFACE",
     "STATE",
     "SINCE",
@@ -27,6 +27,7 @@ const HEAD: [&str; 8] = [
     "SOURCE",
     "RA",
     "RS",
+    "GUEST",
     "NEXT",
 ];
 
@@ -56,7 +57,7 @@ pub(super) fn render(overview: &Overview, style: Style) -> String {
         overview
             .instances
             .iter()
-            .map(|instance| of_instance(&overview.clock, instance)),
+            .map(|instance| of_instance(overview, instance)),
     );
     rows.extend(overview.missing.iter().map(of_missing));
 
@@ -82,7 +83,8 @@ pub(super) fn render(overview: &Overview, style: Style) -> String {
     text
 }
 
-fn of_instance(clock: &Clock, instance: &Instance) -> Row {
+fn of_instance(overview: &Overview, instance: &Instance) -> Row {
+    let clock = &overview.clock;
     let record = &instance.record;
     let counters = &record.counters;
     let dash = || "-".to_owned();
@@ -110,6 +112,9 @@ fn of_instance(clock: &Clock, instance: &Instance) -> Row {
             record.namespace
         ));
     }
+    if overview.is_detailed && !instance.in_other_namespace {
+        notes.push(about_guest(overview, instance));
+    }
     Row {
         cells: [
             record.interface.to_string(),
@@ -119,6 +124,7 @@ fn of_instance(clock: &Clock, instance: &Instance) -> Row {
             record.source.map_or_else(dash, |source| source.to_string()),
             counters.ras_sent.to_string(),
             counters.solicitations_answered.to_string(),
+            addresses(instance).map_or_else(dash, |count| count.to_string()),
             record.next_ra.map_or_else(dash, |due| until(clock, due)),
         ],
         colour: Some(match record.state {
@@ -128,6 +134,22 @@ fn of_instance(clock: &Clock, instance: &Instance) -> Row {
         }),
         notes,
     }
+}
+
+/// How many addresses in the advertised /64 the guest was heard to have; `None` if that
+/// is unknown, or none is advertised.
+fn addresses(instance: &Instance) -> Option<usize> {
+    let guest = instance.guest.as_ref().ok()?;
+    guest.prefix.map(|_| guest.in_prefix)
+}
+
+fn about_guest(overview: &Overview, instance: &Instance) -> String {
+    let words = match &instance.guest {
+        Ok(guest) => Words::of(guest, overview.neighbour_table, &instance.record.interface),
+        Err(unknown) => return format!("guest: {unknown}"),
+    };
+    let fix = words.fix.map_or_else(String::new, |fix| format!(": {fix}"));
+    format!("guest: {}{fix}", words.found)
 }
 
 pub(super) fn overdue(instance: &Instance) -> String {
@@ -190,18 +212,6 @@ fn until(clock: &Clock, due: Instant) -> String {
     }
 }
 
-/// The two largest units, for example `3h12m`.
-fn span(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{minutes}m{:02}s", seconds % 60),
-        3600..86_400 => format!("{hours}h{:02}m", minutes % 60),
-        _ => format!("{days}d{:02}h", hours % 24),
-    }
-}
-
 /// The columns that are shown, each with its width.
 fn columns(rows: &[Row], width: Option<usize>) -> Vec<(usize, usize)> {
     let mut columns: Vec<_> = (0..HEAD.len())
@@ -213,13 +223,17 @@ fn columns(rows: &[Row], width: Option<usize>) -> Vec<(usize, usize)> {
             (column, lengths.max().unwrap_or(0))
         })
         .collect();
-    let total = columns
-        .iter()
-        .map(|(_, length)| length + GAP.len())
-        .sum::<usize>()
-        - GAP.len();
-    if width.is_some_and(|width| width < total) {
-        columns.remove(SOURCE);
+    let total = |columns: &[(usize, usize)]| -> usize {
+        columns
+            .iter()
+            .map(|(_, length)| length + GAP.len())
+            .sum::<usize>()
+            - GAP.len()
+    };
+    for least in LEAST_NEEDED {
+        if width.is_some_and(|width| width < total(&columns)) {
+            columns.retain(|&(column, _)| column != least);
+        }
     }
     columns
 }
@@ -234,7 +248,7 @@ fn line(text: &mut String, row: &Row, columns: &[(usize, usize)], colour: bool) 
             _ => cell.to_owned(),
         };
         // Numbers are aligned to the right.
-        let right = matches!(HEAD.get(column), Some(&("RA" | "RS")));
+        let right = matches!(HEAD.get(column), Some(&("RA" | "RS" | "GUEST")));
         let (before, after) = if right {
             (padding, String::new())
         } else {

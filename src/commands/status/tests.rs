@@ -1,8 +1,10 @@
 use std::borrow::Cow;
+use std::net::Ipv6Addr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use autora_core::counters::Counters;
 use autora_core::interface_name::IfName;
+use autora_core::neighbour::{Guest, Neighbour, NeighbourState, NeighbourTable};
 use autora_core::prefix::Prefix64;
 use autora_core::time::Instant;
 use autora_core::wire::Rejection;
@@ -61,6 +63,7 @@ fn instance(name: &[u8], state: State) -> Instance {
         in_other_namespace: false,
         overdue: false,
         yields_until: None,
+        guest: Err("it was not asked".to_owned()),
     }
 }
 
@@ -72,8 +75,25 @@ fn overview(instances: Vec<Instance>, missing: Vec<MissingInstance>) -> Overview
         },
         instances,
         missing,
+        is_detailed: false,
+        neighbour_table: None,
         pattern: Some("^tap".to_owned()),
     }
+}
+
+/// One that was heard from so many addresses of its /64.
+fn guest(count: u16) -> Guest {
+    let prefix = Prefix64::of("2001:db8:1::".parse().unwrap());
+    let mut guest = Guest::new(Some(prefix), vec!["2001:db8:1::1".parse().unwrap()]);
+    for number in 0..count {
+        guest.see(Neighbour {
+            address: Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 2 + number),
+            mac: Some([2, 0, 0, 0, 0, 0xab]),
+            state: NeighbourState::Reachable,
+            age: Duration::from_secs(4),
+        });
+    }
+    guest
 }
 
 fn absent(bytes: &[u8]) -> MissingInstance {
@@ -94,44 +114,107 @@ fn columns_are_aligned_and_notes_follow_their_row() {
     late.record.restarts = 1;
     late.record.counters.drop_for(Rejection::HopLimit);
     late.record.counters.send_errors = 4;
+    late.guest = Ok(guest(1));
     let mut other_namespace = instance(b"tap-vm-1", State::Waiting);
     other_namespace.in_other_namespace = true;
-    let overview = overview(
-        vec![instance(b"tap-vm-1", State::Advertising), late, other_namespace],
-        vec![absent(b"tap-vm-10")],
-    );
+    let mut deserted = instance(b"tap-vm-1", State::Advertising);
+    deserted.guest = Ok(guest(0));
+    let overview = overview(vec![deserted, late, other_namespace], vec![absent(b"tap-vm-10")]);
     let expected = "\
-INTERFACE  STATE         SINCE  PREFIX           SOURCE   RA  RS  NEXT
-tap-vm-1   advertising   3h09m  2001:db8:1::/64  fe80::1  12   3  in 31s
-tap-vm-2   advertising!  3h09m  2001:db8:1::/64  fe80::1  12   3  1m15s late
+INTERFACE  STATE         SINCE  PREFIX           SOURCE   RA  RS  GUEST  NEXT
+tap-vm-1   advertising   3h09m  2001:db8:1::/64  fe80::1  12   3      0  in 31s
+tap-vm-2   advertising!  3h09m  2001:db8:1::/64  fe80::1  12   3      1  1m15s late
     overdue: it hangs, or its advertisements cannot be sent: journalctl -u autora@tap-vm-2
     1 packet dropped (hop limit not 255), 4 send errors, 1 restart
-tap-vm-1   waiting       3h09m  -                -        12   3  -
+tap-vm-1   waiting       3h09m  -                -        12   3      -  -
     down: it is down: ip link set x up
     in another network namespace, net:[1]
-tap-vm-10  absent        -      -                -         -   -  -
+tap-vm-10  absent        -      -                -         -   -      -  -
     stopped: it was stopped: systemctl start autora@tap-vm-10
 3 instances: 2 advertising, 1 waiting, 1 overdue; 1 interface without an instance
 ";
     assert_eq!(table::render(&overview, PLAIN), expected);
 }
 
+/// The table of all has a number, that of interfaces that were named the addresses.
 #[test]
-fn on_a_narrow_terminal_the_source_is_left_out_and_notes_are_wrapped() {
+fn addresses_of_guests_are_shown_of_what_was_named() {
+    let mut seen = instance(b"tap-vm-1", State::Advertising);
+    seen.guest = Ok(guest(1));
+    let mut deserted = instance(b"tap-vm-2", State::Advertising);
+    deserted.guest = Ok(guest(0));
+    let mut unknown = instance(b"tap-vm-3", State::Advertising);
+    unknown.guest = Err("the table cannot be read".to_owned());
+    let mut overview = overview(vec![seen, deserted, unknown], Vec::new());
+    assert!(!table::render(&overview, PLAIN).contains("guest:"));
+    overview.is_detailed = true;
+    let text = table::render(&overview, PLAIN);
+    for line in [
+        "    guest: as the guest claims: 2001:db8:1::2 (reachable, 4s ago)\n",
+        "; if it is there, it answers this: ping -L -c 2 -I 2001:db8:1::1 ff02::1%tap-vm-2\n",
+        "    guest: the table cannot be read\n",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    overview.neighbour_table = Some(NeighbourTable {
+        entries: 1020,
+        limit: 1024,
+        refused: 5,
+    });
+    let text = table::render(&overview, PLAIN);
+    assert!(text.contains("table is full (1020 of 1024 entries)"), "{text}");
+}
+
+#[test]
+fn the_json_has_the_first_addresses_and_counts_all() {
+    let mut flooding = instance(b"tap-vm-1", State::Advertising);
+    flooding.guest = Ok(guest(2000));
+    let unknown = instance(b"tap-vm-2", State::Advertising);
+    let mut overview = overview(vec![flooding, unknown], Vec::new());
+    overview.neighbour_table = Some(NeighbourTable {
+        entries: 2000,
+        limit: 8192,
+        refused: 5,
+    });
+    let document: serde_json::Value = serde_json::from_str(&json::render(&overview)).unwrap();
+    let guest = &document["instances"][0]["guest"];
+    assert_eq!(guest["in_prefix"], 2000);
+    let addresses = guest["addresses"].as_array().unwrap();
+    assert_eq!(addresses.len(), 8);
+    let first = serde_json::json!({
+        "address": "2001:db8:1::2",
+        "mac": "02:00:00:00:00:ab",
+        "state": "reachable",
+        "changed": "2001-09-09T01:46:36.000Z",
+    });
+    assert_eq!(addresses[0], first);
+    assert_eq!(document["instances"][1]["guest"], serde_json::Value::Null);
+    let table = serde_json::json!({"entries": 2000, "limit": 8192, "refused": 5, "is_full": false});
+    assert_eq!(document["neighbour_table"], table);
+}
+
+#[test]
+fn on_a_narrow_terminal_columns_are_left_out_and_notes_are_wrapped() {
     let overview = overview(
         vec![instance(b"tap-vm-1", State::Advertising)],
         vec![absent(b"tap-vm-10")],
     );
-    let style = Style {
-        width: Some(66),
-        ..PLAIN
-    };
-    let text = table::render(&overview, style);
-    assert!(text.lines().all(|line| line.len() <= 66), "{text}");
-    assert!(
-        !text.contains("fe80::1") && text.contains("2001:db8:1::/64"),
-        "{text}"
-    );
+    for (width, columns) in [
+        (200, "INTERFACE STATE SINCE PREFIX SOURCE RA RS GUEST NEXT"),
+        (75, "INTERFACE STATE SINCE PREFIX RA RS GUEST NEXT"),
+        (66, "INTERFACE STATE SINCE PREFIX RA GUEST NEXT"),
+        (61, "INTERFACE STATE SINCE PREFIX GUEST NEXT"),
+    ] {
+        let style = Style {
+            width: Some(width),
+            ..PLAIN
+        };
+        let text = table::render(&overview, style);
+        let widest = text.lines().map(str::len).max().unwrap();
+        assert!(widest <= width, "{widest}: {text}");
+        let head: Vec<_> = text.lines().next().unwrap().split_whitespace().collect();
+        assert_eq!(head.join(" "), columns, "{width}");
+    }
     let narrowest = Style {
         width: Some(1),
         ..PLAIN
@@ -171,9 +254,9 @@ fn with_the_switch_off_the_cause_is_named_once() {
     };
     let overview = overview(Vec::new(), vec![off(b"tap-vm-1"), down]);
     let expected = "\
-INTERFACE  STATE   SINCE  PREFIX  SOURCE  RA  RS  NEXT
-tap-vm-1   absent  -      -       -        -   -  -
-tap-vm-2   absent  -      -       -        -   -  -
+INTERFACE  STATE   SINCE  PREFIX  SOURCE  RA  RS  GUEST  NEXT
+tap-vm-1   absent  -      -       -        -   -      -  -
+tap-vm-2   absent  -      -       -        -   -      -  -
     once started, it would not advertise: it is down: ip link set tap-vm-2 up
     switch-off: autora.service, the switch, is off: systemctl start autora
 0 instances; 2 interfaces without an instance

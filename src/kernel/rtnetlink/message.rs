@@ -2,10 +2,12 @@
 
 use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use autora_core::interface_name::IfName;
 use autora_core::lifetime::Lifetime;
 use autora_core::link::{Address, Hardware, IFA_F_NOPREFIXROUTE, Ipv6Settings, LinkRoute};
+use autora_core::neighbour::{Neighbour, NeighbourState, NeighbourTable};
 use nix::libc;
 
 /// The length of `struct nlmsghdr`.
@@ -50,6 +52,20 @@ const DEVCONF_DISABLE_IPV6: usize = 26;
 /// Since Linux 6.17.
 const DEVCONF_FORCE_FORWARDING: usize = 59;
 const NETCONFA_FORWARDING: u16 = 2;
+const NDA_DST: u16 = 1;
+const NDA_LLADDR: u16 = 2;
+const NDA_CACHEINFO: u16 = 3;
+/// Proxied by this host, and not its neighbour.
+const NTF_PROXY: u8 = 1 << 3;
+const NDTA_THRESH3: u16 = 4;
+const NDTA_CONFIG: u16 = 5;
+const NDTA_STATS: u16 = 7;
+/// The offset of `ndtc_entries` in `NDTA_CONFIG`, and that of `ndts_table_fulls` in `NDTA_STATS`
+/// (`linux/neighbour.h`).
+const NDTC_ENTRIES_AT: usize = 4;
+const NDTS_TABLE_FULLS_AT: usize = 80;
+/// What the kernel counts time in for user space: `USER_HZ` is 100 everywhere.
+const TICK: Duration = Duration::from_millis(10);
 /// Index into `IFLA_INET6_ICMP6STATS` (`linux/snmp.h`).
 const ICMP6_MIB_OUTMSGS: usize = 3;
 
@@ -270,6 +286,59 @@ pub fn link_route(body: &[u8], ifindex: u32) -> Option<LinkRoute> {
     (carries_packets && is_unicast)
         .then_some(route)
         .filter(|_| leads_here || !leads_elsewhere)
+}
+
+/// Parses the body of an `RTM_NEWNEIGH` into the interface's index and the neighbour; `None` if it is
+/// malformed or no IPv6 neighbour: a multicast group, an address that this host answers for.
+#[must_use]
+pub fn parse_neighbour(body: &[u8]) -> Option<(u32, Neighbour)> {
+    if body.first() != Some(&INET6) || body.get(10)? & NTF_PROXY != 0 {
+        return None;
+    }
+    let ifindex = u32_at(body, 4)?;
+    let state = NeighbourState::from_bits(u16_at(body, 8)?)?;
+    let (mut address, mut mac, mut age) = (None, None, None);
+    for (kind, value) in attributes(body.get(12..)?) {
+        match kind {
+            NDA_DST => address = Some(ipv6(value)?),
+            NDA_LLADDR => mac = value.try_into().ok(),
+            // When it was confirmed, used, and updated. The time of confirmation of one that never was
+            // lies a minute before it was made.
+            NDA_CACHEINFO => age = Some(TICK * u32_at(value, 0)?.min(u32_at(value, 8)?)),
+            _ => {}
+        }
+    }
+    let address = address.filter(|it| !it.is_multicast() && !it.is_unspecified())?;
+    let neighbour = Neighbour {
+        address,
+        mac,
+        state,
+        age: age?,
+    };
+    Some((ifindex, neighbour))
+}
+
+/// Reads the body of an `RTM_NEWNEIGHTBL` about the IPv6 table itself; `None` if it is about one
+/// interface's share, or malformed.
+#[must_use]
+pub fn parse_neighbour_table(body: &[u8]) -> Option<NeighbourTable> {
+    if body.first() != Some(&INET6) {
+        return None;
+    }
+    let (mut limit, mut entries, mut refused) = (None, None, 0);
+    for (kind, value) in attributes(body.get(4..)?) {
+        match kind {
+            NDTA_THRESH3 => limit = Some(u32_at(value, 0)?),
+            NDTA_CONFIG => entries = Some(u32_at(value, NDTC_ENTRIES_AT)?),
+            NDTA_STATS => refused = u64_at(value, NDTS_TABLE_FULLS_AT)?,
+            _ => {}
+        }
+    }
+    Some(NeighbourTable {
+        entries: entries?,
+        limit: limit?,
+        refused,
+    })
 }
 
 /// The interfaces of a `struct rtnexthop` sequence.

@@ -6,6 +6,7 @@
 mod events;
 pub mod lookup;
 pub mod message;
+pub mod neighbours;
 mod request;
 mod socket;
 

@@ -7,6 +7,9 @@ use super::message::{HEADER_LEN, INET6, RTA_OIF, SEQUENCE_AT};
 
 // Values that the libc crate does not have for every target.
 pub(super) const RTM_F_FIB_MATCH: u32 = 0x2000;
+pub(super) const RTM_NEWNEIGHTBL: u16 = 64;
+const RTM_GETNEIGHTBL: u16 = 66;
+const NDA_IFINDEX: u16 = 8;
 
 /// A request that can be sent repeatedly, each time with a new sequence number.
 #[derive(Debug)]
@@ -57,6 +60,22 @@ impl Request {
         body.splice(0..1, [INET6]);
         put(&mut body, RTA_OIF, ifindex.to_ne_bytes());
         Self::new(libc::RTM_GETROUTE, true, &body)
+    }
+
+    /// The IPv6 neighbours on one interface, or on all; heeded like the index above.
+    pub(super) fn neighbours(ifindex: Option<u32>) -> Self {
+        let mut body = vec![0; 12];
+        body.splice(0..1, [INET6]);
+        // Strict checking refuses the index in the header.
+        if let Some(ifindex) = ifindex {
+            put(&mut body, NDA_IFINDEX, ifindex.to_ne_bytes());
+        }
+        Self::new(libc::RTM_GETNEIGH, true, &body)
+    }
+
+    /// The size of the IPv6 neighbour table.
+    pub(super) fn neighbour_table() -> Self {
+        Self::new(RTM_GETNEIGHTBL, true, &[INET6, 0, 0, 0])
     }
 
     /// The settings `net.ipv6.conf.all`.

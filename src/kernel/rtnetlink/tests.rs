@@ -1,9 +1,11 @@
 //! The parser against messages of an independent encoder.
 
 use std::net::Ipv6Addr;
+use std::time::Duration;
 
 use autora_core::lifetime::Lifetime;
 use autora_core::link::Hardware;
+use autora_core::neighbour::{Neighbour, NeighbourState, NeighbourTable};
 use netlink_packet_core::{DefaultNla, Emitable};
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::address::{
@@ -13,11 +15,20 @@ use netlink_packet_route::link::{
     AfSpecInet6, AfSpecUnspec, Icmp6Stats, Inet6DevConf, LinkAttribute, LinkFlags, LinkHeader, LinkLayerType,
     LinkMessage,
 };
+use netlink_packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourHeader, NeighbourMessage,
+    NeighbourState as EncodedState,
+};
+use netlink_packet_route::neighbour_table::{
+    NeighbourTableAttribute, NeighbourTableHeader, NeighbourTableMessage,
+};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteNextHop, RouteProtocol, RouteType,
 };
 
-use super::message::{LinkRecord, link_route, messages, parse_address};
+use super::message::{
+    LinkRecord, link_route, messages, parse_address, parse_neighbour, parse_neighbour_table,
+};
 
 fn bytes(message: &impl Emitable) -> Vec<u8> {
     let mut bytes = vec![0xee; message.buffer_len()];
@@ -174,6 +185,102 @@ fn routes_of_an_uplink_are_told_apart() {
     assert_eq!(link_route(&bytes(&of_another_family), HERE), None);
 }
 
+fn neighbour(state: EncodedState, flags: NeighbourFlags, address: &str) -> NeighbourMessage {
+    // struct nda_cacheinfo: confirmed, used, updated, references; in hundredths of a second.
+    let times: Vec<u8> = [6_000_u32, 7, 312, 1]
+        .into_iter()
+        .flat_map(u32::to_ne_bytes)
+        .collect();
+    let mut message = NeighbourMessage::default();
+    message.header = NeighbourHeader {
+        family: AddressFamily::Inet6,
+        ifindex: 0x0102_0304,
+        state,
+        flags,
+        ..NeighbourHeader::default()
+    };
+    message.attributes = vec![
+        NeighbourAttribute::Destination(NeighbourAddress::Inet6(address.parse().unwrap())),
+        NeighbourAttribute::LinkLocalAddress(vec![2, 0, 0, 0, 0, 9]),
+        NeighbourAttribute::Probes(0),
+        NeighbourAttribute::Other(DefaultNla::new(3, times)),
+    ];
+    message
+}
+
+#[test]
+fn a_neighbour_is_read() {
+    let router = NeighbourFlags::Router;
+    let read = parse_neighbour(&bytes(&neighbour(EncodedState::Stale, router, "2001:db8::2")));
+    let expected = Neighbour {
+        address: "2001:db8::2".parse().unwrap(),
+        mac: Some([2, 0, 0, 0, 0, 9]),
+        state: NeighbourState::Stale,
+        // Never confirmed: made 3.12 s ago.
+        age: Duration::from_millis(3120),
+    };
+    assert_eq!(read, Some((0x0102_0304, expected)));
+    let mut without_mac = neighbour(EncodedState::Failed, router, "2001:db8::2");
+    without_mac.attributes.remove(1);
+    let (_, read) = parse_neighbour(&bytes(&without_mac)).unwrap();
+    assert_eq!((read.mac, read.state), (None, NeighbourState::Failed));
+}
+
+#[test]
+fn what_is_no_neighbour_is_none() {
+    let none = NeighbourFlags::empty();
+    for (state, flags, address) in [
+        (EncodedState::Noarp, none, "2001:db8::2"),
+        (EncodedState::None, none, "2001:db8::2"),
+        (EncodedState::Stale, NeighbourFlags::Proxy, "2001:db8::2"),
+        (EncodedState::Stale, none, "ff02::1"),
+        (EncodedState::Stale, none, "::"),
+    ] {
+        let message = neighbour(state, flags, address);
+        assert_eq!(parse_neighbour(&bytes(&message)), None, "{message:?}");
+    }
+    let mut of_ipv4 = neighbour(EncodedState::Stale, none, "2001:db8::2");
+    of_ipv4.header.family = AddressFamily::Inet;
+    assert_eq!(parse_neighbour(&bytes(&of_ipv4)), None);
+}
+
+fn neighbour_table() -> NeighbourTableMessage {
+    // struct ndt_config: two lengths in 16 bits, then entries, last_flush, …; struct ndt_stats.
+    let config = [[16, 0, 88, 1], 1000_u32.to_ne_bytes()].concat();
+    let config = [config, vec![0xee; 24]].concat();
+    let stats: Vec<u8> = (1..=11_u64).flat_map(u64::to_ne_bytes).collect();
+    let mut message = NeighbourTableMessage::default();
+    message.header = NeighbourTableHeader {
+        family: AddressFamily::Inet6,
+    };
+    message.attributes = vec![
+        NeighbourTableAttribute::Name("ndisc_cache".to_owned()),
+        NeighbourTableAttribute::Threshold1(128),
+        NeighbourTableAttribute::Threshold2(512),
+        NeighbourTableAttribute::Threshold3(1024),
+        NeighbourTableAttribute::Other(DefaultNla::new(5, config)),
+        NeighbourTableAttribute::Other(DefaultNla::new(7, stats)),
+    ];
+    message
+}
+
+#[test]
+fn the_size_of_the_neighbour_table_is_read() {
+    let expected = NeighbourTable {
+        entries: 1000,
+        limit: 1024,
+        refused: 11,
+    };
+    assert_eq!(parse_neighbour_table(&bytes(&neighbour_table())), Some(expected));
+    // What follows is one for each interface, with the name and parameters only.
+    let mut of_interface = neighbour_table();
+    of_interface.attributes.truncate(1);
+    assert_eq!(parse_neighbour_table(&bytes(&of_interface)), None);
+    let mut of_ipv4 = neighbour_table();
+    of_ipv4.header.family = AddressFamily::Inet;
+    assert_eq!(parse_neighbour_table(&bytes(&of_ipv4)), None);
+}
+
 #[test]
 fn truncated_messages_give_no_wrong_values() {
     let (link, address) = (bytes(&link()), bytes(&address()));
@@ -196,6 +303,24 @@ fn truncated_messages_give_no_wrong_values() {
                 (ifindex, found.prefix_address),
                 (whole_address.0, whole_address.1.prefix_address)
             );
+        }
+    }
+    let neighbour = bytes(&neighbour(
+        EncodedState::Reachable,
+        NeighbourFlags::empty(),
+        "fe80::2",
+    ));
+    let (_, whole) = parse_neighbour(&neighbour).unwrap();
+    for len in 0..neighbour.len() {
+        if let Some((ifindex, found)) = parse_neighbour(&neighbour[..len]) {
+            assert_eq!((ifindex, found), (0x0102_0304, whole));
+        }
+    }
+    let table = bytes(&neighbour_table());
+    let whole = parse_neighbour_table(&table).unwrap();
+    for len in 0..table.len() {
+        if let Some(found) = parse_neighbour_table(&table[..len]) {
+            assert_eq!((found.entries, found.limit), (whole.entries, whole.limit));
         }
     }
 }

@@ -7,11 +7,15 @@
 #![no_main]
 
 use std::net::Ipv6Addr;
+use std::time::Duration;
 
 use autora_core::interface_name::IfName;
 use autora_core::lifetime::Lifetime;
 use autora_core::link::{Address, Hardware, Ipv6Settings};
-use autora::kernel::rtnetlink::message::{LinkRecord, link_route, messages, parse_address};
+use autora_core::neighbour::{Neighbour, NeighbourState, NeighbourTable};
+use autora::kernel::rtnetlink::message::{
+    LinkRecord, link_route, messages, parse_address, parse_neighbour, parse_neighbour_table,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -28,6 +32,8 @@ fuzz_target!(|input: &[u8]| {
     for body in found.iter().map(|m| m.3).chain([whole]) {
         assert_eq!(LinkRecord::parse(body), reference_link(body));
         assert_eq!(parse_address(body), reference_address(body));
+        assert_eq!(parse_neighbour(body), reference_neighbour(body));
+        assert_eq!(parse_neighbour_table(body), reference_neighbour_table(body));
         compare_route(body, index);
     }
 });
@@ -159,6 +165,54 @@ fn reference_address(body: &[u8]) -> Option<(u32, Address)> {
         is_routed: flags & 0x200 == 0,
     };
     Some((word(body, 4), address))
+}
+
+fn reference_neighbour(body: &[u8]) -> Option<(u32, Neighbour)> {
+    if body.len() < 12 || body[0] != 10 || body[10] & 8 != 0 {
+        return None;
+    }
+    let all = attributes(body, 12);
+    if all.iter().any(|a| a.0 == 1 && a.1.len() != 16) || short(&all, 3, 12) {
+        return None;
+    }
+    let destination = last(&all, 1)?;
+    let times = last(&all, 3)?;
+    if destination[0] == 0xff || destination.iter().all(|&byte| byte == 0) {
+        return None;
+    }
+    let ticks = u64::from(word(times, 0)).min(word(times, 8).into());
+    let neighbour = Neighbour {
+        address: Ipv6Addr::from(<[u8; 16]>::try_from(destination).unwrap()),
+        mac: last(&all, 2).and_then(|mac| mac.try_into().ok()),
+        state: match half(body, 8) {
+            1 => NeighbourState::Incomplete,
+            2 => NeighbourState::Reachable,
+            4 => NeighbourState::Stale,
+            8 => NeighbourState::Delay,
+            16 => NeighbourState::Probe,
+            32 => NeighbourState::Failed,
+            128 => NeighbourState::Permanent,
+            _ => return None,
+        },
+        age: Duration::from_millis(10 * ticks),
+    };
+    Some((word(body, 4), neighbour))
+}
+
+fn reference_neighbour_table(body: &[u8]) -> Option<NeighbourTable> {
+    if body.len() < 4 || body[0] != 10 {
+        return None;
+    }
+    let all = attributes(body, 4);
+    if short(&all, 4, 4) || short(&all, 5, 8) || short(&all, 7, 88) {
+        return None;
+    }
+    let refused = last(&all, 7).map(|stats| u64::from_ne_bytes(stats[80..88].try_into().unwrap()));
+    Some(NeighbourTable {
+        entries: word(last(&all, 5)?, 4),
+        limit: word(last(&all, 4)?, 0),
+        refused: refused.unwrap_or(0),
+    })
 }
 
 /// A route that the rules know must be found, or autora would advertise on an

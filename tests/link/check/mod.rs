@@ -16,22 +16,22 @@ use crate::harness::{Autora, Lab, SOON, TAP};
 
 /// `+`, `x`, `!` or `-`, as in a locale without UTF-8.
 #[derive(Debug)]
-struct Finding {
+pub struct Finding {
     mark: char,
-    requirement: String,
+    pub requirement: String,
     found: String,
     fix: Option<String>,
 }
 
 #[derive(Debug)]
-struct Check {
+pub struct Check {
     status: i32,
-    text: String,
-    findings: Vec<Finding>,
+    pub text: String,
+    pub findings: Vec<Finding>,
 }
 
 impl Check {
-    fn of(output: &Output) -> Self {
+    pub fn of(output: &Output) -> Self {
         let text = text_of(output);
         let mut findings: Vec<Finding> = Vec::new();
         for line in text.lines() {
@@ -61,7 +61,7 @@ impl Check {
     }
 
     /// Exactly these crosses, and the matching exit status.
-    fn assert_crosses(&self, crosses: &[&str]) {
+    pub fn assert_crosses(&self, crosses: &[&str]) {
         let status = i32::from(!crosses.is_empty());
         assert_eq!(
             (self.marked('x'), self.status),
@@ -86,7 +86,7 @@ impl Check {
     }
 
     /// The finding on `requirement`, which must have this mark and contain `words`.
-    fn expect(&self, mark: char, requirement: &str, words: &str) -> &Finding {
+    pub fn expect(&self, mark: char, requirement: &str, words: &str) -> &Finding {
         let finding = self.finding(requirement);
         assert!(
             finding.mark == mark && finding.found.contains(words),
@@ -96,7 +96,7 @@ impl Check {
         finding
     }
 
-    fn fix(&self, requirement: &str) -> String {
+    pub fn fix(&self, requirement: &str) -> String {
         self.finding(requirement)
             .fix
             .clone()
@@ -108,7 +108,7 @@ fn the_check() -> Autora {
     Autora::for_taps().arg("check")
 }
 
-fn check(namespace: &Namespace) -> Check {
+pub fn check(namespace: &Namespace) -> Check {
     Check::of(&the_check().arg(TAP).output(namespace))
 }
 

@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use super::{Published, QUICK, ask, asking, document, instance, lock};
 use crate::harness::daemon::{BINARY, text_of};
-use crate::harness::{Autora, Lab, SOON, TAP};
+use crate::harness::lab::ROUTER_LL;
+use crate::harness::{Autora, GUEST, Lab, SOON, TAP};
 
 #[test]
 fn promtool_accepts_the_metrics() {
@@ -56,6 +57,7 @@ fn the_json_follows_its_schema() {
     lab.router.run("ip link add tap-vm-10 type veth peer name other");
     let mut documents = vec![document(&lab)];
     let (_daemon, _capture) = lab.serve(&Autora::slow());
+    lab.guest.run(&format!("ping -6 -c 1 -W 5 {ROUTER_LL}%{GUEST}"));
     documents.push(document(&lab));
     lab.router.run(&format!("ip link set {TAP} down"));
     lab.eventually("waiting", SOON, |lab| instance(lab)["state"] == "waiting");
@@ -63,6 +65,7 @@ fn the_json_follows_its_schema() {
 
     let schema: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     let properties = &schema["properties"];
+    let mut addresses = 0;
     for document in &documents {
         if let Err(error) = schemas.validate(document, index) {
             panic!("{error:#}\n{document:#}");
@@ -73,7 +76,20 @@ fn the_json_follows_its_schema() {
                 assert_documented(entry, &properties[list]["items"]["properties"]);
             }
         }
+        assert_documented(
+            &document["neighbour_table"],
+            &properties["neighbour_table"]["properties"],
+        );
+        for instance in document["instances"].as_array().unwrap() {
+            let described = &properties["instances"]["items"]["properties"]["guest"]["properties"];
+            assert_documented(&instance["guest"], described);
+            for address in instance["guest"]["addresses"].as_array().unwrap() {
+                addresses += 1;
+                assert_documented(address, &described["addresses"]["items"]["properties"]);
+            }
+        }
     }
+    assert!(addresses > 0, "one of a guest's addresses is among them");
 }
 
 fn assert_documented(object: &Value, properties: &Value) {

@@ -1,6 +1,7 @@
 //! `autora status` and the state files.
 
 mod formats;
+mod guests;
 mod instances;
 mod state_file;
 
