@@ -99,6 +99,16 @@ unit_tests() {
     cargo test --locked --doc
 }
 
+# What the stages from "package" on build, meanwhile: those before them mostly wait. They build what is missing, and
+# say what does not build.
+build_ahead() {
+    {
+        ! is_wanted package || nice -n 19 python3 tests/bench/build.py
+        ! is_wanted fuzz || nice -n 19 tests/fuzz/run.sh --build
+    } >/dev/null 2>&1 &
+    ahead=$!
+}
+
 fast=(format clippy scripts unit link sim)
 slow=(release namespaces demo build conformance scenarios guests contrib vm soak package budgets fuzz system)
 # What runs the release build, or measures the package.
@@ -149,12 +159,14 @@ stage release "the steps of a release" tests/release.sh
 stage namespaces "a guest between named namespaces (ns-smoke.sh)" tests/ns-smoke.sh
 stage demo "the demonstration (demo.sh)" tests/demo.sh
 stage build "release build" cargo build --release --locked
+build_ahead
 stage conformance "conformance" as_root tests/conformance/run.py
 stage scenarios "scenarios with real software" as_root tests/scenarios/run.py
 stage guests "guests of many kinds" tests/guests/run.sh
 stage contrib "examples (contrib)" as_root tests/contrib/run.sh
 stage vm "a virtual machine" as_root tests/vm/run.sh
 stage soak "endurance" as_root tests/soak/run.sh
+wait "$ahead" || true
 stage package "the package and what measures it" python3 tests/bench/build.py
 stage budgets "budgets" as_root tests/bench/budgets.py
 stage fuzz "fuzzing" env AUTORA_FUZZ_SECONDS=10 tests/fuzz/run.sh
