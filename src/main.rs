@@ -106,6 +106,8 @@ fn parse() -> Cli {
     })
 }
 
+/// Never inlined: its frame, which holds the instance, then lies where clap's lay, and not above them.
+#[inline(never)]
 fn run(options: Options) -> Result<ExitCode, Failure> {
     let name = interface(&options);
     let interface = name.as_ref().ok().copied().flatten();
@@ -120,6 +122,7 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
     // Before the logger is made: what it keeps would hold the heap below it.
     drop(options);
     journal::init_instance(level, interface);
+    journal::leave_standard_error();
     let config = Config::try_from(&settings)?;
     drop(settings);
     let name = match name? {

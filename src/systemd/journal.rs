@@ -1,10 +1,12 @@
 //! The logger: to the journal with fields, else to standard error as lines.
 
 use std::fmt::Arguments;
+use std::fs::OpenOptions;
 use std::io::{self, IoSlice, IoSliceMut, IsTerminal, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixDatagram;
+use std::panic;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
@@ -13,7 +15,7 @@ use autora_core::interface_name::IfName;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
-use nix::unistd::alarm;
+use nix::unistd::{alarm, dup2_stderr, dup2_stdout};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use systemd_journal_logger::JournalLog;
 
@@ -37,6 +39,20 @@ pub fn init_command(level: LevelFilter) {
 pub fn init_instance(level: LevelFilter, interface: Option<IfName>) {
     let (times, waits) = (true, false);
     init(level, interface, StandardError { times, waits });
+}
+
+/// Closes the instance's connection to journald that is its standard output and standard error, if the log goes to the
+/// journal: unused, it costs the host two sockets, a file in /run and journald's memory for each guest. A panic is a record
+/// then. Where /dev/null does not open it stays, and does no harm.
+pub fn leave_standard_error() {
+    if descriptor().is_none() {
+        return;
+    }
+    let Ok(null) = OpenOptions::new().write(true).open("/dev/null") else {
+        return;
+    };
+    panic::set_hook(Box::new(|panic| log::error!("{panic}")));
+    let _ = dup2_stdout(&null).and_then(|()| dup2_stderr(&null));
 }
 
 /// The number of the descriptor on which sendto names journald's path, if the log goes there.

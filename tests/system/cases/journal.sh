@@ -24,6 +24,20 @@ case_set_up() {
     logged 'Guests behind @AUTORA_INTERFACE@ get'
 }
 
+# streams PATTERN: journald has a connection of a unit so called as its standard output.
+streams() {
+    grep "^UNIT=$1" /run/systemd/journal/streams/*
+}
+
+case_journald_keeps_no_other_connection_of_an_instance() {
+    local fd
+    streams 'systemd-udevd'
+    until_true 10 not streams 'autora@'
+    for fd in 0 1 2; do
+        [ "$(readlink "/proc/$(main_pid tap-vm-1)/fd/$fd")" = /dev/null ]
+    done
+}
+
 case_the_package_brought_the_catalogue_into_the_database() {
     local id
     id=$(message_id 'Guests behind @AUTORA_INTERFACE@ get')
