@@ -18,7 +18,7 @@ from bench import booted, build
 
 # No option of the sandbox; what it runs as, and its limits, stay.
 BARE = """[Service]
-RestrictAddressFamilies=~
+RestrictAddressFamilies=
 RestrictNamespaces=no
 DevicePolicy=auto
 IPAddressDeny=
@@ -29,7 +29,7 @@ SystemCallFilter=
 IDLE = "[Service]\nExecStart=\nExecStart=/autora-tests/idle\n"
 BELTS = os.path.join(build.TREE, "contrib", "examples", "systemd", "belts.conf")
 UNITS = {"shipped": "", "bare": BARE, "idle": IDLE}
-TIMES = ("served", "restarted", "one_more", "stopped")
+TIMES = ("served", "restarted", "one_more", "reloaded", "halved", "whole", "stopped")
 # Of the host, in KiB; what is available shrinks.
 MEMORY = ("available", "AnonPages", "Shmem", "Slab", "PageTables", "KernelStack", "Percpu", "VmallocUsed", "manager", "journald")
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 use autora_core::interface_name::IfName;
 
@@ -67,13 +68,14 @@ fn changed(
     Ok(changes.collect())
 }
 
-/// The process of each running instance: from its state file, else from systemd.
+/// The process of each running instance: from its state file, else from systemd. `$RUNTIME_DIRECTORY` is not meant here: the
+/// switch, from which this is run, has a runtime directory of its own.
 fn processes(
     wanted: &BTreeSet<IfName>,
     instances: &BTreeMap<IfName, Instance>,
 ) -> Result<BTreeMap<IfName, u32>, CommandError> {
     let here = namespace::inode().ok();
-    let published = state_file::running(&state_file::directory()).unwrap_or_default();
+    let published = state_file::running(Path::new(state_file::DIRECTORY)).unwrap_or_default();
     let published: BTreeMap<_, _> = published
         .instances
         .iter()

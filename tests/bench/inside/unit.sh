@@ -26,6 +26,11 @@ active_are() {
     [ "$(systemctl list-units --plain --no-legend --state=active 'autora@*.service' | wc -l)" -ge "$1" ]
 }
 
+# left_are COUNT: no more than these run, or still withdraw.
+left_are() {
+    [ "$(systemctl list-units --plain --no-legend --state=active,deactivating 'autora@*.service' | wc -l)" -le "$1" ]
+}
+
 one_more_is_served() {
     ip -n guest -6 route show default proto ra dev g60000 | grep -q default
 }
@@ -113,6 +118,17 @@ case_units() {
             ip -n guest link set g60000 up
             timed "$unit" one_more 60 one_more_is_served
             ip link del tap-vm-60000
+            begin=$(now)
+            systemctl reload autora.service
+            timed "$unit" reloaded 60 true
+            set_pattern '^tap-vm-[0-9]*[02468]$'
+            begin=$(now)
+            systemctl reload autora.service
+            timed "$unit" halved 300 left_are $((GUESTS / 2))
+            set_pattern '^tap-vm-[0-9]+$'
+            begin=$(now)
+            systemctl reload autora.service
+            timed "$unit" whole 300 active_are "$GUESTS"
         fi
         begin=$(now)
         systemctl stop autora.service

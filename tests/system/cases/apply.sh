@@ -36,6 +36,19 @@ case_a_second_reload_does_nothing() {
     [ "$(main_pid tap-vm-1)" = "$pid" ]
 }
 
+# systemd needs a millisecond for each unit that it is asked about, so a thousand cost seconds.
+case_a_reload_asks_systemd_about_no_single_unit() {
+    mkdir -p /tmp/asked /run/systemd/system/autora.service.d
+    printf '#!/bin/sh\necho "$1" >>/tmp/asked/verbs\nexec /usr/bin/systemctl "$@"\n' >/tmp/asked/systemctl
+    chmod +x /tmp/asked/systemctl
+    printf '[Service]\nEnvironment=PATH=/tmp/asked:/usr/sbin:/usr/bin\n' >/run/systemd/system/autora.service.d/asked.conf
+    systemctl daemon-reload
+    systemctl reload autora.service
+    rm /run/systemd/system/autora.service.d/asked.conf
+    systemctl daemon-reload
+    [ "$(cat /tmp/asked/verbs)" = list-units ]
+}
+
 case_the_pattern_is_narrowed_and_put_back() {
     set_pattern '^tap-vm-[12]$'
     systemctl reload autora.service
