@@ -129,6 +129,8 @@ case_units() {
             begin=$(now)
             systemctl reload autora.service
             timed "$unit" whole 300 active_are "$GUESTS"
+            # Those that have just started advertise more often, and not again for 3 s (RFC 4861, 6.2.4 and 6.2.6).
+            sleep 20
         fi
         begin=$(now)
         systemctl stop autora.service
