@@ -49,7 +49,7 @@ if [ "$boot" = vm.sh ]; then
 else
     install_tools systemd-nspawn=systemd-container
 fi
-install_tools mmdebstrap=mmdebstrap dh=debhelper dpkg-buildpackage=dpkg-dev gcc=gcc
+install_tools mmdebstrap=mmdebstrap piuparts=piuparts dh=debhelper dpkg-buildpackage=dpkg-dev gcc=gcc
 
 work=$(mktemp -d)
 mounted=()
@@ -117,18 +117,31 @@ run_suite() {
 
 passed=0
 failed=0
-# The promise that Debian 13's own compiler and the source package are enough.
-build_in_debian13() {
-    local tag log=$work/build.log
-    tag=v$(dpkg-parsechangelog --file ../../debian/changelog --show-field Version | sed 's/-[^-]*$//')
-    if { ../../.ci/release source "$tag" "$work/build" && as_root nice -n 19 ./build-in-debian13.sh "$work/build"; } >"$log" 2>&1; then
+# judge TITLE COMMAND...: one test, whose output is shown if it fails.
+judge() {
+    local title=$1
+    shift
+    if "$@" >"$work/log" 2>&1; then
         passed=$((passed + 1))
-        echo "ok      Debian 13 builds the source package offline, twice the same, no complaint of lintian: $(grep '^cargo [0-9]' "$log")"
+        echo "ok      $title$(sed -n 's/^cargo [0-9].*/, with &/p' "$work/log")"
     else
         failed=$((failed + 1))
-        echo "FAILED  Debian 13 does not build the source package"
-        tail -n 40 "$log"
+        echo "FAILED  $title"
+        tail -n 40 "$work/log"
     fi
+}
+
+# The promise that Debian 13's own compiler and the source package are enough.
+build_in_debian13() {
+    local tag
+    tag=v$(dpkg-parsechangelog --file ../../debian/changelog --show-field Version | sed 's/-[^-]*$//')
+    ../../.ci/release source "$tag" "$work/build" && as_root nice -n 19 ./build-in-debian13.sh "$work/build"
+}
+
+# Debian's own test of packages: what systemd leaves behind is not ours.
+install_and_purge() {
+    as_root nice -n 19 piuparts --distribution trixie --existing-chroot "$(as_root ./root.sh trixie)" --no-eatmydata \
+        --warn-on-others "$work"/debs/autora_*.deb
 }
 
 # Containers mostly wait, so that the suites run side by side; an emulated machine wants a processor for itself.
@@ -148,7 +161,8 @@ for suite in "${suites[@]}"; do
 done
 # Beside them; a run of named cases or with --vm leaves it out.
 if [ "$boot" = boot.sh ] && [ $# -eq 0 ] && [ "${#suites[@]}" -eq 2 ]; then
-    build_in_debian13
+    judge "piuparts installs and purges the package in Debian 13" install_and_purge
+    judge "Debian 13 builds the source package offline, twice the same, no complaint of lintian" build_in_debian13
 fi
 wait
 for suite in "${suites[@]}"; do
