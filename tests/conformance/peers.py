@@ -180,6 +180,8 @@ class Networkd(Adapter):
             "its intervals cannot be configured: the next RA comes when it is due, up to 16 s or the router lifetime later",
         ),
         "late-ipv6": "it switches IPv6 on itself when it starts, and advertises then",
+        "ambiguous": "its prefixes are configured, not read from the interface",
+        "not-matching": "it runs on, for interfaces to come that its configuration matches",
     }
 
     def missing(self):
