@@ -168,7 +168,7 @@ class Networkd(Adapter):
     unicast = True
     binary = "/lib/systemd/systemd-networkd"
     follows_addresses = False
-    # A third of RouterLifetimeSec=, or of 10 min, up to the whole; at first a third of 16 s up to 16 s.
+    # They are a third to the whole of RouterLifetimeSec=, of 10 min at most; the first three of 16 s.
     sets_intervals = False
     not_applicable = {
         **dict.fromkeys(
