@@ -19,6 +19,6 @@ def describe():
     return [
         f"Run on {time.strftime('%Y-%m-%d')}, Linux {platform.release().split('-')[0]}, {model}, "
         f"{os.cpu_count()} processors, {memory} GiB, load before: {os.getloadavg()[0]:.2f}.",
-        f"Versions: {', '.join(v for v in versions if not v.startswith('FRR'))}; {first_line('rustc', '--version')}; "
+        f"Versions: {', '.join(v for v in versions if not v.startswith(('FRR', 'networkd')))}; {first_line('rustc', '--version')}; "
         f"the binary is the package's ({os.path.relpath(build.PACKAGED, build.TREE)}).",
     ]

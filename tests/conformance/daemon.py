@@ -42,6 +42,8 @@ class Adapter:
     first = 4.0
     # The preferred lifetime can be configured.
     sets_preferred = True
+    # So can the intervals.
+    sets_intervals = True
     # It has no command that checks settings: with bad ones it runs and advertises nothing.
     refuses_by_silence = False
     # Case name: why it cannot be judged on it.

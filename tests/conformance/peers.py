@@ -1,6 +1,8 @@
 """The other router advertisement daemons that Debian has, set up as close to the same task as they allow."""
 
 import os
+import shutil
+import signal
 
 from conformance.daemon import Adapter
 from lab.process import first_line
@@ -161,4 +163,87 @@ interface {settings.ifname}
         ], {}  # fmt: skip
 
 
-PEERS = (Radvd(), Dnsmasq(), Bird(), Frr())
+class Networkd(Adapter):
+    name = "networkd"
+    unicast = True
+    binary = "/lib/systemd/systemd-networkd"
+    follows_addresses = False
+    # They are a third to the whole of RouterLifetimeSec=, of 10 min at most; the first three of 16 s.
+    sets_intervals = False
+    not_applicable = {
+        **dict.fromkeys(
+            ("interval", "interval-random", "interval-own", "minimum", "answer-resets-timer"),
+            "its intervals cannot be configured",
+        ),
+        **dict.fromkeys(
+            ("disable-ipv6", "send-drop"),
+            "its intervals cannot be configured: the next RA comes when it is due, up to 16 s or the router lifetime later",
+        ),
+        "late-ipv6": "it switches IPv6 on itself when it starts, and advertises then",
+        "ambiguous": "its prefixes are configured, not read from the interface",
+        "not-matching": "it runs on, for interfaces to come that its configuration matches",
+    }
+
+    def missing(self):
+        return None if os.path.exists(self.binary) else "package systemd with systemd-networkd is not installed"
+
+    def version(self):
+        # systemd 252 (252.39-1~deb12u2)
+        return first_line(self.binary, "--version").split()[2].strip("()").split("-")[0]
+
+    def config(self, settings):
+        return f"""[Match]
+Name={settings.ifname}
+
+[Link]
+ActivationPolicy=manual
+
+[Network]
+LinkLocalAddressing=ipv6
+KeepConfiguration=static
+IPv6AcceptRA=no
+IPv6SendRA=yes
+
+[IPv6SendRA]
+RouterLifetimeSec={settings.router_lifetime}
+UplinkInterface=:none
+EmitDNS=no
+EmitDomains=no
+
+[IPv6Prefix]
+Prefix={settings.prefix}/64
+OnLink=no
+AddressAutoconfiguration=yes
+ValidLifetimeSec={self._lifetime(settings.valid)}
+PreferredLifetimeSec={self._lifetime(settings.preferred)}
+"""
+
+    @staticmethod
+    def _lifetime(seconds):
+        return "infinity" if seconds == 0xFFFFFFFF else seconds
+
+    def command(self, settings, directory):
+        # A /run of its own: no bus, no journal, nothing of the machine's networkd.  With a read-only /sys,
+        # as in a container, it does not wait for udev.
+        run = os.path.join(directory, "run")
+        for name in ("systemd/network", "systemd/netif"):
+            os.makedirs(os.path.join(run, name), exist_ok=True)
+        shutil.chown(os.path.join(run, "systemd/netif"), "systemd-network", "systemd-network")
+        _write(os.path.join(run, "systemd/network"), "conformance.network", self.config(settings))
+        mounts = f"mount --bind {run} /run && mount -t tmpfs tmpfs /etc/systemd && mount -t sysfs -o ro sysfs /sys"
+        # The user and the capabilities of its unit.  Started as root it would give that up itself, and lose
+        # with it the signal that ends it with its case.
+        capabilities = "+net_admin,+net_bind_service,+net_broadcast,+net_raw"
+        return [
+            "unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh",
+            "setpriv", "--reuid=systemd-network", "--regid=systemd-network", "--clear-groups",
+            f"--inh-caps={capabilities}", f"--ambient-caps={capabilities}", "--pdeathsig=KILL",
+            self.binary,
+        ], {"SYSTEMD_LOG_TARGET": "console"}  # fmt: skip
+
+    def restart_signal(self):
+        # RestartKillSignal= of its unit.
+        return signal.SIGUSR2
+
+
+PEERS = (Radvd(), Dnsmasq(), Bird(), Frr(), Networkd())
