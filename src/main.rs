@@ -83,6 +83,7 @@ fn report(failure: &Failure) {
         MESSAGE_ID = message_id(failure.status).id(), AUTORA_EXIT_STATUS = failure.status;
         "{}", failure.message
     );
+    journal::wait_for_unit();
 }
 
 /// The message ID for an exit with `status`.

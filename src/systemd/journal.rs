@@ -23,6 +23,8 @@ use systemd_journal_logger::JournalLog;
 const SOCKET: &str = "/run/systemd/journal/socket";
 /// How long a start waits for a journald that is busy, in milliseconds. One that takes longer hangs.
 const PATIENCE: u16 = 1000;
+/// How long a process that failed waits before it ends, in milliseconds.
+const UNIT_PATIENCE: u16 = 50;
 /// What a pipe takes without waiting when it is writable (`pipe(7)`).
 const PIPE_BUF: usize = 4096;
 
@@ -53,6 +55,15 @@ pub fn leave_standard_error() {
     };
     panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     let _ = dup2_stdout(&null).and_then(|()| dup2_stderr(&null));
+}
+
+/// Gives journald the time to look up whose the last lines are, which it does by the process and after it has read them: of one
+/// that has ended meanwhile it learns no unit, and `systemctl status` and `journalctl --unit` leave out why it ended.
+pub fn wait_for_unit() {
+    if descriptor().is_some() {
+        // Nothing but the time; the wall knows this call.
+        let _ = poll(&mut [], PollTimeout::from(UNIT_PATIENCE));
+    }
 }
 
 /// The number of the descriptor on which sendto names journald's path, if the log goes there.

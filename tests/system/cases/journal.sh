@@ -83,6 +83,24 @@ case_a_restart_and_the_end_of_the_interface_are_told_apart() {
     until_true 10 logged 'The interface @AUTORA_INTERFACE@ is gone'
 }
 
+# journald looks up the unit of a process after it has read its line.
+case_each_failure_is_in_the_journal_of_its_unit() {
+    local before i
+    plug tap-vm-1 1
+    until_true 10 served 1
+    systemctl stop autora@tap-vm-1.service
+    mkdir -p /etc/default/autora.d
+    echo AUTORA_ROUTER_LIFETIME=9x >/etc/default/autora.d/tap-vm-1.conf
+    before=$(date +%s)
+    for i in {1..20}; do
+        not systemctl start autora@tap-vm-1.service
+    done
+    rm /etc/default/autora.d/tap-vm-1.conf
+    unplug tap-vm-1
+    journalctl --sync
+    [ "$(journalctl --unit=autora@tap-vm-1.service --since="@$before" | grep -c 'is "9x"')" -eq 20 ]
+}
+
 case_a_value_that_does_not_parse_is_one_entry_with_its_variable() {
     local id
     id=$(message_id 'autora did not start: the configuration')
