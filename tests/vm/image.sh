@@ -1,22 +1,36 @@
 #!/bin/sh
-# Makes the guest: Debian's cloud kernel, and an initramfs of busybox, autora, the scripts beside this one, and this
-# machine's iproute2 and ovs-dpctl. Prints the directory that holds `vmlinuz` and `initramfs`. The packages are fetched
+# Makes the guest, of the architecture that is named or else amd64: Debian's cloud kernel, and an initramfs of busybox, autora, the scripts beside this one, and this
+# machine's iproute2 and ovs-dpctl, if that has the same. Prints the directory that holds `vmlinuz` and `initramfs`. The packages are fetched
 # once and unpacked into the cache, not installed. Needs root.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
+architecture=${1:-amd64}
 cache=${AUTORA_TEST_CACHE:-/var/cache/autora-tests}
 # Counted up when the part that is kept changes.
-image=$cache/vm-2
+image=$cache/vm-3-$architecture
+
+# of_it COMMAND [ARGUMENT]...: an apt command for the guest's architecture, whose lists are ours if it is not this machine's.
+of_it() {
+    command=$1
+    shift
+    if [ "$architecture" != "$(dpkg --print-architecture)" ]; then
+        mkdir -p lists/partial archives/partial
+        set -- -o "APT::Architecture=$architecture" -o "APT::Architectures=$architecture" -o Dir::State::status=/dev/null \
+            -o "Dir::State::lists=$PWD/lists" -o "Dir::Cache::archives=$PWD/archives" -o Dir::Cache::pkgcache= \
+            -o Dir::Cache::srcpkgcache= "$@"
+    fi
+    "$command" "$@"
+}
 
 # The package that the metapackage stands for at the moment.
 kernel_package() {
-    apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-.*\)/\1/p' | head -n 1
+    of_it apt-cache depends "linux-image-cloud-$architecture" 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-.*\)/\1/p' | head -n 1
 }
 
 # fetch PACKAGE: unpacks the newest version under ./PACKAGE
 fetch() {
-    apt-get -qq -o APT::Sandbox::User=root -o Acquire::Retries=3 download "$1"
+    of_it apt-get -qq -o APT::Sandbox::User=root -o Acquire::Retries=3 download "$1"
     mkdir "$1"
     dpkg-deb --extract "$1"_*.deb "$1"
 }
@@ -29,11 +43,11 @@ if [ ! -d "$image" ]; then
     cd "$new"
     kernel=$(kernel_package)
     if [ -z "$kernel" ]; then
-        apt-get -qq update
+        of_it apt-get -qq -o APT::Sandbox::User=root update
         kernel=$(kernel_package)
     fi
     if [ -z "$kernel" ]; then
-        echo "apt knows no linux-image-cloud-amd64: this needs Debian on amd64" >&2
+        echo "apt knows no linux-image-cloud-$architecture: this needs Debian" >&2
         exit 1
     fi
     fetch "$kernel"
@@ -41,6 +55,8 @@ if [ ! -d "$image" ]; then
     mkdir image image/modules
     cp "$kernel"/boot/vmlinuz-* image/vmlinuz
     find busybox-static -path '*/bin/busybox' -exec cp {} image/busybox ';'
+    # This machine's, to ask.
+    (mkdir here && cd here && apt-get -qq -o APT::Sandbox::User=root download busybox-static && dpkg-deb --extract ./*.deb .)
     # Where /lib is a part of /usr, the package says so.
     root=$kernel
     [ -d "$root/lib/modules" ] || root=$kernel/usr
@@ -51,7 +67,7 @@ if [ ! -d "$image" ]; then
     modules() {
         list=image/modules/$1
         shift
-        "$new/image/busybox" depmod -n -b "$new/$root" "$version" 2>/dev/null |
+        "$(find "$new/here" -path '*/bin/busybox')" depmod -n -b "$new/$root" "$version" 2>/dev/null |
             awk -F '[: ]+' -v names=" $* " '
                 match($1, "[^/]+$") && index(names, " " substr($1, RSTART, RLENGTH - 3) " ") {
                     for (i = NF; i; i--) if ($i && !seen[$i]++) print $i
@@ -92,8 +108,10 @@ program() {
 }
 program "${AUTORA:-$here/../../target/release/autora}" /bin
 # busybox has an `ip` of its own, which its shell prefers.
-program "$(command -v ip)" /host
-program "$(command -v ovs-dpctl)" /host
+if [ "$architecture" = "$(dpkg --print-architecture)" ]; then
+    program "$(command -v ip)" /host
+    program "$(command -v ovs-dpctl)" /host
+fi
 (cd "$tree" && find . | cpio --quiet --create --format=newc) | gzip -1 >"$image/initramfs.new"
 mv "$image/initramfs.new" "$image/initramfs"
 echo "$image"
