@@ -45,7 +45,7 @@ fn change_of_a_lifetime_is_announced_at_once() {
     assert_rate_limit(&capture);
 }
 
-/// The lifetimes of prefixes from DHCPv6-PD count down (RFC 9096, 3.4).
+/// The lifetimes of prefixes from DHCPv6-PD count down (RFC 9096, 3.3).
 #[test]
 fn lifetimes_never_exceed_those_of_the_address() {
     let lab = Lab::new();

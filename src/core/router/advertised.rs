@@ -187,7 +187,7 @@ impl AdvertisedState {
     }
 
     /// The prefixes that are gone from the interface, as they are to be
-    /// advertised: not preferred, valid for what remains (RFC 9096, 3.5).
+    /// advertised: not preferred (RFC 9096, 3.5), valid for what remains.
     pub(super) fn gone(&self, now: Instant) -> impl Iterator<Item = PrefixInformation> + '_ {
         self.all()
             .filter(|p| p.state == State::Gone)

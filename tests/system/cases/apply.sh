@@ -39,7 +39,11 @@ case_a_second_reload_does_nothing() {
 # systemd needs a millisecond for each unit that it is asked about, so a thousand cost seconds.
 case_a_reload_asks_systemd_about_no_single_unit() {
     mkdir -p /tmp/asked /run/systemd/system/autora.service.d
-    printf '#!/bin/sh\necho "$1" >>/tmp/asked/verbs\nexec /usr/bin/systemctl "$@"\n' >/tmp/asked/systemctl
+    cat >/tmp/asked/systemctl <<'EOF'
+#!/bin/sh
+echo "$1" >>/tmp/asked/verbs
+exec /usr/bin/systemctl "$@"
+EOF
     chmod +x /tmp/asked/systemctl
     printf '[Service]\nEnvironment=PATH=/tmp/asked:/usr/sbin:/usr/bin\n' >/run/systemd/system/autora.service.d/asked.conf
     systemctl daemon-reload

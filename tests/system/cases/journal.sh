@@ -85,14 +85,14 @@ case_a_restart_and_the_end_of_the_interface_are_told_apart() {
 
 # journald looks up the unit of a process after it has read its line.
 case_each_failure_is_in_the_journal_of_its_unit() {
-    local before i
+    local before
     plug tap-vm-1 1
     until_true 10 served 1
     systemctl stop autora@tap-vm-1.service
     mkdir -p /etc/default/autora.d
     echo AUTORA_ROUTER_LIFETIME=9x >/etc/default/autora.d/tap-vm-1.conf
     before=$(date +%s)
-    for i in {1..20}; do
+    for _ in {1..20}; do
         not systemctl start autora@tap-vm-1.service
     done
     rm /etc/default/autora.d/tap-vm-1.conf
